@@ -1,0 +1,1 @@
+"""What a student's history is: contracts, cohorts, tables and the sources they come from."""

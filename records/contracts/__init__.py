@@ -1,0 +1,1 @@
+"""The contracts that ship with Bellwether, one TOML file each."""

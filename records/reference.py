@@ -1,0 +1,79 @@
+"""The reference: what is usual in a cohort at each period.
+
+The one place that says what "below the cohort" means. Each period's numbers use that period's
+values alone, so nothing of a later period is in them.
+"""
+
+import warnings
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from records.cohort import Cohort, Floats, Ints
+
+
+class Reference(BaseModel):
+    """Count, mean and spread of every feature at every period.
+
+    Attributes:
+        features: Names of the inner lists' columns.
+        count: (periods)(features) observed values.
+        mean: (periods)(features) raw units; None where nothing was observed.
+        spread: (periods)(features) standard deviation, raw units; None where nothing was observed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: tuple[str, ...]
+    count: tuple[tuple[int, ...], ...]
+    mean: tuple[tuple[float | None, ...], ...]
+    spread: tuple[tuple[float | None, ...], ...]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        for table in (self.count, self.mean, self.spread):
+            if len(table) != len(self.count) or any(len(r) != len(self.features) for r in table):
+                raise ValueError("count, mean and spread must be (periods)(features) tables")
+        return self
+
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and spread as (periods, features) float32, NaN where unknown."""
+        return np.array(self.mean, np.float32), np.array(self.spread, np.float32)
+
+
+def learn_reference(cohort: Cohort) -> Reference:
+    """Compute the reference of `cohort` from the values of each period."""
+    with warnings.catch_warnings():
+        # A period in which nobody has a value is ordinary: its mean is None.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean = np.asarray(np.nanmean(cohort.values, axis=0, dtype=np.float64))
+        spread = np.asarray(np.nanstd(cohort.values, axis=0, dtype=np.float64))
+    return Reference(
+        features=cohort.contract.feature_names,
+        count=tuple(map(tuple, (~np.isnan(cohort.values)).sum(axis=0).tolist())),
+        mean=_rows(mean),
+        spread=_rows(spread),
+    )
+
+
+def spreads_from_reference(values: Floats, periods: Ints, reference: Reference) -> Floats:
+    """Tell how many spreads each value lies above its period's mean.
+
+    Args:
+        values: (rows, features) float32, raw units.
+        periods: (rows,) the period each row belongs to, counted from 1.
+        reference: The cohort to compare with.
+
+    Returns:
+        (rows, features) float32; NaN where the value, mean or spread is missing or spread is zero.
+    """
+    mean, spread = reference.arrays()
+    row = np.asarray(periods) - 1
+    scale = np.where(spread > 0, spread, np.float32(np.nan))
+    return np.asarray((values - mean[row]) / scale[row], np.float32)
+
+
+def _rows(table: NDArray[np.float64]) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(tuple(None if np.isnan(cell) else cell for cell in row) for row in table.tolist())
