@@ -1,0 +1,27 @@
+"""What tests of several rooms share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _data_folder(name: str) -> Path:
+    root = Path(os.environ.get("BELLWETHER_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (root / name).is_dir():
+        pytest.skip(f"needs the real {name} files; set BELLWETHER_DATA to the folder above them")
+    return root / name
+
+
+@pytest.fixture(scope="session")
+def oulad_dir() -> Path:
+    """Folder of the OULAD files."""
+    return _data_folder("oulad")
+
+
+@pytest.fixture(scope="session")
+def midfield_dir() -> Path:
+    """Folder of the MIDFIELD files."""
+    return _data_folder("midfield")
