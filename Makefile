@@ -1,0 +1,75 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What to serve: DATA is simulated, semesters, oulad or midfield; the last two need DATA_DIR.
+DATA     ?= simulated
+DATA_DIR ?=
+STUDENTS ?= 4000
+HOST     ?= 127.0.0.1
+PORT     ?= 3000
+PROVIDER ?= auto
+# gpu: ONNX Runtime with CUDA and TensorRT providers (runs on CPU too); cpu: the small build.
+RUNTIME  ?= gpu
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p))))
+BIN    := .venv/bin
+ENV    := .venv/.ready-$(RUNTIME)
+LOCK   := requirements/dev$(if $(filter cpu,$(RUNTIME)),-cpu).txt
+RUN    := runs/$(DATA)
+BUNDLE := build/bundles/$(DATA)
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(ENV): $(LOCK) pyproject.toml
+	@echo "Preparing .venv from $(LOCK) (about 1.3 GB of downloads the first time) …"
+	@$(PYTHON) -c 'import sys; sys.exit("Bellwether needs Python 3.11 to 3.13; set PYTHON=/path/to/it" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation --no-index -e .
+	@rm -f .venv/.ready-*; touch $@
+
+env: $(ENV) ## Make the Python environment (RUNTIME=gpu|cpu)
+
+$(RUN)/run.json: | $(ENV)
+	@$(BIN)/bellwether train --data $(DATA) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) --students $(STUDENTS) --out $(RUN)
+
+$(BUNDLE)/manifest.json: $(RUN)/run.json | $(ENV)
+	@$(BIN)/bellwether export $(RUN) --out $(BUNDLE)
+
+train: $(RUN)/run.json ## Fit the models of DATA into runs/
+
+export: $(BUNDLE)/manifest.json ## Turn the run into a bundle, through the gate
+
+serve: $(BUNDLE)/manifest.json ## From nothing to an answering service (DATA, DATA_DIR, PORT, PROVIDER)
+	@$(BIN)/bellwether request $(RUN) --out build/$(DATA)-request.json
+	@$(BIN)/bellwether serve $(BUNDLE) --host $(HOST) --port $(PORT) --provider $(PROVIDER) --request build/$(DATA)-request.json
+
+test: lint ## Lint, types, import rules and every test, with coverage
+	@$(BIN)/pytest --cov --cov-report=term
+
+lint: $(ENV) ## Format, lint, types and import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(ENV) ## Mend format and what lint can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bento: $(BUNDLE)/manifest.json ## Build the bento (CONFIG=bentofile.yaml) with DATA's bundle in it
+	@$(BIN)/bellwether bundle save $(BUNDLE)
+	@$(BIN)/bentoml build -f $(or $(CONFIG),bentofile.yaml)
+
+bench: $(BUNDLE)/manifest.json ## Load-test the service with Locust and measure the scorer
+	@$(BIN)/python -m benchmarks.run $(BUNDLE)
+
+lock: ## Renew the hash-locked requirements from pyproject.toml
+	@bash requirements/lock
+
+clean: ## Remove runs, bundles and caches; keep .venv
+	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help env train export serve test lint format bento bench lock clean
