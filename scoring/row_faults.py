@@ -1,0 +1,204 @@
+"""Say what is wrong with one student's row: where, what was expected, what to do.
+
+No message contains a student's value.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from records.contract import Contract, Feature, Kind
+
+ID_LENGTH = 128
+FAULTS_PER_ROW = 20
+_FLOAT32_LIMIT = float(np.finfo(np.float32).max)
+_STUDENT_FIELDS = ("id", "periods")
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """One thing wrong with one student of a request.
+
+    Attributes:
+        row: Position among the students handed in, from 0.
+        field: Where in the student, such as `periods[2].attendance`; None for the whole row.
+        code: Machine-readable reason, such as `out_of_range`.
+        message: What was expected and what to do; never the value itself.
+    """
+
+    row: int
+    field: str | None
+    code: str
+    message: str
+
+
+def explain(
+    contract: Contract, row: int, student: object, *, limit: int = FAULTS_PER_ROW
+) -> list[RowFault]:
+    """List what is wrong with a student that `Intake` could not admit, at least one fault.
+
+    Args:
+        contract: What a record holds.
+        row: Position among the students handed in.
+        student: JSON-like: dicts, lists, strings, numbers, booleans, None.
+        limit: Stop after so many faults.
+    """
+    found = list(islice(_student_faults(contract, row, student), limit))
+    return found or [
+        RowFault(row, None, "wrong_type", "The student holds something that is not plain JSON.")
+    ]
+
+
+def number_limits(feature: Feature) -> tuple[float, float]:
+    """Return the smallest and largest number allowed: the contract's, or else float32's."""
+    return max(feature.lower_bound, -_FLOAT32_LIMIT), min(feature.upper_bound, _FLOAT32_LIMIT)
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a string can be written as UTF-8: it holds no half of a surrogate pair."""
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def order_faults(row: int, periods: Sequence[int]) -> list[RowFault]:
+    """List the periods that do not come after the one before them."""
+    return list(islice(_order_faults(row, enumerate(periods)), FAULTS_PER_ROW))
+
+
+def _student_faults(contract: Contract, row: int, student: object) -> Iterator[RowFault]:
+    if not isinstance(student, Mapping):
+        message = "A student must be an object with `id` and `periods`."
+        yield RowFault(row, None, "wrong_type", message)
+        return
+    for key in student:
+        if key not in _STUDENT_FIELDS:
+            yield _unknown(contract, row, "", key, _STUDENT_FIELDS)
+    yield from _id_faults(row, student)
+    if "periods" not in student:
+        message = "`periods` is missing: a list with one object per period."
+        yield RowFault(row, "periods", "missing_field", message)
+        return
+    periods, maximum = student["periods"], contract.periods.maximum
+    if not isinstance(periods, list | tuple):
+        message = "`periods` must be a list with one object per period."
+        yield RowFault(row, "periods", "wrong_type", message)
+    elif not periods:
+        message = "`periods` is empty: a student needs at least one period."
+        yield RowFault(row, "periods", "empty_list", message)
+    elif len(periods) > maximum:
+        message = (
+            f"`periods` holds {len(periods)} entries; this contract ends with "
+            f"{contract.periods.name} {maximum}."
+        )
+        yield RowFault(row, "periods", "too_many_periods", message)
+    else:
+        for at, entry in enumerate(periods):
+            yield from _period_faults(contract, row, f"periods[{at}]", entry)
+        numbered = [
+            (at, entry["period"])
+            for at, entry in enumerate(periods)
+            if isinstance(entry, Mapping) and _is_period(entry.get("period"), maximum)
+        ]
+        yield from _order_faults(row, numbered)
+
+
+def _id_faults(row: int, student: Mapping[object, object]) -> Iterator[RowFault]:
+    identity = student.get("id")
+    if "id" not in student:
+        yield RowFault(row, "id", "missing_field", "`id` is missing: a pseudonymous string.")
+    elif not isinstance(identity, str):
+        yield RowFault(row, "id", "wrong_type", "`id` must be a string.")
+    elif not 1 <= len(identity) <= ID_LENGTH:
+        message = f"`id` must have 1 to {ID_LENGTH} characters."
+        yield RowFault(row, "id", "out_of_range", message)
+    elif not is_text(identity):
+        message = "`id` holds half of a surrogate pair; send valid Unicode."
+        yield RowFault(row, "id", "not_text", message)
+
+
+def _period_faults(contract: Contract, row: int, where: str, entry: object) -> Iterator[RowFault]:
+    if not isinstance(entry, Mapping):
+        message = "A period must be an object with `period` and the features' values."
+        yield RowFault(row, where, "wrong_type", message)
+        return
+    number, maximum = entry.get("period"), contract.periods.maximum
+    expected = f"a whole number from 1 to {maximum}"
+    if "period" not in entry:
+        message = f"`period` is missing: {expected}."
+        yield RowFault(row, f"{where}.period", "missing_field", message)
+    elif not isinstance(number, int) or isinstance(number, bool):
+        message = f"`period` must be {expected}."
+        yield RowFault(row, f"{where}.period", "wrong_type", message)
+    elif not _is_period(number, maximum):
+        message = f"`period` must be {expected}."
+        yield RowFault(row, f"{where}.period", "out_of_range", message)
+    for key, value in entry.items():
+        if key == "period":
+            continue
+        if key not in contract.feature_names:
+            known = ("period", *contract.feature_names)
+            yield _unknown(contract, row, f"{where}.", key, known)
+        elif value is not None:
+            feature = contract.feature(str(key))
+            if code := _value_fault(feature, value):
+                message = f"{feature.label} must be {feature.expected}, or null where missing."
+                yield RowFault(row, f"{where}.{feature.name}", code, message)
+
+
+def _value_fault(feature: Feature, value: object) -> str | None:
+    """Return the code of what is wrong with a value that is not None, or None."""
+    if feature.levels:
+        if not isinstance(value, str):
+            return "wrong_type"
+        return None if value in feature.levels else "unknown_level"
+    if feature.kind is Kind.FLAG:
+        return None if isinstance(value, bool) else "wrong_type"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "wrong_type"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not_finite"
+    lower, upper = number_limits(feature)
+    return None if lower <= value <= upper else "out_of_range"
+
+
+def _order_faults(row: int, numbered: Iterable[tuple[int, int]]) -> Iterator[RowFault]:
+    """Walk (position, period) pairs; a period must come after every one before it."""
+    latest = 0
+    seen: set[int] = set()
+    for at, period in numbered:
+        where = f"periods[{at}].period"
+        if period in seen:
+            message = "The period occurs twice; send each period once."
+            yield RowFault(row, where, "duplicate_period", message)
+        elif period < latest:
+            message = "The period comes before an earlier entry's; sort them, earliest first."
+            yield RowFault(row, where, "unordered_periods", message)
+        seen.add(period)
+        latest = max(latest, period)
+
+
+def _is_period(number: object, maximum: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= maximum
+
+
+def _unknown(
+    contract: Contract, row: int, where: str, key: object, known: Sequence[str]
+) -> RowFault:
+    name = field_name(key)
+    if not where and name in contract.feature_names:
+        advice = "a feature belongs into the objects of `periods`."
+    elif close := difflib.get_close_matches(name, known, n=1):
+        advice = f"did you mean `{close[0]}`?"
+    else:
+        advice = f"contract '{contract.name}' names the fields there are."
+    return RowFault(row, f"{where}{name}", "unknown_field", f"`{name}` is no field here; {advice}")
+
+
+def field_name(key: object) -> str:
+    """Return a key as it may be shown: printable ASCII, at most 64 characters."""
+    text = key if isinstance(key, str) else type(key).__name__
+    shown = text[:64].encode("ascii", "backslashreplace").decode()
+    return "".join(char if char.isprintable() else "?" for char in shown) + "…" * (len(text) > 64)
