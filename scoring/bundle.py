@@ -1,0 +1,215 @@
+"""The bundle: the one thing that crosses from making to serving, read and verified.
+
+A folder of seven files: the two graphs, the contract, the policy, fences, reference, and the
+manifest that holds the SHA-256 of each of the others. The manifest in turn carries a digest of its
+own content, which is therefore the digest of the whole bundle, and names its version.
+
+The digests detect corruption, mixed-up files and edits by hand. They do not stop an adversary, who
+would write all digests anew: keep bundles where only those who may release a model can write.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from records.contract import Contract, load_contract
+from records.errors import BellwetherError, ContractError
+from records.fences import Fences
+from records.reference import Reference
+from scoring.manifest import Manifest
+from scoring.policy import Policy, load_policy
+
+MANIFEST = "manifest.json"
+CONTRACT = "contract.toml"
+POLICY = "policy.toml"
+FENCES = "fences.json"
+REFERENCE = "reference.json"
+RISK_GRAPH = "risk.onnx"
+SCORE_GRAPH = "score.onnx"
+CONTENTS = (CONTRACT, POLICY, FENCES, REFERENCE, RISK_GRAPH, SCORE_GRAPH)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class BundleError(BellwetherError):
+    """A bundle cannot be trusted; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle.
+
+    Attributes:
+        path: Its folder.
+        manifest: What is in it and how it came to be.
+        contract: What a record holds.
+        policy: Tiers and rules.
+        fences: Which values are outlying.
+        reference: What is usual in the training cohort at each period.
+    """
+
+    path: Path
+    manifest: Manifest
+    contract: Contract
+    policy: Policy
+    fences: Fences
+    reference: Reference
+
+    @property
+    def version(self) -> str:
+        """First 12 digits of the bundle's digest: enough to tell its models apart."""
+        return self.manifest.digest[:12]
+
+    @property
+    def risk_graph(self) -> Path:
+        """Path of the graph that gives the probability after every period."""
+        return self.path / RISK_GRAPH
+
+    @property
+    def score_graph(self) -> Path:
+        """Path of the graph that forecasts the next score after every period."""
+        return self.path / SCORE_GRAPH
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Read the bundle in the folder `path` and verify all of it.
+
+    Raises:
+        BundleError: Files missing, unexpected or altered, or parts that do not fit each other.
+    """
+    folder = Path(path)
+    _check_files(folder)
+    manifest = _read_manifest(folder / MANIFEST)
+    for name in CONTENTS:
+        if sha256(folder / name) != manifest.files.get(name):
+            raise BundleError(
+                f"{folder / name}: its content is not what the manifest recorded "
+                "(SHA-256 differs). Export the run again, or copy the bundle again."
+            )
+    bundle = Bundle(
+        path=folder,
+        manifest=manifest,
+        contract=(contract := _read_contract(folder / CONTRACT)),
+        policy=_read_policy(folder / POLICY, contract),
+        fences=_read_json(folder / FENCES, Fences),
+        reference=_read_json(folder / REFERENCE, Reference),
+    )
+    _check_agreement(bundle)
+    return bundle
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a manifest's content in canonical JSON, its own digest left out."""
+    undigested = {key: value for key, value in content.items() if key != "digest"}
+    canonical = json.dumps(undigested, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> Manifest:
+    """Write `manifest` into `folder` under the digest of its content, and return it so."""
+    content = manifest.model_dump(mode="json")
+    content["digest"] = content_digest(content)
+    (folder / MANIFEST).write_text(_laid_out(content), encoding="utf-8")
+    return manifest.model_copy(update={"digest": content["digest"]})
+
+
+def _laid_out(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _check_files(folder: Path) -> None:
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such folder.")
+    present = {entry.name for entry in folder.iterdir()}
+    expected = {MANIFEST, *CONTENTS}
+    if missing := sorted(expected - present):
+        raise BundleError(f"{folder}: {', '.join(missing)} missing; this is no complete bundle.")
+    if extra := sorted(present - expected):
+        raise BundleError(
+            f"{folder}: {', '.join(extra)} does not belong to a bundle; take it out of the folder."
+        )
+    for name in sorted(expected):
+        if not (folder / name).is_file():
+            raise BundleError(f"{folder / name}: not a file.")
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path}: not valid UTF-8 JSON ({error}).") from None
+    if not isinstance(content, dict) or content.get("format") != 1:
+        raise BundleError(f"{path}: not a manifest of format 1; export with this version again.")
+    # The layout is compared too: it is what catches a key written twice or a changed space.
+    try:
+        intact = content.get("digest") == content_digest(content) and _laid_out(content) == text
+    except ValueError:
+        intact = False
+    if not intact:
+        raise BundleError(
+            f"{path}: altered since it was written (its digest differs). Export the run again."
+        )
+    return _validated(path, text, Manifest)
+
+
+def _read_contract(path: Path) -> Contract:
+    try:
+        return load_contract(path)
+    except ContractError as error:
+        raise BundleError(str(error)) from None
+
+
+def _read_policy(path: Path, contract: Contract) -> Policy:
+    try:
+        return load_policy(path, contract)
+    except ContractError as error:
+        raise BundleError(str(error)) from None
+
+
+def _read_json(path: Path, model: type[Model]) -> Model:
+    return _validated(path, path.read_text(encoding="utf-8"), model)
+
+
+def _validated(path: Path, text: str, model: type[Model]) -> Model:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
+        raise BundleError(f"{path}: {faults}") from None
+
+
+def _check_agreement(bundle: Bundle) -> None:
+    manifest, contract = bundle.manifest, bundle.contract
+    facts = (
+        ("contract", manifest.contract.fingerprint, contract.fingerprint),
+        ("feature order", manifest.features, contract.feature_names),
+        ("number of periods", manifest.periods, contract.periods.maximum),
+        ("subjects", manifest.subjects, contract.targets.score.subjects),
+        ("policy", (manifest.policy.name, manifest.policy.version),
+         (bundle.policy.name, bundle.policy.version)),
+    )  # fmt: skip
+    for what, recorded, actual in facts:
+        if recorded != actual:
+            raise BundleError(
+                f"{bundle.path / MANIFEST}: the {what} differs from the file in the bundle."
+            )
+    if bundle.reference.features != contract.feature_names:
+        raise BundleError(f"{bundle.path / REFERENCE}: its features are not the contract's.")
+    if len(bundle.reference.count) != contract.periods.maximum:
+        raise BundleError(f"{bundle.path / REFERENCE}: its periods are not the contract's.")
+    if unknown := sorted(set(bundle.fences.lower) - set(contract.feature_names)):
+        raise BundleError(f"{bundle.path / FENCES}: no such features: {', '.join(unknown)}.")

@@ -1,0 +1,123 @@
+"""The manifest: what a bundle holds, where it came from and what was proven of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ContractStamp(_Frozen):
+    """Which contract the graphs were trained on."""
+
+    name: str
+    version: int
+    fingerprint: Sha256
+
+
+class PolicyStamp(_Frozen):
+    """Which policy the bundle was packed with."""
+
+    name: str
+    version: int
+
+
+class GraphFacts(_Frozen):
+    """What one ONNX graph looks like.
+
+    Attributes:
+        file: Name of the file in the bundle.
+        input: Name of the input, (batch, periods, features) float32.
+        output: Name of the output.
+        periods: Length of the periods axis, or None where it is dynamic.
+        lstm_nodes: Number of fused `LSTM` nodes.
+        operators: Operator -> number of nodes.
+    """
+
+    file: str
+    input: str
+    output: str
+    periods: int | None
+    lstm_nodes: int
+    operators: dict[str, int]
+
+
+class Parity(_Frozen):
+    """How far one graph on one execution provider is from the Keras model that it came from.
+
+    Attributes:
+        graph: 'risk' or 'score'.
+        provider: Execution provider, as ONNX Runtime names it.
+        path: 'session' for the graph alone, 'scorer' for the code that answers requests.
+        cases: Combinations of batch size, history length and pattern of missing values.
+        values: Outputs compared.
+        largest_difference: In the unit of the output: probability, or the score's unit.
+        tolerance: What was allowed, same unit.
+        decisions: Tier decisions compared; 0 for a graph that decides nothing.
+        at_threshold: Decisions within the tolerance of a tier's threshold that fell on different
+            sides; never more than noise, and never further away: that fails the export.
+    """
+
+    graph: str
+    provider: str
+    path: Literal["session", "scorer"]
+    cases: int
+    values: int
+    largest_difference: float
+    tolerance: float
+    decisions: int = 0
+    at_threshold: int = 0
+
+
+class Metrics(_Frozen):
+    """What the run measured on its held-out records, copied as it is."""
+
+    risk: JsonValue
+    score: JsonValue
+    baselines: JsonValue
+
+
+class Manifest(_Frozen):
+    """Everything there is to know of a bundle without opening its graphs.
+
+    Attributes:
+        format: Version of this layout.
+        name: Name of the run.
+        created: When it was exported, UTC.
+        contract: Contract trained on.
+        features: Feature names in the order of the input's last axis.
+        periods: Largest number of periods.
+        subjects: Names of the score's last axis.
+        opset: ONNX operator set.
+        versions: Library -> version that made the graphs.
+        graphs: 'risk' and 'score'.
+        parity: One row for each graph, execution provider and path.
+        metrics: The run's figures.
+        data_fingerprint: Fingerprint of the cohort trained on.
+        run: The run's own record.
+        policy: Policy packed in.
+        files: File -> SHA-256.
+        digest: SHA-256 of all of the above; see `scoring.bundle`.
+    """
+
+    format: Literal[1] = 1
+    name: str
+    created: AwareDatetime
+    contract: ContractStamp
+    features: tuple[str, ...]
+    periods: int
+    subjects: tuple[str, ...]
+    opset: int
+    versions: dict[str, str]
+    graphs: dict[str, GraphFacts]
+    parity: tuple[Parity, ...]
+    metrics: Metrics
+    data_fingerprint: str
+    run: dict[str, JsonValue]
+    policy: PolicyStamp
+    files: dict[str, Sha256]
+    digest: str = ""

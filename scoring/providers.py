@@ -1,0 +1,213 @@
+"""Open ONNX Runtime sessions on the execution provider that was asked for, or say that it is not.
+
+ONNX Runtime falls back silently: asked for CUDA where CUDA cannot load, it answers on the CPU. So
+after every construction the active provider is compared with the wanted one. The export gate and
+the service both open their sessions here: what was proven is what runs.
+"""
+
+import contextlib
+import importlib.util
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_state
+
+from records.errors import BellwetherError
+from scoring.threads import thread_count as thread_count  # noqa: PLC0414 - a public name here too
+
+_log = logging.getLogger(__name__)
+
+
+class Provider(StrEnum):
+    """An execution provider to ask for."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+
+
+RUNTIME_NAMES = {
+    Provider.CPU: "CPUExecutionProvider",
+    Provider.CUDA: "CUDAExecutionProvider",
+    Provider.TENSORRT: "TensorrtExecutionProvider",
+}
+
+# What is tried, best first. `auto` leaves TensorRT out: it compiles engines for minutes at start
+# and rounds to TF32, so it answers only where somebody asked for it.
+_PREFERENCE = {
+    Provider.AUTO: (Provider.CUDA, Provider.CPU),
+    Provider.CPU: (Provider.CPU,),
+    Provider.CUDA: (Provider.CUDA, Provider.CPU),
+    Provider.TENSORRT: (Provider.TENSORRT, Provider.CUDA, Provider.CPU),
+}
+
+# TF32 is the default of ONNX Runtime on CUDA and keeps 10 bits of mantissa, a hundred times coarser
+# than the gate's tolerance. The arena grows by what is asked for instead of doubling.
+_OPTIONS = {
+    Provider.CPU: {},
+    Provider.CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
+    Provider.TENSORRT: {},
+}
+
+
+class ProviderError(BellwetherError):
+    """The execution provider that was asked for cannot answer."""
+
+
+def candidates(
+    asked: Provider, available: Sequence[str], *, strict: bool = False
+) -> tuple[Provider, ...]:
+    """List the providers to try for `asked`, best first.
+
+    Args:
+        asked: What the operator wants.
+        available: Names that this build of ONNX Runtime knows; knowing is not loading.
+        strict: Whether only the asked one will do; `auto` asks for nothing particular.
+    """
+    wanted = _PREFERENCE[asked]
+    if strict and asked is not Provider.AUTO:
+        wanted = wanted[:1]
+    return tuple(provider for provider in wanted if RUNTIME_NAMES[provider] in available)
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Build the options of production; the export gate proves the graphs under the same ones.
+
+    Args:
+        threads: Intra-op threads, at least 1.
+    """
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Memory patterns are kept for every shape ever seen: memory that only grows.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3  # errors; its warnings are about node placement, not results
+    if threads > 1:
+        # Spinning threads burn the CPU share of the other workers between two requests.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def active_provider(session: onnxruntime.InferenceSession) -> str:
+    """Return the provider that answers first, as ONNX Runtime names it."""
+    return str(session.get_providers()[0])
+
+
+def open_session(
+    model: Path | bytes,
+    provider: Provider | str = Provider.AUTO,
+    *,
+    strict: bool = False,
+    threads: int | None = None,
+) -> onnxruntime.InferenceSession:
+    """Open one graph; arguments and errors as `open_sessions`."""
+    return open_sessions([model], provider, strict=strict, threads=threads)[0]
+
+
+def open_sessions(
+    models: Sequence[Path | bytes],
+    provider: Provider | str = Provider.AUTO,
+    *,
+    strict: bool = False,
+    threads: int | None = None,
+) -> list[onnxruntime.InferenceSession]:
+    """Open several graphs, all on the first provider on which every one of them loads.
+
+    Args:
+        models: Paths or contents of ONNX files.
+        provider: What is wanted; `auto` takes CUDA where it really loads, else the CPU.
+        strict: Raise where anything but the wanted provider would answer. Without it, the next
+            best answers and a warning is logged.
+        threads: Intra-op threads; None takes `thread_count()`.
+
+    Raises:
+        ProviderError: No provider that will do can answer.
+    """
+    asked = Provider(provider)
+    options = session_options(thread_count() if threads is None else threads)
+    tries = candidates(asked, onnxruntime.get_available_providers(), strict=strict)
+    failed: list[Provider] = []
+    for candidate in tries:
+        # Where another may answer, ONNX Runtime's red lines about a missing GPU only frighten. In
+        # strict mode they are the reason: they name the missing library.
+        with contextlib.nullcontext() if strict else _silent_runtime():
+            sessions = _open_all(models, candidate, options)
+        if sessions is not None:
+            if asked not in (Provider.AUTO, candidate):
+                why = "did not load" if asked in failed else "is not part of this ONNX Runtime"
+                _log.warning(
+                    "Execution provider '%s' %s; '%s' answers instead. Strict mode says why.",
+                    *(asked, why, candidate),
+                )
+            return sessions
+        failed.append(candidate)
+    if asked in failed:
+        why = "did not load; ONNX Runtime's message above names what is missing"
+    else:
+        why = f"is not part of this ONNX Runtime ({onnxruntime.__version__}); see the README"
+    raise ProviderError(
+        f"Execution provider '{asked}' {why}. Mend that, or ask for 'cpu' or 'auto', "
+        "or leave strict mode."
+    )
+
+
+def _open_all(
+    models: Sequence[Path | bytes], provider: Provider, options: onnxruntime.SessionOptions
+) -> list[onnxruntime.InferenceSession] | None:
+    """Open every model on `provider`, or return None where it would not be the one to answer."""
+    if provider is not Provider.CPU:
+        _preload_nvidia_wheels()
+    chain = [(RUNTIME_NAMES[p], _OPTIONS[p]) for p in _PREFERENCE[provider]]
+    sessions = []
+    for model in models:
+        try:
+            session = onnxruntime.InferenceSession(
+                model, options, providers=chain, enable_fallback=0
+            )
+        except _LOADING_FAILURES as error:
+            if provider is Provider.CPU:
+                raise  # nothing is left to fall back to: the model itself is at fault
+            _log.debug("%s: %s", provider, error)
+            return None
+        if active_provider(session) != RUNTIME_NAMES[provider]:
+            return None
+        sessions.append(session)
+    return sessions
+
+
+_LOADING_FAILURES = (
+    RuntimeError,
+    ValueError,
+    runtime_state.EPFail,
+    runtime_state.Fail,
+    runtime_state.NotImplemented,
+    runtime_state.RuntimeException,
+)
+
+
+@contextlib.contextmanager
+def _silent_runtime() -> Iterator[None]:
+    """Keep ONNX Runtime's default logger, which session options do not reach, from speaking."""
+    onnxruntime.set_default_logger_severity(4)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(2)
+
+
+def _preload_nvidia_wheels() -> None:
+    """Load CUDA and cuDNN from NVIDIA's wheels where they are installed; they are on no path."""
+    if importlib.util.find_spec("nvidia") is None or not hasattr(onnxruntime, "preload_dlls"):
+        return
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):  # it prints what it did not find
+        onnxruntime.preload_dlls()
+    if said.getvalue():
+        _log.debug("preloading NVIDIA libraries: %s", said.getvalue().strip())
