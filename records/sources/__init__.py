@@ -1,0 +1,1 @@
+"""Where records come from: generative models and public data sets, each as cohorts."""
