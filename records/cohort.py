@@ -1,6 +1,7 @@
 """The cohort: many records as aligned arrays."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -68,16 +69,29 @@ class Cohort:
         for name, (actual, expected) in shapes.items():
             if actual != expected:
                 raise CohortError(f"`{name}` has shape {actual}, expected {expected}.")
-        for name, dtype in (("values", np.float32), ("risk", np.float32), ("score", np.float32)):
-            if getattr(self, name).dtype != dtype:
-                raise CohortError(f"`{name}` must be float32.")
+        self._check_types()
         if set(self.audit) != {attribute.name for attribute in self.contract.audit}:
             raise CohortError("`audit` must hold exactly the contract's audit attributes.")
         if len(np.unique(self.ids)) != records:
             raise CohortError("`ids` must be unique; merge or rename the duplicates.")
+        if (self.ids == "").any() or (self.students == "").any():
+            raise CohortError("`ids` and `students` must not be empty; '' would join strangers.")
+        if ((self.lengths < 0) | (self.lengths > periods)).any():
+            raise CohortError(f"`lengths` must lie between 0 and {periods}.")
+        if not (np.isnan(self.risk) | np.isin(self.risk, (0, 1))).all():
+            raise CohortError("`risk` must be 0, 1 or NaN.")
         beyond = np.arange(periods)[None, :] >= self.lengths[:, None]
         if not np.isnan(self.values[beyond]).all() or self.eligible[beyond].any():
             raise CohortError("values and eligibility must be empty from `lengths` on.")
+
+    def _check_types(self) -> None:
+        for name, dtype in _NUMBERS.items():
+            if getattr(self, name).dtype != dtype:
+                raise CohortError(f"`{name}` must be {np.dtype(dtype)}.")
+        strings = {name: getattr(self, name) for name in ("ids", "students", "cohorts")}
+        for name, column in {**strings, **self.audit}.items():
+            if column.dtype.kind != "U":
+                raise CohortError(f"`{name}` must be an array of strings.")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -152,16 +166,24 @@ class Cohort:
         return digest.hexdigest()
 
 
+_NUMBERS = {
+    "values": np.float32,
+    "lengths": np.int32,
+    "eligible": np.bool_,
+    "risk": np.float32,
+    "score": np.float32,
+}
 _PER_RECORD = ("ids", "students", "cohorts", "values", "lengths", "eligible", "risk", "score")
 
 
 def _update(digest: "hashlib._Hash", name: str, array: NDArray[np.generic]) -> None:
     digest.update(f"{name}{array.shape}".encode())
     if array.dtype.kind == "U":
-        digest.update("\x1f".join(array.tolist()).encode())
+        # As JSON, so that no text can pass for two and no width of the array matters.
+        digest.update(json.dumps(array.tolist()).encode())
     elif array.dtype.kind == "f":
-        # One pattern of bits for every NaN, so that a round trip cannot change the hash.
-        digest.update(np.where(np.isnan(array), np.float32(np.nan), array).tobytes())
+        # One pattern of bits for every NaN and one for zero: equal numbers, equal hash.
+        digest.update(np.where(np.isnan(array), np.float32(np.nan), array + np.float32(0)).tobytes())
     else:
         digest.update(np.ascontiguousarray(array).tobytes())
 

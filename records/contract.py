@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from records.errors import ContractError
 from records.toml_file import parse_toml, read_toml
@@ -49,8 +49,8 @@ class Feature(_Frozen):
     label: str = Field(min_length=1, description="Plain words for screens and messages.")
     kind: Kind = Kind.NUMERIC
     unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: FiniteFloat | None = None
+    maximum: FiniteFloat | None = None
     levels: tuple[str, ...] = ()
     better: Better = Better.NEITHER
     actionable: bool = False
@@ -63,6 +63,8 @@ class Feature(_Frozen):
                 raise ValueError(f"a {self.kind} feature needs `levels`, at least two")
             if len(set(self.levels)) != len(self.levels):
                 raise ValueError("`levels` must differ from each other")
+            if any(not level or level != level.strip() for level in self.levels):
+                raise ValueError("`levels` must not be empty or begin or end with a space")
             if self.minimum is not None or self.maximum is not None:
                 raise ValueError(f"a {self.kind} feature has `levels`, not a minimum or maximum")
         elif self.levels:
@@ -124,10 +126,25 @@ class ScoreTarget(_Frozen):
 
     label: str = Field(min_length=1)
     unit: str = ""
-    minimum: float
-    maximum: float
+    minimum: FiniteFloat
+    maximum: FiniteFloat
     subjects: tuple[Name, ...] = Field(default=("score",), min_length=1)
     description: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.minimum >= self.maximum:
+            raise ValueError("`minimum` must be below `maximum`")
+        if len(set(self.subjects)) != len(self.subjects):
+            raise ValueError("`subjects` must differ from each other")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the subjects' columns in a table: 'score', or 'score_<subject>' each."""
+        if self.subjects == ("score",):
+            return self.subjects
+        return tuple(f"score_{subject}" for subject in self.subjects)
 
 
 class Targets(_Frozen):
@@ -158,10 +175,11 @@ class Contract(_Frozen):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        seen: set[str] = set(RESERVED)
+        reserved = {*RESERVED, *self.targets.score.columns}
+        seen = set(reserved)
         for name in [f.name for f in self.features] + [a.name for a in self.audit]:
             if name in seen:
-                reason = "is reserved" if name in RESERVED else "is used twice"
+                reason = "is reserved" if name in reserved else "is used twice"
                 raise ValueError(f"the name '{name}' {reason}; choose another")
             seen.add(name)
         return self
@@ -190,7 +208,7 @@ class Contract(_Frozen):
 
 
 # Columns that every long table may have beside the contract's own (see records/tables.py).
-RESERVED = ("id", "student", "cohort", "period", "eligible", "risk")
+RESERVED = ("id", "student", "cohort", "period", "observed", "eligible", "risk")
 
 
 def load_contract(source: str | Path) -> Contract:

@@ -25,7 +25,8 @@ class Problem:
 
     Attributes:
         file: Name of the file, without its folder.
-        row: Row number as an editor shows it: the header is row 1.
+        row: Row number as an editor shows it: the header is row 1. In a Parquet file, which has no
+            lines, the first record is row 1. 0 where the file as a whole is at fault.
         column: Name of the column, or None where the whole row is at fault.
         code: Machine-readable reason, such as `out_of_range`.
         message: What was expected and what to do; never the value itself.
@@ -38,9 +39,15 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """Give `file:row, column: message`."""
+        """Give `file:row, column: message`, or `file, row …` where rows are no lines."""
+        if not self.row:
+            where = self.file
+        elif self.file.endswith(".parquet"):
+            where = f"{self.file}, row {self.row}"
+        else:
+            where = f"{self.file}:{self.row}"
         column = f", column '{self.column}'" if self.column else ""
-        return f"{self.file}:{self.row}{column}: {self.message}"
+        return f"{where}{column}: {self.message}"
 
 
 class RecordError(BellwetherError):
@@ -48,10 +55,13 @@ class RecordError(BellwetherError):
 
     Args:
         problems: What is wrong, in the order of the rows.
+        total: How many problems there are where `problems` does not hold them all.
     """
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], total: int | None = None) -> None:
         self.problems = problems
-        shown = "\n".join(f"  {problem}" for problem in problems[:20])
-        more = f"\n  … and {len(problems) - 20} more" if len(problems) > 20 else ""
-        super().__init__(f"{len(problems)} problem(s) in the table:\n{shown}{more}")
+        self.total = len(problems) if total is None else total
+        shown = problems[:20]
+        lines = "\n".join(f"  {problem}" for problem in shown)
+        more = f"\n  … and {self.total - len(shown)} more" if self.total > len(shown) else ""
+        super().__init__(f"{self.total} problem(s) in the table:\n{lines}{more}")

@@ -67,12 +67,15 @@ def spreads_from_reference(values: Floats, periods: Ints, reference: Reference) 
         reference: The cohort to compare with.
 
     Returns:
-        (rows, features) float32; NaN where the value, mean or spread is missing or spread is zero.
+        (rows, features) float32; NaN where the value, mean or spread is missing, the spread is
+        zero, or the period is none of the reference's.
     """
     mean, spread = reference.arrays()
     row = np.asarray(periods) - 1
-    scale = np.where(spread > 0, spread, np.float32(np.nan))
-    return np.asarray((values - mean[row]) / scale[row], np.float32)
+    known = (row >= 0) & (row < len(mean))
+    row = np.where(known, row, 0)
+    scale = np.where((spread > 0)[row] & known[:, None], spread[row], np.float32(np.nan))
+    return np.asarray((values - mean[row]) / scale, np.float32)
 
 
 def _rows(table: NDArray[np.float64]) -> tuple[tuple[float | None, ...], ...]:

@@ -18,7 +18,8 @@ Model = TypeVar("Model", bound=BaseModel)
 Key = str | int
 
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"""^\s*("[^"]+"|'[^']+'|[A-Za-z0-9_-]+)\s*=""")
+_PART = r"""(?:"[^"]+"|'[^']+'|[A-Za-z0-9_-]+)"""
+_KEY = re.compile(rf"^\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 
 
 def read_toml(path: Path, model: type[Model]) -> Model:
@@ -29,9 +30,11 @@ def read_toml(path: Path, model: type[Model]) -> Model:
             message lists every fault as `file:line: key: what was expected`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ContractError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise ContractError(f"{path}: cannot be read ({error.strerror}).") from None
     except UnicodeDecodeError as error:
         raise ContractError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     return parse_toml(text, model, name=str(path))
@@ -67,7 +70,7 @@ def line_of_keys(text: str) -> dict[tuple[Key, ...], int]:
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _TABLE.match(line):
             table = ()
-            parts = [part.strip().strip("\"'") for part in header[2].split(".")]
+            parts = _parts(header[2])
             for position, part in enumerate(parts):
                 table = (*table, part)
                 last = position == len(parts) - 1
@@ -77,8 +80,14 @@ def line_of_keys(text: str) -> dict[tuple[Key, ...], int]:
                     table = (*table, counts[table])
             lines.setdefault(table, number)
         elif key := _KEY.match(line):
-            lines.setdefault((*table, key[1].strip("\"'")), number)
+            dotted = _parts(key[1])
+            for depth in range(1, len(dotted) + 1):
+                lines.setdefault((*table, *dotted[:depth]), number)
     return lines
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]
 
 
 def _nearest_line(lines: dict[tuple[Key, ...], int], location: Sequence[Key]) -> int:
