@@ -1,0 +1,105 @@
+"""Fit a network: Adam, early stopping on the validation loss, the best weights kept."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from records.errors import BellwetherError
+from training.backend import keras, tf
+from training.history import Epoch, History
+from training.settings import Schedule
+from training.targets import Examples
+
+Loss = Literal["binary_crossentropy", "mean_squared_error"]
+
+
+class FitError(BellwetherError):
+    """The loss became infinite: a hyperparameter does not suit the data."""
+
+
+def seed_everything(seed: int) -> None:
+    """Fix every source of chance of the process, and the order of TensorFlow's sums.
+
+    Call before a network is built: its initial weights are drawn then.
+    """
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def fit(
+    network: Any,
+    loss: Loss,
+    schedule: Schedule,
+    training: Examples,
+    validation: Examples,
+    *,
+    on_epoch: Callable[[int], None] | None = None,
+) -> History:
+    """Fit `network` in place and leave it with the weights of its best epoch.
+
+    Args:
+        network: Made by a builder of `training.networks`; it stays uncompiled, so that it loads
+            without a loss.
+        loss: Cross-entropy for probabilities (paper A), squared error for scores (paper B).
+        schedule: Learning rate, batch size, epochs, patience.
+        training: What to learn from.
+        validation: What decides when to stop and which epoch is kept.
+        on_epoch: Called with the epoch's number, from 1, after each.
+
+    Raises:
+        FitError: The loss became infinite or NaN.
+    """
+    started = time.monotonic()
+    # Keras' losses average over the last axis before they weigh: with an axis of one behind it,
+    # every step and subject keeps a weight of its own and the stock loss serves.
+    fitted = keras.Model(network.input, keras.ops.expand_dims(network.output, axis=-1))
+    classifies = loss == "binary_crossentropy"
+    fitted.compile(
+        optimizer=keras.optimizers.Adam(schedule.learning_rate),
+        loss=loss,
+        weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy")] if classifies else None,
+        jit_compile=False,  # XLA on a CPU made an LSTM's epoch 5 to 10 times slower
+    )
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=schedule.patience, restore_best_weights=True
+    )
+    callbacks = [stopping, keras.callbacks.TerminateOnNaN()]
+    if on_epoch is not None:
+        report = on_epoch
+        callbacks.append(
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: report(epoch + 1))
+        )
+    logs = fitted.fit(
+        training.values,
+        training.target[..., None],
+        sample_weight=training.weight,
+        validation_data=(validation.values, validation.target[..., None], validation.weight),
+        batch_size=schedule.batch_size,
+        validation_batch_size=1024,
+        epochs=schedule.epochs,
+        callbacks=callbacks,
+        verbose=0,
+    ).history
+    losses = [*logs["loss"], *logs["val_loss"]]
+    if not all(math.isfinite(value) for value in losses):
+        raise FitError(
+            "training diverged: the loss became infinite; lower the learning rate "
+            f"(now {schedule.learning_rate:g}) or check the features' ranges."
+        )
+    epochs = [
+        Epoch(
+            epoch=number + 1,
+            loss=logs["loss"][number],
+            validation_loss=logs["val_loss"][number],
+            accuracy=logs["accuracy"][number] if classifies else None,
+            validation_accuracy=logs["val_accuracy"][number] if classifies else None,
+        )
+        for number in range(len(logs["loss"]))
+    ]
+    return History(
+        epochs=tuple(epochs),
+        best=stopping.best_epoch + 1,
+        stopped_early=stopping.stopped_epoch > 0,
+        seconds=time.monotonic() - started,
+    )

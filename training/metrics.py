@@ -1,0 +1,219 @@
+"""How well a model does on one part of the records: the figures of both papers.
+
+Every figure is over the periods that count (eligible, target known); a figure that is undefined,
+such as the AUC of one class, is None. The models below are the layout of `metrics.json`.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn import metrics
+
+from records.cohort import Bools, Cohort, Floats
+from training.targets import known_risk, known_score, last_known
+
+THRESHOLD = 0.5
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Confusion(_Frozen):
+    """Counts of predictions at the threshold against outcomes; positive means at risk."""
+
+    true_negative: int
+    false_positive: int
+    false_negative: int
+    true_positive: int
+
+
+class RiskFigures(_Frozen):
+    """Paper A's figures and those that need no threshold.
+
+    Attributes:
+        records: How many were judged.
+        base_rate: Share of them that was at risk.
+        accuracy: Share judged rightly at the threshold.
+        precision: Share of the warned that was at risk.
+        recall: Share of those at risk that was warned.
+        f1: Harmonic mean of precision and recall.
+        auc: Area under the ROC curve.
+        pr_auc: Area under the precision-recall curve, as average precision.
+        brier: Mean squared difference of probability and outcome.
+        confusion: The counts behind accuracy, precision and recall.
+    """
+
+    records: int
+    base_rate: float | None
+    accuracy: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    auc: float | None
+    pr_auc: float | None
+    brier: float | None
+    confusion: Confusion
+
+
+class RiskReport(_Frozen):
+    """A risk model on one part.
+
+    Attributes:
+        last: At each record's last period that counts.
+        by_period: At each period, counted from 1, for the records that count there: the honest
+            figures for a warning in that period.
+    """
+
+    last: RiskFigures
+    by_period: dict[int, RiskFigures]
+
+
+class ScoreFigures(_Frozen):
+    """Paper B's figures; errors in raw units.
+
+    Attributes:
+        scores: How many were forecast.
+        mae: Mean absolute error.
+        rmse: Root of the mean squared error.
+        r2: Coefficient of determination; None for fewer than two scores or equal ones.
+    """
+
+    scores: int
+    mae: float | None
+    rmse: float | None
+    r2: float | None
+
+
+class ScoreReport(_Frozen):
+    """A score model on one part: over everything, by subject, and by period from 1."""
+
+    overall: ScoreFigures
+    by_subject: dict[str, ScoreFigures]
+    by_period: dict[int, ScoreFigures]
+
+
+class RiskTable(_Frozen):
+    """The network beside the baselines, judged on the very same periods."""
+
+    network: RiskReport
+    baselines: dict[str, RiskReport]
+
+
+class ScoreTable(_Frozen):
+    """The network beside the baselines, judged on the very same scores."""
+
+    network: ScoreReport
+    baselines: dict[str, ScoreReport]
+
+
+class RunMetrics(_Frozen):
+    """`metrics.json`: both models and all baselines on the test part.
+
+    Attributes:
+        threshold: Probability from which a record counts as warned in accuracy, precision,
+            recall, F1 and confusion. The policy's tiers are another matter.
+        risk: Figures of the risk network and its baselines.
+        score: Figures of the score network and its baselines.
+    """
+
+    threshold: float
+    risk: RiskTable
+    score: ScoreTable
+
+
+def risk_figures(outcome: NDArray[np.floating], probability: NDArray[np.floating]) -> RiskFigures:
+    """Compare probabilities with outcomes.
+
+    Args:
+        outcome: (n,) 0 or 1.
+        probability: (n,) 0 … 1.
+    """
+    truth, warned = outcome > 0.5, probability >= THRESHOLD
+    counts = metrics.confusion_matrix(truth, warned, labels=[False, True]).ravel().tolist()
+    true_negative, false_positive, false_negative, true_positive = counts
+    records, positives = int(truth.size), int(truth.sum())
+    both = 0 < positives < records
+    return RiskFigures(
+        records=records,
+        base_rate=_ratio(positives, records),
+        accuracy=_ratio(true_positive + true_negative, records),
+        precision=_ratio(true_positive, true_positive + false_positive),
+        recall=_ratio(true_positive, positives),
+        f1=_ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
+        auc=float(metrics.roc_auc_score(truth, probability)) if both else None,
+        pr_auc=float(metrics.average_precision_score(truth, probability)) if positives else None,
+        brier=float(np.mean((probability - truth) ** 2, dtype=np.float64)) if records else None,
+        confusion=Confusion(
+            true_negative=true_negative,
+            false_positive=false_positive,
+            false_negative=false_negative,
+            true_positive=true_positive,
+        ),
+    )
+
+
+def score_figures(actual: NDArray[np.floating], forecast: NDArray[np.floating]) -> ScoreFigures:
+    """Compare forecasts with the scores that came; both (n,) in raw units."""
+    if not actual.size:
+        return ScoreFigures(scores=0, mae=None, rmse=None, r2=None)
+    actual, forecast = actual.astype(np.float64), forecast.astype(np.float64)
+    varies = actual.min() < actual.max()
+    return ScoreFigures(
+        scores=int(actual.size),
+        mae=float(metrics.mean_absolute_error(actual, forecast)),
+        rmse=float(metrics.root_mean_squared_error(actual, forecast)),
+        r2=float(metrics.r2_score(actual, forecast)) if varies else None,
+    )
+
+
+def risk_report(cohort: Cohort, probability: Floats) -> RiskReport:
+    """Judge a risk model.
+
+    Args:
+        cohort: The part to judge on.
+        probability: (records, periods) as the model gave them.
+    """
+    known = known_risk(cohort)
+    last = last_known(known)
+    rows = np.flatnonzero(last >= 0)
+    return RiskReport(
+        last=risk_figures(cohort.risk[rows, last[rows]], probability[rows, last[rows]]),
+        by_period=_by_period(risk_figures, known, cohort.risk, probability),
+    )
+
+
+def score_report(cohort: Cohort, forecast: Floats) -> ScoreReport:
+    """Judge a score model.
+
+    Args:
+        cohort: The part to judge on.
+        forecast: (records, periods, subjects) as the model gave them, raw units.
+    """
+    known = known_score(cohort)
+    subjects = cohort.contract.targets.score.subjects
+    return ScoreReport(
+        overall=score_figures(cohort.score[known], forecast[known]),
+        by_subject={
+            name: score_figures(cohort.score[:, :, i][seen], forecast[:, :, i][seen])
+            for i, name in enumerate(subjects)
+            for seen in [known[:, :, i]]
+        },
+        by_period=_by_period(score_figures, known, cohort.score, forecast),
+    )
+
+
+def _by_period(figures: Any, known: Bools, target: Floats, predicted: Floats) -> dict[int, Any]:
+    return {
+        period + 1: figures(
+            target[:, period][known[:, period]], predicted[:, period][known[:, period]]
+        )
+        for period in range(known.shape[1])
+        if known[:, period].any()
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
