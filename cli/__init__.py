@@ -1,0 +1,1 @@
+"""The `bellwether` command: one file per stage, each a few lines that call a room."""

@@ -1,0 +1,42 @@
+"""`bellwether contract`: list and show what records hold."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.console import console
+from records.contract import SHIPPED, load_contract
+
+app = typer.Typer(help="List and show contracts: what a record holds.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_contracts() -> None:
+    """List the shipped contracts."""
+    table = Table("name", "title", "periods", "features")
+    for name in SHIPPED:
+        contract = load_contract(name)
+        periods = f"{contract.periods.maximum} {contract.periods.name}s"
+        table.add_row(name, contract.title, periods, str(len(contract.features)))
+    console.print(table)
+
+
+@app.command("show")
+def show(
+    contract: Annotated[str, typer.Argument(help="Name of a shipped contract or a .toml file.")],
+) -> None:
+    """Show a contract's features, or the lines of a file that break the rules."""
+    loaded = load_contract(contract)
+    table = Table("feature", "label", "kind", "expected", "better", title=loaded.title)
+    for feature in loaded.features:
+        unit = f" {feature.unit}" if feature.unit else ""
+        table.add_row(
+            feature.name, feature.label, feature.kind, feature.expected + unit, feature.better
+        )
+    console.print(table)
+    console.print(f"1 to {loaded.periods.maximum} {loaded.periods.name}s a record")
+    console.print(f"risk: {loaded.targets.risk.label}")
+    console.print(
+        f"score: {loaded.targets.score.label} ({', '.join(loaded.targets.score.subjects)})"
+    )

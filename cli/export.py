@@ -1,0 +1,65 @@
+"""`bellwether export`: from a run to a bundle, through the gate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.console import console, progress
+from scoring.manifest import Manifest
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.", file_okay=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Bundle folder to write [default: build/bundles/<run>].")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(help="Policy to pack: a shipped name or a .toml file [default: contract's]."),
+    ] = None,
+    save: Annotated[
+        bool, typer.Option("--save/--no-save", help="Also save it to the BentoML model store.")
+    ] = True,
+) -> None:
+    """Turn a run into a bundle; stop with the record, the step and the distance if not equal."""
+    from export.export import export_run
+    from scoring.bundle import read_bundle
+    from service.store import save_bundle
+    from training.run_folder import RunFolder
+
+    with progress() as report:
+        report("Converting and proving equal", 0, 1)
+        folder = export_run(
+            RunFolder(run), out or Path("build/bundles") / run.resolve().name, policy=policy
+        )
+        report("Converting and proving equal", 1, 1)
+    console.print(parity_table(read_bundle(folder).manifest))
+    console.print(f"Wrote {folder}.")
+    if save:
+        console.print(f"Saved as [bold]{save_bundle(folder)}[/] in the BentoML model store.")
+    console.print(f"Next: bellwether serve {folder}")
+
+
+def parity_table(manifest: Manifest) -> Table:
+    """Lay out what the gate proved, one row for each graph, provider and path."""
+    table = Table(
+        "graph", "provider", "path", "cases", "values", "largest difference", "tolerance",
+        "tier decisions", title="Equal to Keras on held-out records",
+    )  # fmt: skip
+    for row in manifest.parity:
+        decisions = f"{row.decisions:,} equal" if row.decisions else ""
+        if row.at_threshold:
+            decisions += f", {row.at_threshold} within tolerance of a threshold"
+        table.add_row(
+            row.graph,
+            row.provider.removesuffix("ExecutionProvider"),
+            row.path,
+            str(row.cases),
+            f"{row.values:,}",
+            f"{row.largest_difference:.1e}",
+            f"{row.tolerance:.0e}",
+            decisions,
+        )
+    return table

@@ -1,0 +1,60 @@
+"""Assemble the `bellwether` command and turn errors into messages."""
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from cli import bundle, check, contract, export, policy, request, serve, simulate, train
+from cli.console import errors
+from records.errors import BellwetherError
+
+app = typer.Typer(
+    name="bellwether",
+    help=(
+        "Early, explained, actionable warnings from students' period-by-period records.\n\n"
+        "A typical path: [bold]simulate[/] or your own table → [bold]check[/] → [bold]train[/] → "
+        "[bold]export[/] → [bold]serve[/]."
+    ),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("simulate")(simulate.simulate)
+app.command("check")(check.check)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.add_typer(bundle.app, name="bundle")
+app.command("serve")(serve.serve)
+app.command("request")(request.request)
+app.add_typer(contract.app, name="contract")
+app.add_typer(policy.app, name="policy")
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and the libraries' own logs.")
+    ] = False,
+) -> None:
+    """Hold the options that every command has."""
+    if debug:
+        os.environ["BELLWETHER_DEBUG"] = "1"
+    else:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
+
+
+def run() -> None:
+    """Run the command line; a caller's error ends it with one message and exit code 1."""
+    try:
+        app()
+    except BellwetherError as error:
+        if os.environ.get("BELLWETHER_DEBUG"):
+            raise
+        errors.print(Text.assemble(("Error: ", "bold red"), str(error)), soft_wrap=True)
+        sys.exit(1)

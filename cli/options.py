@@ -1,0 +1,28 @@
+"""Command-line options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Option(
+        help="[bold]simulated[/], [bold]semesters[/], [bold]oulad[/], [bold]midfield[/], or the "
+        "path of a CSV or Parquet table (one row per record and period).",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the official files, for oulad and midfield.", file_okay=False),
+]
+Students = Annotated[int, typer.Option(help="How many students to simulate.", min=1)]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+ContractOption = Annotated[
+    str | None,
+    typer.Option(
+        "--contract",
+        help="What a table's columns mean: the name of a shipped contract or a .toml file. "
+        "Named data sets bring their own.",
+    ),
+]
