@@ -1,0 +1,1 @@
+"""The shipped policies, one TOML file a contract; `docs/policy.md` says how to edit them."""

@@ -1,0 +1,238 @@
+"""Turn what the rules found into recommendations, the worst first."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from records.cohort import Floats, Ints
+from records.contract import Contract, Feature, Kind
+from records.reference import Reference
+from scoring.policy import Measure, Policy, Rule
+from scoring.rules import CompiledRules, Evaluation
+
+# Enough for any unit in use; hides that 0.7 is 0.69999999 in float32.
+DECIMALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers that a recommendation rests on."""
+
+    measured: Annotated[
+        float | str,
+        Field(
+            description="The student's level or slope, the number of missing periods, or the "
+            "name of a level.",
+            examples=[61.5, "probation"],
+        ),
+    ]
+    expected: Annotated[
+        float | str,
+        Field(
+            description="What it was compared with: the rule's target, or what was usual in the "
+            "cohort over the same periods; for a gap, the number of periods from which the rule "
+            "applies.",
+            examples=[75.0, "other than 'probation'"],
+        ),
+    ]
+    unit: Annotated[str, Field(description="Unit of both numbers.", examples=["%", "% per week"])]
+    against: Annotated[
+        Literal["target", "cohort"],
+        Field(description="Whether a fixed target or the cohort set the expectation."),
+    ]
+    spreads: Annotated[
+        float | None,
+        Field(
+            description="Against the cohort: by how many standard deviations (a period, for a "
+            "trend) the student lies on the worse side.",
+            examples=[1.4],
+        ),
+    ]
+    first_period: Annotated[int, Field(description="First period that was measured.", examples=[3])]
+    last_period: Annotated[int, Field(description="Last period that was measured.", examples=[5])]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What is advised, to whom, by when, and on what grounds."""
+
+    rule: Annotated[str, Field(description="Id of the policy's rule.", examples=["attendance-low"])]
+    feature: Annotated[str, Field(description="Feature it is about.", examples=["attendance"])]
+    label: Annotated[str, Field(description="The feature in plain words.", examples=["Attendance"])]
+    measure: Annotated[
+        Literal["level", "trend", "gap"],
+        Field(description="Where the feature stands, where it is heading, or that it is missing."),
+    ]
+    recommendation: Annotated[
+        str,
+        Field(
+            description="What the owner is advised to do.",
+            examples=["Invite the student to a short talk about what keeps them from class."],
+        ),
+    ]
+    message: Annotated[
+        str,
+        Field(
+            description="Helping words for the student.",
+            examples=["We have missed you in class. Let us find a way back together."],
+        ),
+    ]
+    owner: Annotated[str, Field(description="Role that acts.", examples=["tutor"])]
+    owner_label: Annotated[
+        str, Field(description="The role in plain words.", examples=["Personal tutor"])
+    ]
+    due_days: Annotated[int, Field(description="Days until it should be done.", examples=[7])]
+    effort_minutes: Annotated[
+        int, Field(description="Expected effort of the owner.", examples=[20])
+    ]
+    evidence: Evidence
+
+
+class Recommender:
+    """A policy's recommendations for one contract and reference.
+
+    A student's recommendations are ordered by the rule's priority, then by severity, then by the
+    rule's place in the file. Of one feature only the first is kept unless the policy says
+    otherwise, and of all of them the policy's `max_recommendations`.
+
+    Args:
+        policy: Checked against `contract`.
+        contract: Order and meaning of the features.
+        reference: The cohort to compare with.
+    """
+
+    def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
+        self._policy = policy
+        self._rules = CompiledRules(policy, contract, reference)
+        self._advice = [_Advice(rule, policy, contract) for rule in policy.rules]
+        self._priority = np.array([rule.priority for rule in policy.rules], np.intp)
+        self._feature = np.array(
+            [contract.feature_names.index(rule.feature) for rule in policy.rules], np.intp
+        )
+        # One row a tier, and a last one, reached by -1, for students without a tier.
+        self._speaks = np.zeros((len(policy.tiers) + 1, len(policy.rules)), np.bool_)
+        for column, rule in enumerate(policy.rules):
+            speaking = policy.tiers_of(rule)
+            self._speaks[:-1, column] = [tier.name in speaking for tier in policy.tiers]
+
+    def recommend(
+        self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
+    ) -> list[tuple[Recommendation, ...]]:
+        """Advise on every student.
+
+        Args:
+            values: (rows, periods, features) float32, raw units, NaN for missing.
+            lengths: (rows,) periods observed.
+            tiers: (rows,) index of the tier, -1 for none.
+
+        Returns:
+            Each row's recommendations, the worst first; none where no rule speaks in its tier.
+        """
+        answers: list[tuple[Recommendation, ...]] = [()] * len(values)
+        rows = np.flatnonzero(self._speaks[tiers].any(axis=1))
+        if not rows.size:
+            return answers
+        found = self._rules.evaluate(values[rows], lengths[rows])
+        row, rule = self._choose(found, found.hits & self._speaks[tiers[rows]])
+        advised = self._assemble(found, row, rule)
+        ends = np.searchsorted(row, np.arange(len(rows)), side="right").tolist()
+        start = 0
+        for position, end in zip(rows.tolist(), ends, strict=True):
+            answers[position] = tuple(advised[start:end])
+            start = end
+        return answers
+
+    def _choose(
+        self, found: Evaluation, hits: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return (row, rule) of what is recommended, by row and then the worst first."""
+        row, rule = np.nonzero(hits)
+        order = np.lexsort((rule, -found.severity[row, rule], self._priority[rule], row))
+        row, rule = row[order], rule[order]
+        if self._policy.one_per_feature:
+            key = row * (self._feature.max(initial=0) + 1) + self._feature[rule]
+            first = np.sort(np.unique(key, return_index=True)[1])
+            row, rule = row[first], rule[first]
+        place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+        kept = place < self._policy.max_recommendations
+        return row[kept], rule[kept]
+
+    def _assemble(
+        self, found: Evaluation, row: NDArray[np.intp], rule: NDArray[np.intp]
+    ) -> list[Recommendation]:
+        # Adding zero turns -0.0 into 0.0.
+        numbers = [
+            (np.round(table[row, rule], DECIMALS) + 0.0).tolist()
+            for table in (found.measured, found.expected, found.spreads)
+        ]
+        first, last = found.first[row, rule].tolist(), found.last[row, rule].tolist()
+        return [
+            self._advice[which].recommendation(*grounds)
+            for which, *grounds in zip(rule.tolist(), *numbers, first, last, strict=True)
+        ]
+
+
+class _Advice:
+    """One rule's recommendation, complete but for the student's numbers."""
+
+    def __init__(self, rule: Rule, policy: Policy, contract: Contract) -> None:
+        self._rule = rule
+        self._feature = contract.feature(rule.feature)
+        self._unit = _unit(rule, self._feature, contract.periods.name)
+        self._against: Literal["target", "cohort"] = "cohort" if rule.spreads else "target"
+        self._complete = partial(
+            Recommendation,
+            rule=rule.id,
+            feature=rule.feature,
+            label=self._feature.label,
+            measure=rule.measure.value,
+            recommendation=rule.recommendation,
+            message=rule.message,
+            owner=rule.owner,
+            owner_label=policy.owners[rule.owner].label,
+            due_days=rule.due_days,
+            effort_minutes=rule.effort_minutes,
+        )
+
+    def recommendation(
+        self, measured: float, expected: float, spreads: float, first: int, last: int
+    ) -> Recommendation:
+        """Complete the recommendation with a student's numbers."""
+        evidence = Evidence(
+            measured=self._worded(measured),
+            expected=self._worded(expected) if self._rule.is_any is None else self._others(),
+            unit=self._unit,
+            against=self._against,
+            spreads=spreads if self._against == "cohort" else None,
+            first_period=first,
+            last_period=last,
+        )
+        return self._complete(evidence=evidence)
+
+    def _worded(self, number: float) -> float | str:
+        if self._rule.measure is Measure.GAP or self._feature.kind is Kind.NUMERIC:
+            return number
+        return _level_name(number, self._feature)
+
+    def _others(self) -> str:
+        names = (
+            _level_name(value, self._feature) if isinstance(value, bool) else value
+            for value in self._rule.is_any or ()
+        )
+        return "other than " + " or ".join(f"'{name}'" for name in names)
+
+
+def _level_name(code: float, feature: Feature) -> str:
+    return ("false", "true")[int(code)] if feature.kind is Kind.FLAG else feature.levels[int(code)]
+
+
+def _unit(rule: Rule, feature: Feature, period: str) -> str:
+    if rule.measure is Measure.GAP:
+        return f"{period}s"
+    if rule.measure is Measure.TREND:
+        return f"{feature.unit} per {period}".strip()
+    return feature.unit

@@ -1,0 +1,120 @@
+"""Turn a policy's rules into arrays, one element a rule, for one contract and reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from records.cohort import Bools
+from records.contract import Better, Contract, Feature, Kind
+from records.reference import Reference
+from scoring.measures import Doubles, Positions
+from scoring.policy import Measure, Rule
+
+# Values arrive as float32: 0.7 is 0.69999999 there, and must not count as worse than 0.7.
+TOLERANCE = 1e-6
+Numbered = Sequence[tuple[int, Rule]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowedRules:
+    """Rules over level and trend; every array is (rules of this group,) unless said otherwise.
+
+    Attributes:
+        rules: Positions in the policy.
+        columns: Positions of their features.
+        windows: How many of the last observed values they use.
+        trend: Whether the slope counts, not the level.
+        sign: +1 where a higher value is worse, -1 where a lower one is.
+        limit: How bad, on the worse side, the measure may be.
+        margin: How far beyond `limit` it must lie: just above 0 for 'worse than', just below for
+            'at least'.
+        levels: (rules of this group, levels) which codes a rule over levels applies to.
+        over_levels: Whether it is a rule over levels.
+    """
+
+    rules: Positions
+    columns: Positions
+    windows: Positions
+    trend: Bools
+    sign: Doubles
+    limit: Doubles
+    margin: Doubles
+    levels: Bools
+    over_levels: Bools
+
+    @classmethod
+    def of(cls, numbered: Numbered, contract: Contract) -> Self:
+        """Compile rules, each with its position in the policy."""
+        rules = [rule for _, rule in numbered]
+        features = [contract.feature(rule.feature) for rule in rules]
+        limits = np.array([_limit(r, f) for r, f in zip(rules, features, strict=True)], np.float64)
+        tolerance = TOLERANCE * np.maximum(1.0, np.abs(limits))
+        levels = np.zeros((len(rules), max((2, *(len(f.levels) for f in features)))), np.bool_)
+        for row, (rule, feature) in enumerate(zip(rules, features, strict=True)):
+            levels[row, [_code(value, feature) for value in rule.is_any or ()]] = True
+        return cls(
+            rules=np.array([index for index, _ in numbered], np.intp),
+            columns=_columns(rules, contract),
+            windows=np.array([rule.depth for rule in rules], np.intp),
+            trend=np.array([rule.measure is Measure.TREND for rule in rules], np.bool_),
+            sign=np.array([_worse(r, f) for r, f in zip(rules, features, strict=True)]),
+            limit=limits,
+            margin=np.where([r.worse_than is not None for r in rules], tolerance, -tolerance),
+            levels=levels,
+            over_levels=np.array([rule.is_any is not None for rule in rules], np.bool_),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GapRules:
+    """Rules over gaps.
+
+    Attributes:
+        rules: (rules,) positions in the policy.
+        columns: (rules,) positions of their features.
+        limit: (rules,) missing periods from which they apply.
+        counted: (periods + 1, rules) how many of the first p periods count.
+    """
+
+    rules: Positions
+    columns: Positions
+    limit: Doubles
+    counted: Positions
+
+    @classmethod
+    def of(cls, numbered: Numbered, contract: Contract, reference: Reference) -> Self:
+        """Compile rules, each with its position in the policy."""
+        rules = [rule for _, rule in numbered]
+        columns = _columns(rules, contract)
+        count = np.array(reference.count, np.float64)
+        # How many of the cohort were still there is not recorded; its best observed feature tells.
+        present = np.maximum(count.max(axis=1, keepdims=True), 1)
+        counts = (count / present)[:, columns] >= [rule.usual_share or 0.0 for rule in rules]
+        return cls(
+            rules=np.array([index for index, _ in numbered], np.intp),
+            columns=columns,
+            limit=np.array([rule.at_least for rule in rules], np.float64),
+            counted=np.vstack([np.zeros((1, len(rules)), np.intp), np.cumsum(counts, axis=0)]),
+        )
+
+
+def _columns(rules: Sequence[Rule], contract: Contract) -> Positions:
+    return np.array([contract.feature_names.index(rule.feature) for rule in rules], np.intp)
+
+
+def _worse(rule: Rule, feature: Feature) -> float:
+    return -1.0 if feature.better is Better.HIGHER and rule.is_any is None else 1.0
+
+
+def _limit(rule: Rule, feature: Feature) -> float:
+    if rule.worse_than is not None:
+        target = rule.worse_than
+        ordinal = feature.kind is Kind.ORDINAL
+        return _worse(rule, feature) * (_code(str(target), feature) if ordinal else float(target))
+    return rule.spreads or rule.worsens_by or 0.0
+
+
+def _code(value: bool | str, feature: Feature) -> int:
+    return int(value) if isinstance(value, bool) else feature.levels.index(value)

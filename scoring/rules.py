@@ -1,0 +1,198 @@
+"""Evaluate a policy's rules over many students at once: arrays in, arrays out.
+
+Against the cohort, level and trend (`scoring.measures`) are taken of the values in spreads from
+their own periods' reference (`records.reference`), so that a hard examination alarms nobody.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from records.cohort import Bools, Floats, Ints
+from records.contract import Contract
+from records.reference import Reference, spreads_from_reference
+from scoring.measures import Doubles, Positions, at_periods, level_and_slope, newest_observed
+from scoring.policy import Measure, Policy
+from scoring.rule_arrays import GapRules, WindowedRules
+
+# Bounds the memory of one pass; larger batches go through in pieces.
+ROWS_A_PASS = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What each rule found in each row; every array is (rows, rules).
+
+    Attributes:
+        hits: bool, whether the rule applies.
+        severity: float64, 0 (just at the limit) towards 1 (far beyond it). For level and trend,
+            e / (1 + e), where e counts the cohort's spreads beyond the limit, for a trend over the
+            whole stretch measured; for a gap e counts further gaps as long as the limit; 0.5 for
+            rules over levels, which have no distance.
+        measured: float64, level in raw units (or position), slope in raw units per period, or
+            number of missing periods; NaN where there is too little to measure.
+        expected: float64, what `measured` was compared with, in the same unit: the rule's target,
+            or the reference's own level or slope over the same periods.
+        spreads: float64, for rules against the cohort, how many spreads (a period, for a trend)
+            the row lies on the worse side; NaN for the others.
+        first: int, first period that the measure used, 0 where it used none.
+        last: int, last period that the measure used.
+    """
+
+    hits: Bools
+    severity: Doubles
+    measured: Doubles
+    expected: Doubles
+    spreads: Doubles
+    first: Positions
+    last: Positions
+
+    @classmethod
+    def blank(cls, rows: int, rules: int) -> Self:
+        """Return an evaluation in which nothing was found."""
+        shape = (rows, rules)
+        numbers = [np.full(shape, np.nan) for _ in range(4)]
+        periods = [np.zeros(shape, np.intp) for _ in range(2)]
+        return cls(np.zeros(shape, np.bool_), *numbers, *periods)
+
+
+class CompiledRules:
+    """A policy's rules for one contract and reference, ready for batches.
+
+    Args:
+        policy: Checked against `contract` (`scoring.policy.load_policy`).
+        contract: Order and meaning of the features.
+        reference: The cohort to compare with; its features are the contract's.
+    """
+
+    def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
+        self._count = len(policy.rules)
+        self._reference = reference
+        usual, spread = reference.arrays()
+        self._usual, self._spread = usual.astype(np.float64), spread.astype(np.float64)
+        numbered = list(enumerate(policy.rules))
+        gaps = [(i, rule) for i, rule in numbered if rule.measure is Measure.GAP]
+        cohort = [(i, rule) for i, rule in numbered if rule.spreads is not None]
+        targets = [pair for pair in numbered if pair not in gaps and pair not in cohort]
+        self._targets = WindowedRules.of(targets, contract) if targets else None
+        self._cohort = WindowedRules.of(cohort, contract) if cohort else None
+        self._gaps = GapRules.of(gaps, contract, reference) if gaps else None
+
+    def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
+        """Evaluate every rule on every row.
+
+        Args:
+            values: (rows, periods, features) float32, raw units, NaN for missing.
+            lengths: (rows,) periods observed so far; what lies beyond is not looked at.
+
+        Returns:
+            One cell a row and rule; a row's cells do not depend on the other rows.
+        """
+        passes = [
+            self._evaluate(
+                values[start : start + ROWS_A_PASS], lengths[start : start + ROWS_A_PASS]
+            )
+            for start in range(0, len(values), ROWS_A_PASS)
+        ]
+        if len(passes) == 1:
+            return passes[0]
+        if not passes:
+            return Evaluation.blank(0, self._count)
+        names = [field.name for field in fields(Evaluation)]
+        return Evaluation(
+            *(np.concatenate([getattr(part, name) for part in passes]) for name in names)
+        )
+
+    def _evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
+        found = Evaluation.blank(len(values), self._count)
+        values = values[:, : int(lengths.max(initial=0))]
+        if not values.size or not self._count:
+            return found
+        within = np.arange(values.shape[1]) < lengths[:, None]
+        observed = within[:, :, None] & ~np.isnan(values)
+        if self._targets:
+            self._evaluate_targets(self._targets, values, observed, found)
+        if self._cohort:
+            self._evaluate_cohort(self._cohort, values, observed, found)
+        if self._gaps:
+            _evaluate_gaps(self._gaps, lengths, observed, found)
+        return found
+
+    def _evaluate_targets(
+        self, group: WindowedRules, values: Floats, observed: Bools, found: Evaluation
+    ) -> None:
+        periods = newest_observed(observed, group.columns, group.windows)
+        measured = _measure(values, periods, group)
+        found.measured[:, group.rules] = measured
+        found.expected[:, group.rules] = group.sign * group.limit
+        _cover(group.rules, periods, found)
+        spread = self._spread[found.last[:, group.rules] - 1, group.columns]
+        # Where the cohort does not vary, the limit itself is the measure of what is far.
+        far = np.where(group.limit == 0, 1.0, np.abs(group.limit))
+        _decide(group, group.sign * measured, np.where(spread > 0, spread, far), found)
+
+    def _evaluate_cohort(
+        self, group: WindowedRules, values: Floats, observed: Bools, found: Evaluation
+    ) -> None:
+        rows, length, features = values.shape
+        flat = values.reshape(rows * length, features)
+        clock = np.tile(np.arange(1, length + 1, dtype=np.int32), rows)
+        spreads = spreads_from_reference(flat, clock, self._reference).reshape(values.shape)
+        # A value without a reference cannot be compared: the window reaches past it.
+        comparable = observed & ~np.isnan(spreads)
+        periods = newest_observed(comparable, group.columns, group.windows)
+        usual = np.broadcast_to(self._usual[:length], values.shape)
+        behind = group.sign * _measure(spreads, periods, group)
+        found.measured[:, group.rules] = _measure(values, periods, group)
+        found.expected[:, group.rules] = _measure(usual, periods, group)
+        found.spreads[:, group.rules] = behind
+        _cover(group.rules, periods, found)
+        _decide(group, behind, np.ones_like(behind), found)
+
+
+def _measure(table: NDArray[np.floating], periods: Positions, group: WindowedRules) -> Doubles:
+    level, slope = level_and_slope(at_periods(table, periods, group.columns), periods)
+    full = (periods > 0).sum(axis=-1) == group.windows
+    return np.where(group.trend, np.where(full, slope, np.nan), level)
+
+
+def _decide(group: WindowedRules, badness: Doubles, spread: Doubles, found: Evaluation) -> None:
+    """Compare how bad (rows, rules) measures are with the limits; `spread` in their unit."""
+    excess = badness - group.limit
+    stretch = found.last[:, group.rules] - found.first[:, group.rules]
+    hits = excess > group.margin
+    severity = _severity(excess * np.where(group.trend, stretch, 1) / spread)
+    if group.over_levels.any():
+        known = group.over_levels & ~np.isnan(badness)
+        code = np.where(known, badness, 0).astype(np.intp)
+        listed = group.levels[np.arange(len(group.rules)), code]
+        hits = np.where(group.over_levels, known & listed, hits)
+        severity = np.where(group.over_levels, 0.5, severity)
+    found.hits[:, group.rules] = hits
+    found.severity[:, group.rules] = severity
+
+
+def _severity(excess: Doubles) -> Doubles:
+    """Map how far beyond the limit to [0, 1)."""
+    beyond = np.maximum(excess, 0)
+    return np.asarray(beyond / (1 + beyond), np.float64)
+
+
+def _cover(rules: Positions, periods: Positions, found: Evaluation) -> None:
+    found.last[:, rules] = periods.max(axis=-1)
+    found.first[:, rules] = np.where(periods > 0, periods, np.iinfo(np.intp).max).min(axis=-1)
+    found.first[:, rules] *= periods.any(axis=-1)
+
+
+def _evaluate_gaps(group: GapRules, lengths: Ints, observed: Bools, found: Evaluation) -> None:
+    clock = np.arange(1, observed.shape[1] + 1)
+    last_seen = (observed[:, :, group.columns] * clock[:, None]).max(axis=1)
+    missing = group.counted[lengths] - group.counted[last_seen, np.arange(len(group.rules))]
+    found.hits[:, group.rules] = missing >= group.limit
+    found.severity[:, group.rules] = _severity((missing - group.limit) / group.limit)
+    found.measured[:, group.rules] = missing
+    found.expected[:, group.rules] = group.limit
+    found.first[:, group.rules] = np.where(missing > 0, last_seen + 1, 0)
+    found.last[:, group.rules] = np.where(missing > 0, lengths[:, None], 0)
