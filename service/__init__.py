@@ -1,0 +1,1 @@
+"""The BentoML service: bundle -> answers over HTTP; wire format, errors, readiness, model store."""

@@ -1,0 +1,142 @@
+"""The BentoML service: `bentoml serve service.app:Bellwether`."""
+
+# BentoML's decorators carry no types.
+# mypy: disable-error-code="untyped-decorator"
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import bentoml
+from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml.exceptions import BentoMLException
+from pydantic import Field, WithJsonSchema
+
+from records.contract import Contract
+from records.errors import BellwetherError
+from scoring.policy import Policy
+from service.answer import Responder
+from service.dry_run import dry_run
+from service.front import Front
+from service.metrics import show_model
+from service.openapi import OpenApiDocument, describe
+from service.problems import RequestError
+from service.settings import Settings, SettingsError
+from service.store import NAME, find_bundle
+from service.telemetry import switch_off_usage_reports
+from service.wire import ModelInfo, ScoreAnswer
+
+switch_off_usage_reports()
+try:
+    SETTINGS = Settings.from_environment()
+except SettingsError as error:
+    # BentoML shows an ImportError's message and no traceback.
+    raise ImportError(f"settings: {error}") from None
+
+
+class FrontedService(Service[Any]):  # type: ignore[misc]
+    """A BentoML service behind our front, with our OpenAPI description."""
+
+    responder: Responder | None = None
+
+    def __call__(self) -> Any:
+        """Load the service in this process."""
+        instance = super().__call__()
+        self.responder = instance.responder
+        return instance
+
+    def to_asgi(self, is_main: bool = True) -> Front:
+        """Return the application that the server runs."""
+        app = super().to_asgi(is_main=is_main)
+        return Front(app, self, is_main=is_main, max_body_bytes=SETTINGS.max_body_bytes)
+
+    @property
+    def openapi_spec(self) -> OpenApiDocument:
+        """Describe the routes; outside of a server (`bentoml build`) the bundle is loaded first."""
+        return describe(self.responder or _load())
+
+
+class StudentsRefusedError(BentoMLException):
+    """A request that cannot be answered, as BentoML reports it to a service that depends on us."""
+
+
+# Neither lists its fields: BentoML's clients would drop those that are not listed, and a
+# misspelt feature would silently count as missing. `/docs.json` describes them all.
+Students = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "Students: `id` and `periods`, each with `period` and features.",
+        }
+    ),
+]
+Recommendations = Annotated[
+    Any, WithJsonSchema({"type": "boolean", "default": True}), Field(default=True)
+]
+
+
+@bentoml.service(
+    name=NAME,
+    service_class=FrontedService,
+    workers=SETTINGS.workers,
+    # Loopback alone until there is access control; `--host` or BENTOML_HOST says otherwise.
+    http={"host": "127.0.0.1"},
+)
+class Bellwether:
+    """Early, explained, actionable warnings from students' period-by-period records."""
+
+    def __init__(self) -> None:
+        self.responder = _load()
+        show_model(self.responder.info)
+
+    @bentoml.on_deployment
+    @staticmethod
+    def check() -> None:
+        """Refuse to start where the workers could not answer."""
+        try:
+            dry_run(_folder())
+        except BellwetherError as error:
+            raise BentoMLException(str(error)) from None
+
+    @bentoml.api
+    def score(self, students: Students, recommendations: Recommendations = True) -> ScoreAnswer:
+        """Assess one or many students at the end of the last period sent."""
+        try:
+            return self.responder.score_students(students, recommendations)
+        except RequestError as refusal:
+            raise StudentsRefusedError(
+                refusal.body().decode(), error_code=HTTPStatus(refusal.status)
+            ) from None
+
+    @bentoml.api
+    def contract(self) -> Contract:
+        """Say what a student's record holds, feature by feature."""
+        return self.responder.bundle.contract
+
+    @bentoml.api
+    def policy(self) -> Policy:
+        """Say which deficiency leads to which advice, and where the tiers begin."""
+        return self.responder.bundle.policy
+
+    @bentoml.api
+    def model(self) -> ModelInfo:
+        """Say which model is loaded, where it runs and since when."""
+        return self.responder.info
+
+    def __is_ready__(self) -> bool:
+        """Whether the model runs on the provider that was asked for; it is warm once it exists."""
+        return self.responder.unready is None
+
+
+def _load() -> Responder:
+    return Responder(_folder(), SETTINGS)
+
+
+def _folder() -> Path:
+    """Find the bundle: the one that was chosen, or packed into the bento, or saved last."""
+    bento = cast("FrontedService", Bellwether).bento
+    packed = bento.info.all_models if bento else ()
+    tags = [str(model.tag) for model in packed if model.tag.name == NAME]
+    return find_bundle(SETTINGS.bundle or next(iter(tags), "latest"))

@@ -1,0 +1,74 @@
+"""Receive a request's body over ASGI, within limits."""
+
+from starlette.types import Receive, Scope
+
+from service.problems import MALFORMED, MEDIA, TOO_LARGE, RequestError
+
+JSON = b"application/json"
+# A sender that is refused while it still sends may never see the answer, so a body that is too
+# large is read on and thrown away, up to this many times the limit.
+_PATIENCE = 4
+
+
+class ClientGoneError(Exception):
+    """The client hung up before its request was complete; nobody is there to answer."""
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """Return a request header's value, empty where there is none; `name` in lower case."""
+    return next((value for key, value in scope["headers"] if key == name), b"")
+
+
+def media_type(scope: Scope) -> bytes:
+    """Return the body's media type without parameters, in lower case."""
+    return header(scope, b"content-type").partition(b";")[0].strip().lower()
+
+
+def check_media_type(scope: Scope) -> None:
+    """Refuse a body that does not claim to be plain JSON; no claim at all will do.
+
+    Raises:
+        RequestError: 415.
+    """
+    if media_type(scope) not in (JSON, b""):
+        detail = "Send the body as `application/json`."
+        raise RequestError(MEDIA, detail, headers=[(b"accept", JSON)])
+    if header(scope, b"content-encoding") not in (b"", b"identity"):
+        detail = "Send the body without a content coding."
+        raise RequestError(MEDIA, detail, headers=[(b"accept-encoding", b"identity")])
+
+
+async def receive_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """Receive the whole body.
+
+    Args:
+        scope: The request's ASGI scope.
+        receive: Its ASGI channel.
+        limit: Most bytes to take.
+
+    Raises:
+        RequestError: 413, the body is larger; 400, its length header is no number.
+        ClientGoneError: The client hung up.
+    """
+    declared = header(scope, b"content-length") or b"0"
+    if not declared.isdigit():
+        raise RequestError(MALFORMED, "The header Content-Length must be a number.")
+    kept: list[bytes] = []
+    size, more = 0, True
+    large = int(declared) > limit
+    while more and not (large and max(size, int(declared)) > _PATIENCE * limit):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
+        large = large or size > limit
+        if large:
+            kept.clear()
+        else:
+            kept.append(chunk)
+    if large:
+        detail = f"The body may hold {limit:,} bytes. Send the students in several requests."
+        raise RequestError(TOO_LARGE, detail, headers=[(b"connection", b"close")] if more else [])
+    return kept[0] if len(kept) == 1 else b"".join(kept)

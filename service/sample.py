@@ -1,0 +1,56 @@
+"""Make up students that keep a contract: examples for the documentation, and a first request."""
+
+from typing import Any
+
+import numpy as np
+
+from records.contract import Feature, Kind
+from scoring.bundle import Bundle
+
+
+def sample_students(bundle: Bundle, count: int) -> list[dict[str, Any]]:
+    """Make up students whose values lie around the reference's.
+
+    The first lies one spread on the better side of the cohort, the last one spread on the worse;
+    what is never observed in a period is left out. Deterministic, and nobody's data.
+
+    Args:
+        bundle: Brings contract and reference.
+        count: How many, at least 1.
+
+    Returns:
+        Students as a `score` request carries them.
+    """
+    periods = min(bundle.contract.periods.maximum, 4)
+    offsets = np.linspace(1.0, -1.0, count) if count > 1 else np.zeros(1)
+    mean, spread = bundle.reference.arrays()
+    return [
+        {
+            "id": f"s-{number}",
+            "periods": [
+                {
+                    "period": period,
+                    **{
+                        feature.name: _value(
+                            feature, mean[period - 1, column], spread[period - 1, column], offset
+                        )
+                        for column, feature in enumerate(bundle.contract.features)
+                        if not np.isnan(mean[period - 1, column])
+                    },
+                }
+                for period in range(1, periods + 1)
+            ],
+        }
+        for number, offset in enumerate(offsets.tolist(), start=1)
+    ]
+
+
+def _value(feature: Feature, mean: np.float32, spread: np.float32, offset: float) -> Any:
+    """Return a plausible value `offset` spreads on the better side of the mean."""
+    shift = offset if feature.better != "lower" else -offset
+    number = float(np.clip(mean + shift * spread, feature.lower_bound, feature.upper_bound))
+    if feature.kind is Kind.NUMERIC:
+        return float(np.clip(round(number, 1), feature.lower_bound, feature.upper_bound))
+    if feature.kind is Kind.FLAG:
+        return number >= 0.5
+    return feature.levels[round(number)]

@@ -1,0 +1,67 @@
+"""Settings of the service, from the environment: `BELLWETHER_<NAME>`, checked before anything runs.
+
+Host and port are the server's own: `bentoml serve --host --port` or BENTOML_HOST, BENTOML_PORT.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from records.errors import BellwetherError
+from scoring.providers import Provider
+
+PREFIX = "BELLWETHER_"
+
+
+class SettingsError(BellwetherError):
+    """An environment variable holds something that its setting cannot be."""
+
+
+class Settings(BaseModel):
+    """What an operator chooses; every field is an environment variable with the prefix.
+
+    Attributes:
+        bundle: Tag in the BentoML model store, or folder. None: the bundle that the bento was
+            built with, or else the newest one in the store.
+        provider: Execution provider wanted.
+        strict: Refuse to start where another provider would answer.
+        threads: Intra-op threads of each worker; None takes the worker's share of what affinity
+            and CPU quota allow.
+        workers: Processes that answer requests.
+        max_body_bytes: Larger request bodies are refused with 413.
+        max_students: More students in one request are refused with 422.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundle: str | None = Field(default=None, min_length=1)
+    provider: Provider = Provider.AUTO
+    strict: bool = False
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    workers: int = Field(default=1, ge=1, le=1024)
+    max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
+    max_students: int = Field(default=10_000, ge=1)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; a variable that is unset or empty leaves the default.
+
+        Raises:
+            SettingsError: A variable's value does not do; the message names each such variable.
+        """
+        environment = os.environ if environment is None else environment
+        given = {
+            name: environment[variable]
+            for name in cls.model_fields
+            if environment.get(variable := PREFIX + name.upper())
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            faults = [
+                f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}"
+                for fault in error.errors(include_input=False)
+            ]
+            raise SettingsError("\n".join(faults)) from None

@@ -1,0 +1,116 @@
+"""What answers look like: msgspec encodes these values, pydantic documents them."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated
+
+from pydantic import Field, JsonValue
+
+from scoring.assessment import Assessment
+from service.problems import ErrorItem
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStamp:
+    """Which model and policy an answer comes from."""
+
+    name: Annotated[str, Field(description="Name of the training run.", examples=["simulated"])]
+    version: Annotated[str, Field(description="Version of the bundle.", examples=["3f9a2c1b7d4e"])]
+    contract: Annotated[str, Field(description="Name of the contract.", examples=["simulated"])]
+    contract_version: Annotated[int, Field(description="Its version.", examples=[1])]
+    policy: Annotated[str, Field(description="Name of the policy.", examples=["simulated"])]
+    policy_version: Annotated[int, Field(description="Its version.", examples=[1])]
+
+
+@dataclass(frozen=True)
+class _Identified:
+    """Which student of the request is meant."""
+
+    id: Annotated[str, Field(description="The student's id, as sent.", examples=["s-1"])]
+    row: Annotated[
+        int, Field(description="Position of the student in the request, from 0.", examples=[0])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class StudentAssessment(Assessment, _Identified):
+    """What is said of one student of the request at the end of their last observed period.
+
+    All numbers are estimates. With too little data there is no risk, tier, trajectory, forecast
+    or recommendation: `observed` says how much there was.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreAnswer:
+    """The answer to a `score` request of which at least one student could be scored."""
+
+    model: ModelStamp
+    assessments: Annotated[
+        list[StudentAssessment],
+        Field(description="The students scored, in the request's order."),
+    ]
+    errors: Annotated[
+        list[ErrorItem],
+        Field(description="What is wrong with the other students; empty if all were scored."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ParityFigure:
+    """How far a graph lies from the Keras model that it came from, largest over all cases."""
+
+    graph: Annotated[str, Field(description="`risk` or `score`.", examples=["risk"])]
+    provider: Annotated[
+        str, Field(description="Execution provider.", examples=["CPUExecutionProvider"])
+    ]
+    largest_difference: Annotated[
+        float, Field(description="In the unit of the output.", examples=[2.4e-7])
+    ]
+    tolerance: Annotated[float, Field(description="What was allowed.", examples=[1e-5])]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """Where the model runs."""
+
+    asked: Annotated[str, Field(description="Provider asked for.", examples=["auto"])]
+    active: Annotated[
+        str, Field(description="Provider that answers.", examples=["CPUExecutionProvider"])
+    ]
+    strict: Annotated[bool, Field(description="Whether only the one asked for will do.")]
+    threads: Annotated[int, Field(description="Intra-op threads of each worker.", examples=[2])]
+    workers: Annotated[int, Field(description="Processes that answer.", examples=[1])]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is loaded, where it runs and since when."""
+
+    model: ModelStamp
+    digest: Annotated[str, Field(description="SHA-256 of the bundle.")]
+    created: Annotated[datetime, Field(description="When the bundle was exported.")]
+    data_fingerprint: Annotated[
+        str, Field(description="Fingerprint of the records it was trained on.")
+    ]
+    metrics: Annotated[
+        dict[str, JsonValue],
+        Field(description="Figures measured on held-out records, by model."),
+    ]
+    parity: Annotated[
+        list[ParityFigure], Field(description="What the export gate measured, by graph.")
+    ]
+    provider: ProviderState
+    versions: Annotated[
+        dict[str, str], Field(description="Libraries that answer.", examples=[{"numpy": "2.4.6"}])
+    ]
+    loaded_at: Annotated[datetime, Field(description="Since when this worker has it, UTC.")]
+
+
+_of_assessment = attrgetter(*(part.name for part in fields(Assessment)))
+
+
+def of_student(name: str, row: int, assessment: Assessment) -> StudentAssessment:
+    """Say whose assessment it is."""
+    return StudentAssessment(name, row, *_of_assessment(assessment))
