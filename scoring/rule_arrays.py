@@ -1,5 +1,6 @@
 """Turn a policy's rules into arrays, one element a rule, for one contract and reference."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -12,7 +13,8 @@ from records.reference import Reference
 from scoring.measures import Doubles, Positions
 from scoring.policy import Measure, Rule
 
-# Values arrive as float32: 0.7 is 0.69999999 there, and must not count as worse than 0.7.
+# Values arrive as float32: 0.7 is 0.69999999 there, and must not count as worse than 0.7. Relative
+# to the size of the values, which is the contract's range where it has one.
 TOLERANCE = 1e-6
 Numbered = Sequence[tuple[int, Rule]]
 
@@ -50,7 +52,8 @@ class WindowedRules:
         rules = [rule for _, rule in numbered]
         features = [contract.feature(rule.feature) for rule in rules]
         limits = np.array([_limit(r, f) for r, f in zip(rules, features, strict=True)], np.float64)
-        tolerance = TOLERANCE * np.maximum(1.0, np.abs(limits))
+        sizes = [_size(rule, f) for rule, f in zip(rules, features, strict=True)]
+        tolerance = TOLERANCE * np.maximum(sizes, np.abs(limits))
         levels = np.zeros((len(rules), max((2, *(len(f.levels) for f in features)))), np.bool_)
         for row, (rule, feature) in enumerate(zip(rules, features, strict=True)):
             levels[row, [_code(value, feature) for value in rule.is_any or ()]] = True
@@ -106,6 +109,12 @@ def _columns(rules: Sequence[Rule], contract: Contract) -> Positions:
 
 def _worse(rule: Rule, feature: Feature) -> float:
     return -1.0 if feature.better is Better.HIGHER and rule.is_any is None else 1.0
+
+
+def _size(rule: Rule, feature: Feature) -> float:
+    bounds = (feature.lower_bound, feature.upper_bound)
+    known = [] if rule.spreads is not None else [abs(b) for b in bounds if math.isfinite(b)]
+    return max([1.0, *known])
 
 
 def _limit(rule: Rule, feature: Feature) -> float:

@@ -107,9 +107,11 @@ class CompiledRules:
 
     def _evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
         found = Evaluation.blank(len(values), self._count)
-        values = values[:, : int(lengths.max(initial=0))]
-        if not values.size or not self._count:
+        if not self._count:
             return found
+        if not values.shape[1]:
+            values = np.full((len(values), 1, values.shape[2]), np.nan, np.float32)
+        values = values[:, : max(1, int(lengths.max()))]
         within = np.arange(values.shape[1]) < lengths[:, None]
         observed = within[:, :, None] & ~np.isnan(values)
         if self._targets:
