@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.table import Table
 
@@ -31,6 +32,6 @@ def check(
     summary.add_row(f"{cohort.contract.periods.name}s observed", f"{int(cohort.lengths.sum()):,}")
     observed = cohort.values[cohort.observed]
     for position, feature in enumerate(cohort.contract.features):
-        missing = (observed[:, position] != observed[:, position]).mean()
+        missing = np.isnan(observed[:, position]).mean()
         summary.add_row(f"missing: {feature.label}", f"{missing:.1%}")
     console.print(summary)

@@ -1,6 +1,7 @@
 """`bellwether request`: write an example request from a held-out record of a run."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ def _student(cohort: Cohort, row: int) -> dict[str, Any]:
     periods = []
     for position in range(int(cohort.lengths[row])):
         cells = zip(features, cohort.values[row, position].tolist(), strict=True)
-        observed = {f.name: _value(f, value) for f, value in cells if value == value}
+        observed = {f.name: _value(f, value) for f, value in cells if not math.isnan(value)}
         periods.append({"period": position + 1, **observed})
     return {"id": f"example-{row + 1}", "periods": periods}
 

@@ -31,7 +31,9 @@ def serve(
 ) -> None:
     """Serve a bundle over HTTP with BentoML. There is no access control yet: keep to loopback."""
     address = f"http://{host}:{port}"
-    console.print(f"Serving [bold]{bundle}[/] at [bold]{address}[/] (documentation: {address}/docs)")
+    console.print(
+        f"Serving [bold]{bundle}[/] at [bold]{address}[/] (documentation: {address}/docs)"
+    )
     if request is not None:
         console.print("Once it is up, in another terminal:\n", highlight=False)
         for line in _examples(address, request):

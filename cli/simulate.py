@@ -1,5 +1,6 @@
 """`bellwether simulate`: write a simulated cohort of any size."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from cli.console import console, progress
 from cli.options import Seed, Students
+from records.cohort import Cohort
 from records.errors import CohortError
 
 
@@ -18,7 +20,7 @@ def simulate(
     students: Students = 4000,
     seed: Seed = 0,
 ) -> None:
-    """Write a simulated cohort, streamed: a million students need no more memory than a thousand."""
+    """Write a simulated cohort, streamed: memory does not grow with the number of students."""
     from records.sources import semesters, simulated
     from records.tables import write_table
 
@@ -27,7 +29,7 @@ def simulate(
         raise CohortError(f"--model is one of {', '.join(sources)}.")
     with progress() as report:
 
-        def counted():  # type: ignore[no-untyped-def]
+        def counted() -> Iterator[Cohort]:
             done = 0
             for chunk in sources[model](students, seed=seed):
                 yield chunk

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from cli.console import console, progress
 from cli.options import ContractOption, Data, DataDir, Seed, Students
@@ -19,20 +18,29 @@ def train(
     contract: ContractOption = None,
     students: Students = 4000,
     seed: Seed = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a run that is there already.")
+    ] = False,
 ) -> None:
-    """Fit the risk classifier and the score model, and write a run folder."""
+    """Fit the risk classifier and the score model, print their figures, write a run folder."""
+    from cli.metrics_table import metrics_tables
     from records.load import load_cohort
+    from training.run_folder import check_free
     from training.settings import settings_for
     from training.train import train as fit
 
+    target = out or Path("runs") / Path(data).stem
+    check_free(target, overwrite=overwrite)
     with progress() as report:
         report("Reading records", 0, 1)
         cohort = load_cohort(
             data, data_dir=data_dir, students=students, seed=seed, contract=contract
         )
         report("Reading records", 1, 1)
-        target = out or Path("runs") / Path(data).stem
-        run = fit(cohort, target, settings_for(cohort, seed=seed), data=data, progress=report)
-    console.print(run.metrics)
+        settings = settings_for(cohort, seed=seed)
+        run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
+    for table in metrics_tables(run.metrics, run.contract):
+        console.print(table)
+    for note in run.record.notes:
+        console.print(f"Note: {note}")
     console.print(f"Wrote {target}. Next: bellwether export {target}")
-    _ = Table

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# A real tiny run and its bundle, for every room that needs one.
+pytest_plugins = ["tests.bundles"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
