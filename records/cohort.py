@@ -183,7 +183,8 @@ def _update(digest: "hashlib._Hash", name: str, array: NDArray[np.generic]) -> N
         digest.update(json.dumps(array.tolist()).encode())
     elif array.dtype.kind == "f":
         # One pattern of bits for every NaN and one for zero: equal numbers, equal hash.
-        digest.update(np.where(np.isnan(array), np.float32(np.nan), array + np.float32(0)).tobytes())
+        numbers = np.asarray(array, np.float32) + np.float32(0)
+        digest.update(np.where(np.isnan(numbers), np.float32(np.nan), numbers).tobytes())
     else:
         digest.update(np.ascontiguousarray(array).tobytes())
 

@@ -138,7 +138,9 @@ def _draw_histories(rng: np.random.Generator, persons: _Persons) -> tuple[Floats
     general = persons.general[:, None]
     shape = (len(general), PERIODS)
     event = life_events(rng, *shape, share=0.15, stay=0.4)
-    engagement = autoregressive(rng, 0.4 * persons.general, -0.7 * event, memory=0.6, spread=0.5)
+    engagement = autoregressive(
+        rng, 0.4 * persons.general, -0.7 * event.astype(float), memory=0.6, spread=0.5
+    )
     courses = _choices(rng, persons)
     tutoring = rng.random(shape) < logistic(-1.5 - 0.8 * general)
 

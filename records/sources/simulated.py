@@ -133,7 +133,7 @@ def _draw_histories(rng: np.random.Generator, persons: _Persons, intakes: Whole)
     ability = persons.ability[:, None]
     event = life_events(rng, *shape, share=0.18, stay=0.6)
     engagement = autoregressive(
-        rng, 0.45 * persons.ability, -0.6 * event, memory=0.75, spread=0.5
+        rng, 0.45 * persons.ability, -0.6 * event.astype(float), memory=0.75, spread=0.5
     )
 
     attendance = 100 * logistic(1.5 + 0.7 * engagement - 0.8 * event + rng.normal(0, 0.5, shape))
