@@ -73,14 +73,6 @@ class Parity(_Frozen):
     at_threshold: int = 0
 
 
-class Metrics(_Frozen):
-    """What the run measured on its held-out records, copied as it is."""
-
-    risk: JsonValue
-    score: JsonValue
-    baselines: JsonValue
-
-
 class Manifest(_Frozen):
     """Everything there is to know of a bundle without opening its graphs.
 
@@ -96,7 +88,7 @@ class Manifest(_Frozen):
         versions: Library -> version that made the graphs.
         graphs: 'risk' and 'score'.
         parity: One row for each graph, execution provider and path.
-        metrics: The run's figures.
+        metrics: What the run measured of models and baselines on its held-out records, as it is.
         data_fingerprint: Fingerprint of the cohort trained on.
         run: The run's own record.
         policy: Policy packed in.
@@ -115,7 +107,7 @@ class Manifest(_Frozen):
     versions: dict[str, str]
     graphs: dict[str, GraphFacts]
     parity: tuple[Parity, ...]
-    metrics: Metrics
+    metrics: dict[str, JsonValue]
     data_fingerprint: str
     run: dict[str, JsonValue]
     policy: PolicyStamp

@@ -158,6 +158,18 @@ def open_sessions(
     )
 
 
+def loadable_providers(models: Sequence[Path | bytes]) -> tuple[Provider, ...]:
+    """List the execution providers on which all of `models` really load, the CPU first."""
+    options = session_options(threads=1)
+    available = onnxruntime.get_available_providers()
+    with _silent_runtime():
+        return tuple(
+            provider
+            for provider, name in RUNTIME_NAMES.items()
+            if name in available and _open_all(models, provider, options) is not None
+        )
+
+
 def _open_all(
     models: Sequence[Path | bytes], provider: Provider, options: onnxruntime.SessionOptions
 ) -> list[onnxruntime.InferenceSession] | None:

@@ -153,6 +153,18 @@ def period_buckets(maximum: int) -> tuple[int, ...]:
     return (*(length for length in steps if 0 < length < maximum), maximum)
 
 
+def pad_periods(values: Floats, length: int) -> Floats:
+    """Append missing periods to (rows, periods, features) up to `length`.
+
+    The networks are causal: what follows the last period cannot change what came before.
+    """
+    rows, periods, features = values.shape
+    if periods == length:
+        return values
+    missing = np.full((rows, length - periods, features), np.nan, np.float32)
+    return np.concatenate((values, missing), axis=1)
+
+
 class _Graph:
     """One ONNX graph with the lengths that it runs at."""
 
@@ -166,10 +178,8 @@ class _Graph:
 
     def run(self, values: Floats) -> Floats:
         """Run (rows, periods, features) and return the output for those periods."""
-        rows, periods, features = values.shape
+        periods = values.shape[1]
         length = next(bucket for bucket in self.buckets if bucket >= periods)
-        if length > periods:
-            padding = np.full((rows, length - periods, features), np.nan, np.float32)
-            values = np.concatenate((values, padding), axis=1)
-        output: Floats = self._session.run(self._outputs, {self._input: values})[0]
+        padded = pad_periods(values, length)
+        output: Floats = self._session.run(self._outputs, {self._input: padded})[0]
         return output[:, :periods]

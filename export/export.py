@@ -1,0 +1,83 @@
+"""Export a run: convert, prove, pack; all of it or nothing."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from export.convert import to_onnx
+from export.gate import prove
+from export.pack import pack, seal
+from export.specification import SPECIFICATIONS
+from export.structure import inspect_graph
+from records.errors import BellwetherError
+from scoring.bundle import MANIFEST
+from scoring.policy import policy_text
+from training.networks import load_network
+from training.run_folder import RunFolder
+
+
+class ExportError(BellwetherError):
+    """A run cannot be exported to where it was asked for."""
+
+
+def export_run(
+    run: RunFolder,
+    out: Path,
+    *,
+    policy: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Path:
+    """Turn a run into a bundle, if its graphs pass the gate.
+
+    The bundle is made in a temporary folder beside `out` and moved there in one step once it is
+    complete: whatever goes wrong, no part of it is left.
+
+    Args:
+        run: A fitted run.
+        out: Folder of the bundle.
+        policy: Name of a shipped policy or path of a TOML file; None for the shipped policy of the
+            run's contract.
+        overwrite: Whether a bundle that is there already gives way, once the new one is complete.
+        progress: Called with stage, step and number of steps.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ExportError: `out` exists and may not be overwritten, or holds something else.
+        GateError: A graph is not what its specification says, or not equal to its Keras model.
+        ContractError: No such policy, or one that does not fit the contract.
+    """
+    _check_free(out, overwrite=overwrite)
+    text = policy_text(run.contract.name if policy is None else policy)
+    report = progress or (lambda *_: None)
+    models, graphs, facts = {}, {}, {}
+    for step, specification in enumerate(SPECIFICATIONS):
+        report("Converting to ONNX", step, len(SPECIFICATIONS))
+        name = specification.name
+        models[name] = load_network(run.path / specification.keras_file)
+        graphs[name] = to_onnx(models[name], specification)
+        facts[name] = inspect_graph(graphs[name], specification, run.contract)
+    report("Converting to ONNX", len(SPECIFICATIONS), len(SPECIFICATIONS))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as workplace:
+        folder = Path(workplace) / "bundle"
+        folder.mkdir()
+        bundle = pack(run, folder, graphs=graphs, facts=facts, policy_text=text)
+        seal(bundle, prove(bundle, models, run.heldout(), progress=progress))
+        _check_free(out, overwrite=overwrite)
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+    return out
+
+
+def _check_free(out: Path, *, overwrite: bool) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / MANIFEST).is_file():
+        raise ExportError(f"{out} exists and is no bundle; choose another folder.")
+    if not overwrite:
+        raise ExportError(f"{out} holds a bundle already; delete it or choose another folder.")

@@ -1,0 +1,96 @@
+"""Write the files of a bundle, and seal it with its manifest."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import tf2onnx
+
+from export.specification import SPECIFICATIONS
+from scoring.bundle import (
+    CONTENTS,
+    CONTRACT,
+    FENCES,
+    POLICY,
+    REFERENCE,
+    Bundle,
+    read_bundle,
+    sha256,
+    write_manifest,
+)
+from scoring.manifest import ContractStamp, GraphFacts, Manifest, Parity, PolicyStamp
+from scoring.policy import load_policy
+from training.backend import keras, tf
+from training.run_folder import RunFolder
+
+
+def pack(
+    run: RunFolder,
+    folder: Path,
+    *,
+    graphs: Mapping[str, bytes],
+    facts: Mapping[str, GraphFacts],
+    policy_text: str,
+) -> Bundle:
+    """Write a bundle, its parity figures still to come, and read it back.
+
+    Args:
+        run: Where contract, fences, reference, metrics and record come from.
+        folder: Existing, empty.
+        graphs: Graph name -> ONNX file.
+        facts: Graph name -> what it is made of.
+        policy_text: TOML.
+
+    Raises:
+        BundleError: The parts do not fit each other.
+        ContractError: The policy is wrong or does not fit the contract.
+    """
+    for name, graph in graphs.items():
+        (folder / facts[name].file).write_bytes(graph)
+    (folder / CONTRACT).write_text(run.contract_text, encoding="utf-8")
+    (folder / POLICY).write_text(policy_text, encoding="utf-8")
+    (folder / FENCES).write_text(run.fences.model_dump_json(indent=2), encoding="utf-8")
+    (folder / REFERENCE).write_text(run.reference.model_dump_json(indent=2), encoding="utf-8")
+    contract = run.contract
+    policy = load_policy(folder / POLICY, contract)
+    manifest = Manifest(
+        name=run.record.name,
+        created=datetime.now(UTC),
+        contract=ContractStamp(
+            name=contract.name, version=contract.version, fingerprint=contract.fingerprint
+        ),
+        features=contract.feature_names,
+        periods=contract.periods.maximum,
+        subjects=contract.targets.score.subjects,
+        opset=max(specification.opset for specification in SPECIFICATIONS),
+        versions=library_versions(),
+        graphs=dict(facts),
+        parity=(),
+        metrics=json.loads(run.metrics.model_dump_json()),  # NaN becomes null
+        data_fingerprint=run.record.fingerprint,
+        run=json.loads(run.record.model_dump_json()),
+        policy=PolicyStamp(name=policy.name, version=policy.version),
+        files={name: sha256(folder / name) for name in CONTENTS},
+    )
+    write_manifest(manifest, folder)
+    return read_bundle(folder)
+
+
+def seal(bundle: Bundle, parity: tuple[Parity, ...]) -> Bundle:
+    """Write what was proven into the bundle's manifest, and read the whole bundle back."""
+    write_manifest(bundle.manifest.model_copy(update={"parity": parity}), bundle.path)
+    return read_bundle(bundle.path)
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that made and proved the graphs."""
+    return {
+        "keras": str(keras.__version__),
+        "tensorflow": str(tf.__version__),
+        "tf2onnx": str(tf2onnx.__version__),
+        "onnx": str(onnx.__version__),
+        "onnxruntime": str(onnxruntime.__version__),
+    }

@@ -1,0 +1,175 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from export import export
+from export.convert import to_onnx
+from export.export import ExportError, export_run
+from export.gate import GateError
+from export.specification import GraphSpecification
+from records.contract import load_contract
+from records.errors import ContractError
+from scoring.bundle import read_bundle
+from scoring.policy import policy_text
+from scoring.scorer import Scorer
+from training.backend import keras
+from training.networks import load_network
+from training.run_folder import RISK_NETWORK, RunFolder
+
+
+@pytest.fixture
+def copy(run_folder: RunFolder, tmp_path: Path) -> RunFolder:
+    """A copy of the run, to change."""
+    return RunFolder(shutil.copytree(run_folder.path, tmp_path / "run"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "bundles" / "tiny"
+
+
+def assert_nothing_left(out: Path) -> None:
+    assert not out.parent.exists() or list(out.parent.iterdir()) == []
+
+
+def test_a_bundle_says_where_it_comes_from(run_folder: RunFolder, bundle_dir: Path) -> None:
+    bundle = read_bundle(bundle_dir)
+    manifest, record = bundle.manifest, run_folder.record
+    assert manifest.name == record.name
+    assert manifest.data_fingerprint == record.fingerprint
+    assert manifest.run["seed"] == record.seed
+    assert manifest.contract.fingerprint == run_folder.contract.fingerprint
+    assert set(manifest.metrics) == set(type(run_folder.metrics).model_fields)
+    assert manifest.versions["keras"] == keras.__version__
+    assert set(manifest.versions) == {"keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime"}
+    assert manifest.graphs["risk"].lstm_nodes == manifest.graphs["score"].lstm_nodes == 1
+    assert bundle.fences == run_folder.fences
+    assert bundle.reference == run_folder.reference
+    assert manifest.opset == onnx.load_model(bundle.risk_graph).opset_import[0].version
+
+
+def test_the_bundle_answers_as_the_trained_network_does(
+    run_folder: RunFolder, bundle_dir: Path
+) -> None:
+    heldout = run_folder.heldout()
+    scores = Scorer(read_bundle(bundle_dir), provider="cpu").score(heldout.values, heldout.lengths)
+    network = load_network(run_folder.path / RISK_NETWORK)
+    expected = np.asarray(network(heldout.values))
+    observed = heldout.observed
+    np.testing.assert_allclose(scores.risk[observed], expected[observed], rtol=0, atol=1e-5)
+    assert np.ptp(scores.risk[observed]) > 0
+
+
+def test_exporting_again_gives_the_same_graphs(
+    run_folder: RunFolder, bundle_dir: Path, out: Path
+) -> None:
+    first = read_bundle(bundle_dir).manifest
+    again = read_bundle(export_run(run_folder, out)).manifest
+    assert again.files == first.files
+    assert again.digest != first.digest  # another moment of export
+
+
+def test_a_failing_gate_leaves_no_bundle_behind(
+    run_folder: RunFolder, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(model: keras.Model, specification: GraphSpecification) -> bytes:
+        graph = onnx.load_model_from_string(to_onnx(model, specification))
+        bias = next(node for node in graph.graph.node if node.op_type == "LSTM").input[3]
+        tensor = next(tensor for tensor in graph.graph.initializer if tensor.name == bias)
+        array = onnx.numpy_helper.to_array(tensor) + np.float32(0.05)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+        return bytes(graph.SerializeToString())
+
+    monkeypatch.setattr(export, "to_onnx", broken)
+    with pytest.raises(GateError, match="risk: held-out record"):
+        export_run(run_folder, out)
+    assert_nothing_left(out)
+
+
+@pytest.mark.filterwarnings("ignore:Layer 'risk'.*mask attached")
+def test_a_masking_network_is_refused_for_its_loop_and_leaves_nothing(
+    copy: RunFolder, out: Path
+) -> None:
+    values = keras.Input((None, len(copy.contract.features)), name="values")
+    hidden = keras.layers.Masking(0.0)(values)
+    hidden = keras.layers.LSTM(4, return_sequences=True)(hidden)
+    hidden = keras.layers.Dense(1, activation="sigmoid")(hidden)
+    masking = keras.Model(values, keras.layers.Reshape((-1,), name="risk")(hidden))
+    masking.save(copy.path / RISK_NETWORK)
+    with pytest.raises(GateError, match="1 Loop"):
+        export_run(copy, out)
+    assert_nothing_left(out)
+
+
+def test_a_network_with_a_fixed_number_of_periods_is_served_too(copy: RunFolder, out: Path) -> None:
+    periods = copy.contract.periods.maximum
+    values = keras.Input((periods, len(copy.contract.features)), name="values")
+    hidden = keras.ops.where(keras.ops.isnan(values), 0.0, values / 100)
+    hidden = keras.layers.LSTM(4, return_sequences=True)(hidden)
+    hidden = keras.layers.Dense(1, activation="sigmoid")(hidden)
+    fixed = keras.Model(values, keras.layers.Reshape((periods,), name="risk")(hidden))
+    fixed.save(copy.path / RISK_NETWORK)
+    bundle = read_bundle(export_run(copy, out))
+    assert bundle.manifest.graphs["risk"].periods == periods
+    assert bundle.manifest.graphs["score"].periods is None
+    scorer = Scorer(bundle, provider="cpu")
+    scorer.warm_up()
+    short = scorer.score(np.full((3, 2, values.shape[2]), 50, np.float32), np.array([1, 2, 0]))
+    assert (~np.isnan(short.risk)).tolist() == [[True, False], [True, True], [False, False]]
+
+
+def test_a_policy_of_another_contract_is_refused_and_leaves_nothing(
+    run_folder: RunFolder, out: Path
+) -> None:
+    with pytest.raises(ContractError):
+        export_run(run_folder, out, policy="oulad")
+    assert_nothing_left(out)
+
+
+def test_a_policy_of_ones_own_is_packed(run_folder: RunFolder, out: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    text = policy_text("simulated")
+    own.write_text(text.replace("version = 1", "version = 17", 1))
+    bundle = read_bundle(export_run(run_folder, out, policy=own))
+    assert bundle.manifest.policy.version == bundle.policy.version == 17
+    assert load_contract(out / "contract.toml") == run_folder.contract
+
+
+def test_a_bundle_is_overwritten_only_when_told(
+    run_folder: RunFolder, bundle_dir: Path, out: Path
+) -> None:
+    shutil.copytree(bundle_dir, out)
+    before = read_bundle(out).version
+    with pytest.raises(ExportError, match="holds a bundle already"):
+        export_run(run_folder, out)
+    assert read_bundle(out).version == before
+    export_run(run_folder, out, overwrite=True)
+    assert read_bundle(out).version != before
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_folder_of_something_else_is_never_overwritten(run_folder: RunFolder, out: Path) -> None:
+    out.mkdir(parents=True)
+    (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(ExportError, match="is no bundle"):
+        export_run(run_folder, out, overwrite=True)
+    assert (out / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_failing_export_keeps_the_bundle_that_was_there(
+    run_folder: RunFolder, bundle_dir: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(bundle_dir, out)
+    before = read_bundle(out).version
+
+    def failing(*_: object, **__: object) -> None:
+        raise GateError("not today.", graph="risk")
+
+    monkeypatch.setattr(export, "prove", failing)
+    with pytest.raises(GateError):
+        export_run(run_folder, out, overwrite=True)
+    assert read_bundle(out).version == before
+    assert list(out.parent.iterdir()) == [out]
