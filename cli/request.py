@@ -26,8 +26,12 @@ def request(
 
     folder = RunFolder(run)
     cutoff = period or (folder.contract.periods.maximum + 1) // 2
-    cohort = folder.heldout().at(cutoff)
-    rows = np.flatnonzero(cohort.eligible[:, cutoff - 1])[:students]
+    heldout = folder.heldout()
+    cohort = heldout.at(cutoff)
+    rows = np.flatnonzero(cohort.eligible[:, cutoff - 1])
+    # Those who did get into trouble first: they show more of what an answer holds.
+    troubled = heldout.risk[rows, cutoff - 1] == 1
+    rows = rows[np.argsort(~troubled, kind="stable")][:students]
     body = {"students": [_student(cohort, int(row)) for row in rows]}
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
