@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import bentoml
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml.exceptions import BentoMLException
-from pydantic import Field, WithJsonSchema
+from pydantic import WithJsonSchema
 
 from records.contract import Contract
 from records.errors import BellwetherError
@@ -60,8 +60,10 @@ class StudentsRefusedError(BentoMLException):
     """A request that cannot be answered, as BentoML reports it to a service that depends on us."""
 
 
-# Neither lists its fields: BentoML's clients would drop those that are not listed, and a
-# misspelt feature would silently count as missing. `/docs.json` describes them all.
+# BentoML's clients read these schemas, drop fields that a schema does not list (so that a misspelt
+# feature would silently count as missing) and fail on null where it lists an array or null. So no
+# fields are listed: everything passes as it is, and `/docs.json` describes it.
+_AS_IT_IS = WithJsonSchema({"type": "object"})
 Students = Annotated[
     Any,
     WithJsonSchema(
@@ -72,9 +74,7 @@ Students = Annotated[
         }
     ),
 ]
-Recommendations = Annotated[
-    Any, WithJsonSchema({"type": "boolean", "default": True}), Field(default=True)
-]
+Recommendations = Annotated[Any, WithJsonSchema({"type": "boolean"})]
 
 
 @bentoml.service(
@@ -101,7 +101,9 @@ class Bellwether:
             raise BentoMLException(str(error)) from None
 
     @bentoml.api
-    def score(self, students: Students, recommendations: Recommendations = True) -> ScoreAnswer:
+    def score(
+        self, students: Students, recommendations: Recommendations = True
+    ) -> Annotated[ScoreAnswer, _AS_IT_IS]:
         """Assess one or many students at the end of the last period sent."""
         try:
             return self.responder.score_students(students, recommendations)
@@ -111,17 +113,17 @@ class Bellwether:
             ) from None
 
     @bentoml.api
-    def contract(self) -> Contract:
+    def contract(self) -> Annotated[Contract, _AS_IT_IS]:
         """Say what a student's record holds, feature by feature."""
         return self.responder.bundle.contract
 
     @bentoml.api
-    def policy(self) -> Policy:
+    def policy(self) -> Annotated[Policy, _AS_IT_IS]:
         """Say which deficiency leads to which advice, and where the tiers begin."""
         return self.responder.bundle.policy
 
     @bentoml.api
-    def model(self) -> ModelInfo:
+    def model(self) -> Annotated[ModelInfo, _AS_IT_IS]:
         """Say which model is loaded, where it runs and since when."""
         return self.responder.info
 

@@ -1,0 +1,53 @@
+"""Settings come from the environment and are checked before anything runs."""
+
+import pytest
+
+from scoring.providers import Provider
+from service.settings import Settings, SettingsError
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({"PATH": "/bin", "BELLWETHER_BUNDLE": ""}) == Settings()
+
+
+def test_variables_are_typed() -> None:
+    settings = Settings.from_environment(
+        {
+            "BELLWETHER_BUNDLE": "bellwether:latest",
+            "BELLWETHER_PROVIDER": "cuda",
+            "BELLWETHER_STRICT": "true",
+            "BELLWETHER_THREADS": "2",
+            "BELLWETHER_WORKERS": "3",
+            "BELLWETHER_MAX_BODY_BYTES": "4096",
+            "BELLWETHER_MAX_STUDENTS": "7",
+        }
+    )
+
+    assert settings == Settings(
+        bundle="bellwether:latest",
+        provider=Provider.CUDA,
+        strict=True,
+        threads=2,
+        workers=3,
+        max_body_bytes=4096,
+        max_students=7,
+    )
+
+
+def test_every_wrong_variable_is_named() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment(
+            {
+                "BELLWETHER_PROVIDER": "gpu",
+                "BELLWETHER_THREADS": "0",
+                "BELLWETHER_STRICT": "perhaps",
+            }
+        )
+
+    lines = str(refused.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "BELLWETHER_PROVIDER",
+        "BELLWETHER_STRICT",
+        "BELLWETHER_THREADS",
+    ]
+    assert "'auto', 'cpu', 'cuda' or 'tensorrt'" in lines[0]
