@@ -3,7 +3,6 @@
 import hashlib
 import math
 from enum import StrEnum
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Self
@@ -184,12 +183,12 @@ class Contract(_Frozen):
             seen.add(name)
         return self
 
-    @cached_property
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Names in the order of the arrays' last axis."""
         return tuple(feature.name for feature in self.features)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the contract's meaning, independent of the file's layout."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -42,8 +42,8 @@ def check_header(header: Sequence[str], contract: Contract, file: str) -> None:
         if header.count(name) > 1
     ]
     for name in header:
-        if not name:
-            message = "a column has no name; drop it (pandas writes its index so: index=False)."
+        if name in ("", "__index_level_0__"):
+            message = "is the index that pandas writes; drop it or write with index=False."
             problems.append(problem(name, "unknown_column", message))
         elif name not in known:
             near = difflib.get_close_matches(name.lower(), known, n=1)

@@ -46,10 +46,11 @@ from records.sources.generative import (
     stream,
 )
 
-PERIODS = 6
+CONTRACT = load_contract("semesters")
+PERIODS = CONTRACT.periods.maximum
 CHOICE = 2  # semesters that pass before the courses are chosen
 PASS_MARK = 60.0
-SUBJECTS = 5
+SUBJECTS = len(CONTRACT.targets.score.subjects)
 # What each choice adds to mathematics, Chinese, English, physics and chemistry.
 EFFECT = np.array([[0, 0, 0, 0, 0], [2, -1, 0, 3, 3], [-2, 3, 2, -3, -3], [0, 0, 0, 0, 0]], float)
 
@@ -108,7 +109,7 @@ def _block(rng: np.random.Generator, start: int) -> Cohort:
     eligible = np.arange(PERIODS)[None, :] < lengths[:, None]
     eligible[:, -1] = False
     return Cohort(
-        contract=load_contract("semesters"),
+        contract=CONTRACT,
         ids=np.char.add("s", np.char.zfill((start + np.arange(BLOCK)).astype(str), 8)),
         students=np.char.add("p", np.char.zfill((start + index).astype(str), 8)),
         cohorts=intake_names(intakes, 2016),

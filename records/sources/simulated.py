@@ -44,7 +44,8 @@ from records.sources.generative import (
     stream,
 )
 
-PERIODS = 8
+CONTRACT = load_contract("simulated")
+PERIODS = CONTRACT.periods.maximum
 MID_TERM = (2, 5)  # positions of the periods with an internal examination
 PASS_MARK = 50.0
 # Later papers are a little harder, so that a temporal split has something to find.
@@ -103,7 +104,7 @@ def _block(rng: np.random.Generator, start: int) -> Cohort:
     failed[again] = repeated.failed
     observed = np.arange(PERIODS)[None, :] < lengths[:, None]
     return Cohort(
-        contract=load_contract("simulated"),
+        contract=CONTRACT,
         ids=np.char.add("s", np.char.zfill((start + np.arange(BLOCK)).astype(str), 8)),
         students=np.char.add("p", np.char.zfill((start + index).astype(str), 8)),
         cohorts=intake_names(intakes, 2019),
@@ -174,7 +175,7 @@ def _final_marks(
 
 def _next_scores(values: Floats) -> Floats:
     """Mean of the next period's assignments and quizzes; of the one there is if one is missing."""
-    names = load_contract("simulated").feature_names
+    names = CONTRACT.feature_names
     marks = values[:, 1:, [names.index("assignments"), names.index("quiz")]]
     known = (~np.isnan(marks)).sum(axis=2)
     mean = np.nansum(marks, axis=2) / np.where(known, known, np.nan)
