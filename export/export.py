@@ -12,7 +12,7 @@ from export.specification import SPECIFICATIONS
 from export.structure import inspect_graph
 from records.errors import BellwetherError
 from scoring.bundle import MANIFEST
-from scoring.policy import policy_text
+from scoring.policy import load_policy, policy_text
 from training.networks import load_network
 from training.run_folder import RunFolder
 
@@ -51,7 +51,8 @@ def export_run(
         ContractError: No such policy, or one that does not fit the contract.
     """
     _check_free(out, overwrite=overwrite)
-    text = policy_text(run.contract.name if policy is None else policy)
+    source = run.contract.name if policy is None else policy
+    load_policy(source, run.contract)  # before the slow steps
     report = progress or (lambda *_: None)
     models, graphs, facts = {}, {}, {}
     for step, specification in enumerate(SPECIFICATIONS):
@@ -65,7 +66,7 @@ def export_run(
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as workplace:
         folder = Path(workplace) / "bundle"
         folder.mkdir()
-        bundle = pack(run, folder, graphs=graphs, facts=facts, policy_text=text)
+        bundle = pack(run, folder, graphs=graphs, facts=facts, policy_text=policy_text(source))
         seal(bundle, prove(bundle, models, run.heldout(), progress=progress))
         _check_free(out, overwrite=overwrite)
         if out.exists():

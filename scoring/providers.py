@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import io
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -37,8 +38,8 @@ RUNTIME_NAMES = {
     Provider.TENSORRT: "TensorrtExecutionProvider",
 }
 
-# What is tried, best first. `auto` leaves TensorRT out: it compiles engines for minutes at start
-# and rounds to TF32, so it answers only where somebody asked for it.
+# What is tried, best first. `auto` leaves TensorRT out: it compiles engines at start, for minutes,
+# so it answers only where somebody asked for it.
 _PREFERENCE = {
     Provider.AUTO: (Provider.CUDA, Provider.CPU),
     Provider.CPU: (Provider.CPU,),
@@ -46,8 +47,8 @@ _PREFERENCE = {
     Provider.TENSORRT: (Provider.TENSORRT, Provider.CUDA, Provider.CPU),
 }
 
-# TF32 is the default of ONNX Runtime on CUDA and keeps 10 bits of mantissa, a hundred times coarser
-# than the gate's tolerance. The arena grows by what is asked for instead of doubling.
+# TF32 is the default on CUDA and keeps 10 bits of mantissa, a hundred times coarser than the gate's
+# tolerance. The arena grows by what is asked for instead of doubling.
 _OPTIONS = {
     Provider.CPU: {},
     Provider.CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
@@ -175,6 +176,8 @@ def _open_all(
 ) -> list[onnxruntime.InferenceSession] | None:
     """Open every model on `provider`, or return None where it would not be the one to answer."""
     if provider is not Provider.CPU:
+        # TensorRT has no option for it: NVIDIA's libraries read this one when they load.
+        os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
         _preload_nvidia_wheels()
     chain = [(RUNTIME_NAMES[p], _OPTIONS[p]) for p in _PREFERENCE[provider]]
     sessions = []

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from export.convert import to_onnx
-from export.specification import SPECIFICATIONS, GraphSpecification
+from export.specification import RISK, SCORE, SPECIFICATIONS, GraphSpecification
 from training.networks import load_network
 from training.run_folder import RunFolder
 
@@ -28,12 +28,13 @@ def test_input_output_axes_and_operator_set_are_explicit(
     assert [(o.domain, o.version) for o in model.opset_import] == [("", specification.opset)]
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_bytes_in_every_process(run_folder: RunFolder) -> None:
     here = []
-    for specification in (*SPECIFICATIONS, *reversed(SPECIFICATIONS)):
+    for specification in (RISK, SCORE, RISK):
         network = load_network(run_folder.path / specification.keras_file)
         here.append(hashlib.sha256(to_onnx(network, specification)).hexdigest())
-    assert here == here[::-1]
+    assert here[0] == here[2]
 
     script = (
         "import hashlib, sys, pathlib\n"
@@ -43,7 +44,7 @@ def test_the_same_weights_give_the_same_bytes_in_every_process(run_folder: RunFo
         "network = load_network(pathlib.Path(sys.argv[1]))\n"
         "print(hashlib.sha256(to_onnx(network, SCORE)).hexdigest())"
     )
-    path = run_folder.path / SPECIFICATIONS[1].keras_file
+    path = run_folder.path / SCORE.keras_file
     done = subprocess.run(
         [sys.executable, "-c", script, str(path)],
         env=os.environ | {"PYTHONHASHSEED": "1234"},
