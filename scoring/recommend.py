@@ -184,18 +184,19 @@ class _Advice:
         self._feature = contract.feature(rule.feature)
         self._unit = _unit(rule, self._feature, contract.periods.name)
         self._against: Literal["target", "cohort"] = "cohort" if rule.spreads else "target"
+        # By position: half the time of keywords, and this runs once for every recommendation.
         self._complete = partial(
             Recommendation,
-            rule=rule.id,
-            feature=rule.feature,
-            label=self._feature.label,
-            measure=rule.measure.value,
-            recommendation=rule.recommendation,
-            message=rule.message,
-            owner=rule.owner,
-            owner_label=policy.owners[rule.owner].label,
-            due_days=rule.due_days,
-            effort_minutes=rule.effort_minutes,
+            rule.id,
+            rule.feature,
+            self._feature.label,
+            rule.measure.value,
+            rule.recommendation,
+            rule.message,
+            rule.owner,
+            policy.owners[rule.owner].label,
+            rule.due_days,
+            rule.effort_minutes,
         )
 
     def recommendation(
@@ -211,7 +212,7 @@ class _Advice:
             first_period=first,
             last_period=last,
         )
-        return self._complete(evidence=evidence)
+        return self._complete(evidence)
 
     def _worded(self, number: float) -> float | str:
         if self._rule.measure is Measure.GAP or self._feature.kind is Kind.NUMERIC:

@@ -21,23 +21,31 @@ Numbered = Sequence[tuple[int, Rule]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowedRules:
-    """Rules over level and trend; every array is (rules of this group,) unless said otherwise.
+    """Rules over level and trend, those against the cohort last.
+
+    They read a table whose columns are all features' values, then the same values in spreads from
+    the reference, then the reference's means. Arrays are (rules,) unless said otherwise.
 
     Attributes:
         rules: Positions in the policy.
-        columns: Positions of their features.
+        targets: How many of them compare with a fixed target; the others with the cohort.
+        features: Positions of their features.
         windows: How many of the last observed values they use.
         trend: Whether the slope counts, not the level.
         sign: +1 where a higher value is worse, -1 where a lower one is.
         limit: How bad, on the worse side, the measure may be.
         margin: How far beyond `limit` it must lie: just above 0 for 'worse than', just below for
             'at least'.
-        levels: (rules of this group, levels) which codes a rule over levels applies to.
+        levels: (rules, levels) which codes a rule over levels applies to.
         over_levels: Whether it is a rule over levels.
+        measured: (measures,) the rule that each measure belongs to: one measure a rule to decide
+            by, then for those against the cohort the student's own and the reference's.
+        columns: (measures,) columns of the table.
     """
 
     rules: Positions
-    columns: Positions
+    targets: int
+    features: Positions
     windows: Positions
     trend: Bools
     sign: Doubles
@@ -45,11 +53,14 @@ class WindowedRules:
     margin: Doubles
     levels: Bools
     over_levels: Bools
+    measured: Positions
+    columns: Positions
 
     @classmethod
     def of(cls, numbered: Numbered, contract: Contract) -> Self:
         """Compile rules, each with its position in the policy."""
-        rules = [rule for _, rule in numbered]
+        ordered = sorted(numbered, key=lambda pair: pair[1].spreads is not None)
+        rules = [rule for _, rule in ordered]
         features = [contract.feature(rule.feature) for rule in rules]
         limits = np.array([_limit(r, f) for r, f in zip(rules, features, strict=True)], np.float64)
         sizes = [_size(rule, f) for rule, f in zip(rules, features, strict=True)]
@@ -57,9 +68,14 @@ class WindowedRules:
         levels = np.zeros((len(rules), max((2, *(len(f.levels) for f in features)))), np.bool_)
         for row, (rule, feature) in enumerate(zip(rules, features, strict=True)):
             levels[row, [_code(value, feature) for value in rule.is_any or ()]] = True
+        targets = sum(rule.spreads is None for rule in rules)
+        every, cohort = np.arange(len(rules)), np.arange(targets, len(rules))
+        positions, width = _columns(rules, contract), len(contract.features)
+        deciding = positions + width * (every >= targets)
         return cls(
-            rules=np.array([index for index, _ in numbered], np.intp),
-            columns=_columns(rules, contract),
+            rules=np.array([index for index, _ in ordered], np.intp),
+            targets=targets,
+            features=positions,
             windows=np.array([rule.depth for rule in rules], np.intp),
             trend=np.array([rule.measure is Measure.TREND for rule in rules], np.bool_),
             sign=np.array([_worse(r, f) for r, f in zip(rules, features, strict=True)]),
@@ -67,6 +83,8 @@ class WindowedRules:
             margin=np.where([r.worse_than is not None for r in rules], tolerance, -tolerance),
             levels=levels,
             over_levels=np.array([rule.is_any is not None for rule in rules], np.bool_),
+            measured=np.concatenate((every, cohort, cohort)),
+            columns=np.concatenate((deciding, positions[cohort], positions[cohort] + 2 * width)),
         )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
@@ -70,14 +69,11 @@ class CompiledRules:
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
         self._count = len(policy.rules)
         self._reference = reference
-        usual, spread = reference.arrays()
-        self._usual, self._spread = usual.astype(np.float64), spread.astype(np.float64)
+        self._usual, self._spread = reference.arrays()
         numbered = list(enumerate(policy.rules))
         gaps = [(i, rule) for i, rule in numbered if rule.measure is Measure.GAP]
-        cohort = [(i, rule) for i, rule in numbered if rule.spreads is not None]
-        targets = [pair for pair in numbered if pair not in gaps and pair not in cohort]
-        self._targets = WindowedRules.of(targets, contract) if targets else None
-        self._cohort = WindowedRules.of(cohort, contract) if cohort else None
+        windowed = [(i, rule) for i, rule in numbered if rule.measure is not Measure.GAP]
+        self._windowed = WindowedRules.of(windowed, contract) if windowed else None
         self._gaps = GapRules.of(gaps, contract, reference) if gaps else None
 
     def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
@@ -114,58 +110,61 @@ class CompiledRules:
         values = values[:, : max(1, int(lengths.max()))]
         within = np.arange(values.shape[1]) < lengths[:, None]
         observed = within[:, :, None] & ~np.isnan(values)
-        if self._targets:
-            self._evaluate_targets(self._targets, values, observed, found)
-        if self._cohort:
-            self._evaluate_cohort(self._cohort, values, observed, found)
+        if self._windowed:
+            self._evaluate_windowed(self._windowed, values, observed, found)
         if self._gaps:
             _evaluate_gaps(self._gaps, lengths, observed, found)
         return found
 
-    def _evaluate_targets(
+    def _evaluate_windowed(
         self, group: WindowedRules, values: Floats, observed: Bools, found: Evaluation
     ) -> None:
-        periods = newest_observed(observed, group.columns, group.windows)
-        measured = _measure(values, periods, group)
-        found.measured[:, group.rules] = measured
-        found.expected[:, group.rules] = group.sign * group.limit
-        _cover(group.rules, periods, found)
-        spread = self._spread[found.last[:, group.rules] - 1, group.columns]
+        rules, targets, count = group.rules, group.targets, len(group.rules)
+        table = values
+        if targets < count:
+            table, observed = self._beside_cohort(values, observed)
+        deciding = newest_observed(observed, group.columns[:count], group.windows)
+        periods = np.take(deciding, group.measured, axis=1)
+        level, slope = level_and_slope(at_periods(table, periods, group.columns), periods)
+        full = (periods > 0).sum(axis=-1) == group.windows[group.measured]
+        measured = np.where(group.trend[group.measured], np.where(full, slope, np.nan), level)
+        badness = group.sign * measured[:, :count]
+        found.measured[:, rules[:targets]] = measured[:, :targets]
+        found.expected[:, rules] = group.sign * group.limit
+        if targets < count:
+            usual = 2 * count - targets
+            found.measured[:, rules[targets:]] = measured[:, count:usual]
+            found.expected[:, rules[targets:]] = measured[:, usual:]
+            found.spreads[:, rules[targets:]] = badness[:, targets:]
+        last = deciding.max(axis=-1)
+        first = np.where(deciding > 0, deciding, last[..., None]).min(axis=-1)
+        found.first[:, rules], found.last[:, rules] = first, last
+        spread = self._spread[last - 1, group.features]
         # Where the cohort does not vary, the limit itself is the measure of what is far.
-        far = np.where(group.limit == 0, 1.0, np.abs(group.limit))
-        _decide(group, group.sign * measured, np.where(spread > 0, spread, far), found)
+        far = np.where(spread > 0, spread, np.where(group.limit == 0, 1, np.abs(group.limit)))
+        far[:, targets:] = 1
+        _decide(group, badness, np.where(group.trend, last - first, 1) / far, found)
 
-    def _evaluate_cohort(
-        self, group: WindowedRules, values: Floats, observed: Bools, found: Evaluation
-    ) -> None:
+    def _beside_cohort(self, values: Floats, observed: Bools) -> tuple[Floats, Bools]:
+        """Return the table that `WindowedRules` reads, and where its values are comparable."""
         rows, length, features = values.shape
-        flat = values.reshape(rows * length, features)
         clock = np.tile(np.arange(1, length + 1, dtype=np.int32), rows)
+        flat = values.reshape(rows * length, features)
         spreads = spreads_from_reference(flat, clock, self._reference).reshape(values.shape)
+        usual = np.broadcast_to(self._usual[:length], values.shape)
         # A value without a reference cannot be compared: the window reaches past it.
         comparable = observed & ~np.isnan(spreads)
-        periods = newest_observed(comparable, group.columns, group.windows)
-        usual = np.broadcast_to(self._usual[:length], values.shape)
-        behind = group.sign * _measure(spreads, periods, group)
-        found.measured[:, group.rules] = _measure(values, periods, group)
-        found.expected[:, group.rules] = _measure(usual, periods, group)
-        found.spreads[:, group.rules] = behind
-        _cover(group.rules, periods, found)
-        _decide(group, behind, np.ones_like(behind), found)
+        return (
+            np.concatenate((values, spreads, usual), axis=2),
+            np.concatenate((observed, comparable), axis=2),
+        )
 
 
-def _measure(table: NDArray[np.floating], periods: Positions, group: WindowedRules) -> Doubles:
-    level, slope = level_and_slope(at_periods(table, periods, group.columns), periods)
-    full = (periods > 0).sum(axis=-1) == group.windows
-    return np.where(group.trend, np.where(full, slope, np.nan), level)
-
-
-def _decide(group: WindowedRules, badness: Doubles, spread: Doubles, found: Evaluation) -> None:
-    """Compare how bad (rows, rules) measures are with the limits; `spread` in their unit."""
+def _decide(group: WindowedRules, badness: Doubles, weight: Doubles, found: Evaluation) -> None:
+    """Compare how bad (rows, rules) measures are with the limits; `weight` makes it severity."""
     excess = badness - group.limit
-    stretch = found.last[:, group.rules] - found.first[:, group.rules]
     hits = excess > group.margin
-    severity = _severity(excess * np.where(group.trend, stretch, 1) / spread)
+    severity = _severity(excess * weight)
     if group.over_levels.any():
         known = group.over_levels & ~np.isnan(badness)
         code = np.where(known, badness, 0).astype(np.intp)
@@ -180,12 +179,6 @@ def _severity(excess: Doubles) -> Doubles:
     """Map how far beyond the limit to [0, 1)."""
     beyond = np.maximum(excess, 0)
     return np.asarray(beyond / (1 + beyond), np.float64)
-
-
-def _cover(rules: Positions, periods: Positions, found: Evaluation) -> None:
-    found.last[:, rules] = periods.max(axis=-1)
-    found.first[:, rules] = np.where(periods > 0, periods, np.iinfo(np.intp).max).min(axis=-1)
-    found.first[:, rules] *= periods.any(axis=-1)
 
 
 def _evaluate_gaps(group: GapRules, lengths: Ints, observed: Bools, found: Evaluation) -> None:
