@@ -11,6 +11,7 @@ Another network is another builder of this signature with a preset of its own.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,3 +178,8 @@ def attention_weights(network: Any, values: Floats) -> Floats:
 def predict(network: Any, values: Floats) -> Floats:
     """Run a network over many records in chunks; shapes as the network's output."""
     return np.asarray(network.predict(values, batch_size=1024, verbose=0), np.float32)
+
+
+def load_network(path: Path) -> Any:
+    """Load a network that was saved in a run folder."""
+    return keras.saving.load_model(path, compile=False)

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from records.cohort import Cohort
 from records.errors import CohortError
 from training.settings import SplitSettings
-from training.targets import known_risk, known_score, last_known
+from training.targets import known_risk, last_known, usable
 
 Rows = NDArray[np.intp]
 
@@ -113,8 +113,8 @@ def temporal_split(
     Raises:
         CohortError: One cohort only, names that do not occur, or no cohort left to train on.
     """
-    usable = _usable(cohort)
-    names, counts = np.unique(cohort.cohorts[usable], return_counts=True)
+    counting = usable(cohort)
+    names, counts = np.unique(cohort.cohorts[counting], return_counts=True)
     for name in (*test, *validation):
         if name not in names:
             raise CohortError(
@@ -126,7 +126,7 @@ def temporal_split(
     if not test:
         validation, test = _by_shares(names, counts, validation)
     earlier = cohort.cohorts < min([*test, *validation])
-    if not (earlier & usable).any():
+    if not (earlier & counting).any():
         raise CohortError("no cohort is left to train on; name later ones to validate and test.")
 
     part = np.full(len(cohort), -1)
@@ -147,10 +147,6 @@ def temporal_split(
         test=np.flatnonzero(kept & (part == 2)),
         left_out=np.flatnonzero(~kept),
     )
-
-
-def _usable(cohort: Cohort) -> NDArray[np.bool_]:
-    return np.asarray(known_risk(cohort).any(axis=1) | known_score(cohort).any(axis=(1, 2)))
 
 
 def _by_shares(

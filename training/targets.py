@@ -18,6 +18,11 @@ def known_score(cohort: Cohort) -> Bools:
     return np.asarray(cohort.eligible[:, :, None] & ~np.isnan(cohort.score))
 
 
+def usable(cohort: Cohort) -> Bools:
+    """(records,) whether some period counts for one of the targets."""
+    return np.asarray(known_risk(cohort).any(axis=1) | known_score(cohort).any(axis=(1, 2)))
+
+
 def last_known(known: Bools) -> NDArray[np.intp]:
     """Return each record's last counting period as a position, -1 where there is none.
 

@@ -1,0 +1,76 @@
+"""Flatten a history into one row of known numbers, for models that read no sequences."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from records.cohort import Bools, Cohort, Floats
+from records.contract import Kind
+
+
+def last_observed(values: Floats) -> Floats:
+    """Carry the latest observed value forward.
+
+    Args:
+        values: (records, periods), NaN for missing.
+
+    Returns:
+        The same shape; NaN before the first observed value.
+    """
+    periods = np.arange(values.shape[1])
+    latest = np.maximum.accumulate(np.where(np.isnan(values), -1, periods), axis=1)
+    carried = np.take_along_axis(values, np.maximum(latest, 0), axis=1)
+    return np.where(latest < 0, np.float32(np.nan), carried).astype(np.float32)
+
+
+def mean_so_far(values: Floats) -> Floats:
+    """Average the values observed so far; shapes and NaN as in `last_observed`."""
+    seen = ~np.isnan(values)
+    total = np.where(seen, values, 0).cumsum(axis=1, dtype=np.float64)
+    count = seen.cumsum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def slope_so_far(values: Floats) -> Floats:
+    """Fit a line through the values observed so far, per period; NaN with fewer than two."""
+    seen = ~np.isnan(values)
+    filled = np.where(seen, values, 0).astype(np.float64)
+    time = np.where(seen, np.arange(values.shape[1]), 0).astype(np.float64)
+    count, x, y = seen.cumsum(axis=1), time.cumsum(axis=1), filled.cumsum(axis=1)
+    xx, xy = (time * time).cumsum(axis=1), (time * filled).cumsum(axis=1)
+    below = np.where(count > 1, count * xx - x * x, 1)
+    return np.where(count > 1, (count * xy - x * y) / below, np.nan).astype(np.float32)
+
+
+def known_so_far(cohort: Cohort, steps: Bools) -> tuple[Floats, list[int]]:
+    """Describe each chosen step by what was known at its end.
+
+    Every feature gives its last value; numeric features and flags also their mean, numeric ones
+    their minimum, maximum, slope and count so far; the period itself is the first column.
+
+    Args:
+        cohort: Records.
+        steps: (records, periods) bool, the steps to describe.
+
+    Returns:
+        (chosen steps, columns) float32 in the order of `np.nonzero(steps)`, NaN for what is not
+        known yet; and the positions of the columns that hold categories.
+    """
+    columns: list[NDArray[np.floating]] = [np.nonzero(steps)[1] + 1.0]
+    categories: list[int] = []
+    for position, feature in enumerate(cohort.contract.features):
+        values = cohort.values[:, :, position]
+        if feature.kind is Kind.CATEGORICAL:
+            categories.append(len(columns))
+        columns.append(last_observed(values)[steps])
+        if feature.kind in {Kind.NUMERIC, Kind.FLAG}:
+            columns.append(mean_so_far(values)[steps])
+        if feature.kind is Kind.NUMERIC:
+            seen = ~np.isnan(values)
+            known = seen.cumsum(axis=1)
+            low = np.minimum.accumulate(np.where(seen, values, np.inf), axis=1)
+            high = np.maximum.accumulate(np.where(seen, values, -np.inf), axis=1)
+            columns.append(np.where(known > 0, low, np.nan)[steps])
+            columns.append(np.where(known > 0, high, np.nan)[steps])
+            columns.append(slope_so_far(values)[steps])
+            columns.append(known[steps])
+    return np.column_stack(columns).astype(np.float32), categories
