@@ -84,7 +84,7 @@ class Responder:
         self.contract = self.bundle.contract.model_dump_json().encode()
         self.policy = self.bundle.policy.model_dump_json(by_alias=True).encode()
         self.model = TypeAdapter(ModelInfo).dump_json(self.info)
-        sample = sample_students(self.bundle, SAMPLE_STUDENTS)
+        sample = sample_students(self.bundle.contract, self.bundle.reference, SAMPLE_STUDENTS)
         self.sample_request = msgspec.json.encode({"students": sample, "recommendations": True})
         self.sample_answer = self.score(self.sample_request).body
 
@@ -143,7 +143,7 @@ class Responder:
             digest=manifest.digest,
             created=manifest.created,
             data_fingerprint=manifest.data_fingerprint,
-            metrics={name: _headline(figures) for name, figures in manifest.metrics.items()},
+            metrics={name: _figures(manifest.metrics, path) for name, path in _HEADLINES.items()},
             parity=_worst_parity(self.bundle),
             provider=ProviderState(
                 asked=settings.provider.value,
@@ -173,11 +173,17 @@ def _stamp(bundle: Bundle) -> ModelStamp:
     )
 
 
-def _headline(metrics: JsonValue) -> JsonValue:
-    """Keep a model's single figures, not its tables and curves; the bundle has all of them."""
-    if not isinstance(metrics, dict):
-        return metrics
-    return {name: figure for name, figure in metrics.items() if not isinstance(figure, dict | list)}
+# Where a run keeps the figures of its networks (`training.metrics`): the risk at the end of each
+# record, the score over all periods.
+_HEADLINES = {"risk": ("risk", "network", "last"), "score": ("score", "network", "overall")}
+
+
+def _figures(metrics: JsonValue, path: Sequence[str]) -> dict[str, JsonValue]:
+    """Return the single figures at `path`; tables and curves stay in the bundle."""
+    for key in path:
+        metrics = metrics.get(key) if isinstance(metrics, dict) else None
+    found = metrics.items() if isinstance(metrics, dict) else ()
+    return {name: figure for name, figure in found if not isinstance(figure, dict | list)}
 
 
 def _worst_parity(bundle: Bundle) -> list[ParityFigure]:

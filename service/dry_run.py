@@ -37,8 +37,11 @@ def _main() -> int:
         Responder(Path(sys.argv[1]), Settings.from_environment())
     except BellwetherError as error:
         sys.stdout.write(str(error))
-        return 1
-    return 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, the workers would meet it too
+        sys.stdout.write(f"{type(error).__name__}: {error}")
+    else:
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

@@ -4,26 +4,27 @@ from typing import Any
 
 import numpy as np
 
-from records.contract import Feature, Kind
-from scoring.bundle import Bundle
+from records.contract import Contract, Feature, Kind
+from records.reference import Reference
 
 
-def sample_students(bundle: Bundle, count: int) -> list[dict[str, Any]]:
+def sample_students(contract: Contract, reference: Reference, count: int) -> list[dict[str, Any]]:
     """Make up students whose values lie around the reference's.
 
     The first lies one spread on the better side of the cohort, the last one spread on the worse;
     what is never observed in a period is left out. Deterministic, and nobody's data.
 
     Args:
-        bundle: Brings contract and reference.
+        contract: What a record holds.
+        reference: What is usual at each period.
         count: How many, at least 1.
 
     Returns:
         Students as a `score` request carries them.
     """
-    periods = min(bundle.contract.periods.maximum, 4)
+    periods = min(contract.periods.maximum, 4)
     offsets = np.linspace(1.0, -1.0, count) if count > 1 else np.zeros(1)
-    mean, spread = bundle.reference.arrays()
+    mean, spread = reference.arrays()
     return [
         {
             "id": f"s-{number}",
@@ -34,7 +35,7 @@ def sample_students(bundle: Bundle, count: int) -> list[dict[str, Any]]:
                         feature.name: _value(
                             feature, mean[period - 1, column], spread[period - 1, column], offset
                         )
-                        for column, feature in enumerate(bundle.contract.features)
+                        for column, feature in enumerate(contract.features)
                         if not np.isnan(mean[period - 1, column])
                     },
                 }

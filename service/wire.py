@@ -95,8 +95,12 @@ class ModelInfo:
         str, Field(description="Fingerprint of the records it was trained on.")
     ]
     metrics: Annotated[
-        dict[str, JsonValue],
-        Field(description="Figures measured on held-out records, by model."),
+        dict[str, dict[str, JsonValue]],
+        Field(
+            description="Figures of the networks on held-out records: `risk` at the end of each "
+            "record, `score` over all periods.",
+            examples=[{"risk": {"auc": 0.91}, "score": {"mae": 6.2}}],
+        ),
     ]
     parity: Annotated[
         list[ParityFigure], Field(description="What the export gate measured, by graph.")

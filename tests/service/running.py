@@ -67,8 +67,9 @@ def serving(
     target: str = TARGET,
     cwd: Path = REPOSITORY,
     python: str | Path = sys.executable,
+    until: str = "/readyz",
 ) -> Iterator[Running]:
-    """Serve `target` until the block ends; wait until it is ready."""
+    """Serve `target` until the block ends; wait until the path `until` answers with 200."""
     port = free_port()
     log = folder / f"server-{port}.log"
     with (
@@ -84,10 +85,10 @@ def serving(
     ):
         running = Running(f"http://127.0.0.1:{port}", process, log)
         try:
-            _wait_until_ready(running)
+            _wait(running, until)
             yield running
         finally:
-            _stop(process)
+            stop(process)
 
 
 def failing(
@@ -120,19 +121,20 @@ def run_example(script: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _wait_until_ready(running: Running) -> None:
+def _wait(running: Running, path: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert running.process.poll() is None, running.said()
         try:
-            if httpx.get(running.url + "/readyz", timeout=5).status_code == 200:
+            if httpx.get(running.url + path, timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise AssertionError(f"not ready after {START_SECONDS} s:\n{running.said()}")
+    raise AssertionError(f"no {path} after {START_SECONDS} s:\n{running.said()}")
 
 
-def _stop(process: subprocess.Popen[bytes], signals: Sequence[int] = (signal.SIGTERM,)) -> None:
+def stop(process: subprocess.Popen[bytes], signals: Sequence[int] = (signal.SIGTERM,)) -> None:
+    """End the server and everything that it has started."""
     for number in (*signals, signal.SIGKILL):
         if process.poll() is None:
             os.killpg(process.pid, number)
