@@ -1,0 +1,121 @@
+"""The law: nothing that happened after a cutoff changes what was known at it."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from records.cohort import Cohort
+from records.sources.oulad import load_oulad
+from tests.records.sources.oulad_files import FILES
+from tests.records.sources.raw_folder import Table, write
+
+STUDENTS = range(1, 6)
+LENGTHS = {"2013B": 30, "2013J": 35}
+ENROLMENTS = [(name, student) for name in LENGTHS for student in STUDENTS]
+SCHEDULE = {"2013B": [(20, "TMA", 6, 30), (21, "CMA", 14, 20), (22, "TMA", 20, 50)]}
+SCHEDULE["2013J"] = [(30, "TMA", 7, 0), (31, "CMA", 25, 0), (32, "CMA", 26, 0)]
+PAIRS = [(work[0], student) for each in SCHEDULE.values() for work in each for student in STUDENTS]
+
+
+@dataclass(frozen=True)
+class Events:
+    """What happened: by piece of work and student, by enrolment, and as a log."""
+
+    submissions: dict[tuple[int, int], tuple[int, bool, int | None]] = field(default_factory=dict)
+    registrations: dict[tuple[str, int], int] = field(default_factory=dict)
+    unregistrations: dict[tuple[str, int], int] = field(default_factory=dict)
+    clicks: list[tuple[tuple[str, int], int, int]] = field(default_factory=list)
+
+    def then(self, later: "Events") -> "Events":
+        return Events(
+            {**later.submissions, **self.submissions},
+            {**later.registrations, **self.registrations},
+            {**later.unregistrations, **self.unregistrations},
+            [*self.clicks, *later.clicks],
+        )
+
+
+def events(first: int, last: int) -> st.SearchStrategy[Events]:
+    days = st.integers(first, last)
+    scores = st.none() | st.integers(0, 100)
+    enrolments = st.sampled_from(ENROLMENTS)
+    return st.builds(
+        Events,
+        st.dictionaries(st.sampled_from(PAIRS), st.tuples(days, st.booleans(), scores)),
+        st.dictionaries(enrolments, days),
+        # Student 1 stays, so that somebody is always there.
+        st.dictionaries(enrolments.filter(lambda enrolment: enrolment[1] > 1), days),
+        st.lists(st.tuples(enrolments, days, st.integers(1, 9)), max_size=12),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[int, Events, Events]:
+    cutoff = draw(st.integers(1, 5))
+    day = 7 * cutoff
+    past = draw(events(-30, day))
+    futures = [draw(events(day + 1, day + 200)) for _ in range(2)]
+    # Whoever was not registered by the cutoff registers at some time after it.
+    late = dict.fromkeys(ENROLMENTS, day + 9)
+    one, other = (past.then(future).then(Events(registrations=late)) for future in futures)
+    return cutoff, one, other
+
+
+def as_files(happened: Events, results: list[str]) -> dict[str, Table]:
+    info, registration = FILES["studentInfo"][:1], FILES["studentRegistration"][:1]
+    for (name, student), result in zip(ENROLMENTS, results, strict=True):
+        info.append(f"BBB,{name},{student},M,Wales,?,?,0-35,0,30,N,{result}")
+        joined = happened.registrations[name, student]
+        left = happened.unregistrations.get((name, student), "?")
+        registration.append(f"BBB,{name},{student},{joined},{left}")
+    courses = FILES["courses"][:1] + [f"BBB,{name},{days}" for name, days in LENGTHS.items()]
+    assessments = FILES["assessments"][:1] + [
+        f"BBB,{name},{work},{kind},{due},{weight}"
+        for name, schedule in SCHEDULE.items()
+        for work, kind, due, weight in schedule
+    ]
+    submissions = FILES["studentAssessment"][:1] + [
+        f"{work},{student},{day},{int(banked)},{'?' if score is None else score}"
+        for (work, student), (day, banked, score) in happened.submissions.items()
+    ]
+    clicks = FILES["studentVle"][:1] + [
+        f"BBB,{name},{student},1,{day},{count}" for (name, student), day, count in happened.clicks
+    ]
+    return {
+        "courses": courses,
+        "studentInfo": info,
+        "studentRegistration": registration,
+        "assessments": assessments,
+        "studentAssessment": submissions,
+        "studentVle": clicks,
+    }
+
+
+def load_events(happened: Events, results: list[str]) -> Cohort:
+    with tempfile.TemporaryDirectory() as folder:
+        return load_oulad(write(Path(folder), as_files(happened, results)))
+
+
+RESULT_LISTS = st.lists(
+    st.sampled_from(["Pass", "Distinction", "Fail", "Withdrawn", "?"]),
+    min_size=len(ENROLMENTS),
+    max_size=len(ENROLMENTS),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(histories(), RESULT_LISTS, RESULT_LISTS)
+def test_nothing_after_a_cutoff_changes_what_was_known_at_it(
+    history: tuple[int, Events, Events], results: list[str], other_results: list[str]
+) -> None:
+    cutoff, one, other = history
+    known = load_events(one, results).at(cutoff)
+    again = load_events(other, other_results).at(cutoff)
+    assert known.ids.tolist() == again.ids.tolist()
+    assert np.array_equal(known.values, again.values, equal_nan=True)
+    assert np.array_equal(known.lengths, again.lengths)
+    assert np.array_equal(known.eligible, again.eligible)
