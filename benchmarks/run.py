@@ -1,0 +1,170 @@
+"""`python -m benchmarks.run BUNDLE`: ceiling, latency against load, and Locust's profiles."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.ceiling import Ceiling, Peak, measure_ceiling, measure_peak
+from benchmarks.closed_loop import client_name, drive
+from benchmarks.cores import Cores, choose_cores, pinned
+from benchmarks.load_test import LoadTest, run_profile
+from benchmarks.machine import describe_machine
+from benchmarks.profiles import Profile
+from benchmarks.server import RunningServer, bellwether, running
+from benchmarks.students import StudentSource
+from benchmarks.sweep import PATH, Point, plot, sweep, write_csv
+from records.contract import Contract
+from records.errors import BellwetherError
+from scoring.bundle import read_bundle
+
+console = Console(width=120)
+# Students in a request, requests under way at once.
+_CLOSED = ((1, 1), (1, 32), (1, 128), (30, 32), (256, 8), (1024, 4))
+_VARIANTS = 32
+
+
+def main(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.", exists=True, file_okay=False)],
+    *,
+    seconds: Annotated[float, typer.Option(help="Length of each load of the sweep.", min=1)] = 5.0,
+    profile_seconds: Annotated[float, typer.Option(help="Length of each profile.", min=2)] = 20.0,
+    profiles: Annotated[list[Profile] | None, typer.Option("--profile", help="Which ones.")] = None,
+    peak: Annotated[int, typer.Option(help="Highest rate of the profiles, 1/s.", min=1)] = 100,
+    deadline: Annotated[float, typer.Option(help="Seconds; later is no goodput.")] = 0.25,
+    out: Annotated[Path, typer.Option(help="Folder for results.")] = Path("out/bench"),
+) -> None:
+    """Measure the scorer and the service: one worker on one core, load from another."""
+    loaded, cores = read_bundle(bundle), choose_cores()
+    out.mkdir(parents=True, exist_ok=True)
+    console.print(describe_machine())
+    where = "unpinned" if cores.server is None else f"core {cores.server}, client {cores.client}"
+    console.print(f"Server on {where}; closed loops by {client_name()}.")
+    table = _new_table()
+    with console.status("In process …"), pinned(cores.server):
+        _add_ceiling(table, measure_ceiling(loaded), measure_peak(loaded))
+    with running(bellwether(bundle), log=out / "server.log", core=cores.server) as server:
+        with console.status("Closed loops …"):
+            capacity = _closed_loops(table, server, loaded.contract, seconds, cores)
+        with console.status("Sweep …"):
+            bodies = StudentSource(loaded.contract).bodies(1, _VARIANTS)
+            points = sweep(
+                server, bodies, capacity, seconds=seconds, deadline=deadline, cores=cores
+            )
+        _add_sweep(table, points)
+        write_csv(points, out / "sweep.csv")
+        plot(points, out / "sweep.svg")
+        tests = []
+        for profile in profiles or list(Profile):
+            with console.status(f"Locust: {profile} …"):
+                tests.append(
+                    run_profile(
+                        server, profile, seconds=profile_seconds, peak=peak, out=out, cores=cores
+                    )
+                )
+        _add_profiles(table, tests)
+        memory = server.memory()
+    console.print(table)
+    console.print(f"Memory of the server's processes at the end: {memory:,.0f} MiB.")
+    console.print(f"Plot, CSV and Locust's reports: {out}")
+    if not all(test.met for test in tests):
+        for test in tests:
+            for line in test.not_met:
+                console.print(f"[red]{test.profile}: {line}[/]")
+        raise typer.Exit(1)
+
+
+def _new_table() -> Table:
+    table = Table(title="Bellwether", title_justify="left")
+    table.add_column("measurement")
+    for name in ("requests/s", "students/s", "p50 ms", "p99 ms", "refused", "failed"):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _add_ceiling(table: Table, ceilings: Sequence[Ceiling], peak: Peak) -> None:
+    for at in ceilings:
+        name = f"in process, {at.rows:,} a run"
+        table.add_row(
+            f"{name}: ONNX Runtime, risk", "", f"{at.risk_rate:,.0f}", f"{at.risk_us / 1e3:.3f}"
+        )
+        table.add_row(
+            f"{name}: Scorer, risk + score",
+            "",
+            f"{at.scorer_rate:,.0f}",
+            f"{at.scorer_us / 1e3:.3f}",
+        )
+    table.add_row(
+        f"arithmetic: {peak.gflops:.0f} GFLOP/s, {peak.flop:,} FLOP a student (risk)",
+        "",
+        f"{peak.rate:,.0f}",
+        end_section=True,
+    )
+
+
+def _closed_loops(
+    table: Table, server: RunningServer, contract: Contract, seconds: float, cores: Cores
+) -> float:
+    """Add the closed loops to the table; return single-student requests a second of 32."""
+    source, capacity = StudentSource(contract), 0.0
+    for students, in_parallel in _CLOSED:
+        bodies = source.bodies(students, _VARIANTS if students < 512 else 4)
+        seen = drive(
+            server.port, PATH, bodies, in_parallel=in_parallel, seconds=seconds, core=cores.client
+        )
+        if (students, in_parallel) == (1, 32):
+            capacity = seen.goodput
+        table.add_row(
+            f"closed loop: {students:,} a request, {in_parallel} in parallel",
+            f"{seen.goodput:,.0f}",
+            f"{seen.goodput * students:,.0f}",
+            f"{seen.p50:.2f}",
+            f"{seen.p99:.2f}",
+            *("", f"{seen.other / ((seen.goodput + seen.other) or 1.0):.1%}"),
+            end_section=(students, in_parallel) == _CLOSED[-1],
+        )
+    return capacity
+
+
+def _add_sweep(table: Table, points: Sequence[Point]) -> None:
+    for point in points:
+        seen = point.summary
+        table.add_row(
+            f"open loop: {point.load:.0%} of capacity, {point.rate:,.0f}/s offered",
+            f"{seen.goodput:,.0f}",
+            f"{seen.goodput:,.0f}",
+            f"{seen.p50:.2f}",
+            f"{seen.p99:.2f}",
+            f"{seen.refused:.1%}",
+            f"{seen.failed + seen.unanswered:.1%}",
+            end_section=point is points[-1],
+        )
+    lag = max(point.summary.lag_p99 for point in points)
+    table.caption = f"The open loop sent 99% of its requests at most {lag:.2f} ms late."
+
+
+def _add_profiles(table: Table, tests: Sequence[LoadTest]) -> None:
+    for test in tests:
+        for name, kind in test.figures["accepted"].items():
+            table.add_row(
+                f"Locust, {test.profile}: {name}",
+                f"{kind['requests'] / test.figures['seconds']:,.1f}",
+                "",
+                f"{kind['p50']:,.0f}",
+                f"{kind['p99']:,.0f}",
+                f"{test.figures['refused']:.1%}",
+                f"{test.figures['failed']:.1%}",
+            )
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except BellwetherError as error:
+        console.print(f"[red]{escape(str(error))}[/]")
+        sys.exit(1)

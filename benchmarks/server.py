@@ -1,0 +1,181 @@
+"""Start a server as a process of its own, wait until it is ready, and stop all of it."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.cores import pinned_command
+from records.errors import BellwetherError
+
+HOST = "127.0.0.1"
+REPOSITORY = Path(__file__).resolve().parent.parent
+_PATIENCE = 90.0
+_GRACE = 15.0
+
+
+class ServerError(BellwetherError):
+    """A server did not come up; the message ends with what it said last."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a server.
+
+    Attributes:
+        name: What to call it in messages.
+        command: Program and arguments; `{port}` stands for the port.
+        ready: Path that answers 200 once it can serve.
+        environment: Variables besides this process's own; `{port}` likewise.
+        folder: Where it runs.
+    """
+
+    name: str
+    command: Sequence[str]
+    ready: str
+    environment: Mapping[str, str]
+    folder: Path = REPOSITORY
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that is ready.
+
+    Attributes:
+        port: Where it listens, on the loopback address.
+        process: Its first process.
+    """
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://{HOST}:{self.port}"
+
+    def memory(self) -> float:
+        """Return the MiB that its processes hold and share with nobody."""
+        first = psutil.Process(self.process.pid)
+        held = 0
+        for process in (first, *first.children(recursive=True)):
+            try:
+                held += process.memory_full_info().uss
+            except psutil.NoSuchProcess:
+                continue
+        return held / 2**20
+
+
+def bellwether(bundle: Path) -> Launch:
+    """Start Bellwether with one worker, as `bellwether serve` does."""
+    return Launch(
+        name="Bellwether",
+        command=(
+            *(sys.executable, "-m", "bentoml", "serve", "service.app:Bellwether"),
+            *("--host", HOST, "--port", "{port}"),
+        ),
+        ready="/readyz",
+        environment={"BELLWETHER_BUNDLE": str(bundle.resolve())},
+    )
+
+
+@contextmanager
+def running(launch: Launch, *, log: Path, core: int | None = None) -> Iterator[RunningServer]:
+    """Run a server for the duration of the block.
+
+    Args:
+        launch: How to start it.
+        log: File that takes what it prints.
+        core: The one core that all its processes share; None for no restriction.
+
+    Raises:
+        ServerError: It ended, or was not ready in time.
+    """
+    port = free_port()
+    command = [part.format(port=port) for part in launch.command]
+    own = {key: value.format(port=port) for key, value in launch.environment.items()}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            pinned_command(command, core),
+            cwd=launch.folder,
+            env=os.environ | own,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _await_ready(launch, process, port, log)
+            yield RunningServer(port, process)
+        finally:
+            _stop(process)
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on, with two more above it for servers that take three."""
+    for _ in range(100):
+        with socket.socket() as first:
+            first.bind((HOST, 0))
+            port: int = first.getsockname()[1]
+            if port + 2 < 65536 and all(_is_free(port + more) for more in (1, 2)):
+                return port
+    raise ServerError("no three free ports in a row were found.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _await_ready(launch: Launch, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    give_up = time.monotonic() + _PATIENCE
+    while time.monotonic() < give_up:
+        if process.poll() is not None:
+            raise ServerError(f"{launch.name} ended with {process.returncode}: {_last_words(log)}")
+        if _status(port, launch.ready) == 200:
+            return
+        time.sleep(0.1)
+    raise ServerError(f"{launch.name} was not ready after {_PATIENCE:.0f} s: {_last_words(log)}")
+
+
+def _status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the whole session: some servers leave their workers behind."""
+    if process.poll() is None:
+        process.terminate()
+        # What it leaves running is killed below.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return " | ".join(line.strip() for line in lines[-3:])[-500:] or "it said nothing."
