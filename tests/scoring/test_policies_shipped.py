@@ -1,16 +1,21 @@
 """The shipped policies: they fit their contracts, make sense, and speak kindly."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from records.cohort import Cohort
 from records.contract import SHIPPED, load_contract
-from records.reference import learn_reference
+from records.reference import Reference, learn_reference
 from records.sources.simulated import simulate
-from scoring.policy import Measure, Policy, load_policy
+from scoring.policy import Measure, Minimum, Owner, Policy, Rule, Tier, load_policy
+from scoring.recommend import Recommender
 from scoring.rules import CompiledRules
+
+DOCS = (Path(__file__).resolve().parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
 
 BLAMING = re.compile(
     r"\b(lazy|laziness|fault|blame|guilty|careless|failure|fail(ed|ing|s)?|bad|poor(ly)?|weak|"
@@ -109,3 +114,42 @@ def test_marks_are_missed_only_where_the_cohort_sat_an_examination(simulated: Co
     rules = CompiledRules(policy, simulated.contract, learn_reference(simulated))
     lengths = np.minimum(simulated.lengths, 2)
     assert not rules.evaluate(simulated.values, lengths).hits[:, column].any()
+
+
+def test_the_worked_example_of_the_docs_holds(tmp_path: Path) -> None:
+    contract = load_contract("simulated")
+    path = tmp_path / "policy.toml"
+    path.write_text(DOCS.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    policy = load_policy(path, contract)
+    flat = ((60.0,) * 5,) * contract.periods.maximum
+    reference = Reference(
+        features=contract.feature_names,
+        count=((9,) * 5,) * contract.periods.maximum,
+        mean=flat,
+        spread=((15.0,) * 5,) * contract.periods.maximum,
+    )
+    values = np.full((1, 4, 5), 60, np.float32)
+    values[0, :, 0] = [95, 80, np.nan, 50]
+    values[0, :, 1] = [66, 62, 55, 49]
+    tier = policy.tier_of([0.41])
+    assert policy.tiers[int(tier[0])].name == "call"
+    recommender = Recommender(policy, contract, reference)
+    first, second = recommender.recommend(values, np.array([4], np.int32), tier)[0]
+    assert (first.rule, second.rule) == ("assignments-falling-behind", "attendance-low")
+    assert first.evidence.spreads == pytest.approx(0.39, abs=0.005)
+    assert second.evidence.measured == 75
+
+
+@pytest.mark.parametrize("model", [Policy, Minimum, Tier, Owner, Rule])
+def test_the_docs_name_every_key(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        assert f"`{field.alias or name}`" in DOCS or f"[{field.alias or name}" in DOCS, name
+
+
+def test_the_docs_tell_the_defaults() -> None:
+    defaults = {"max_recommendations": "3", "share": "0.25", "periods": "1", "priority": "2"}
+    for model in (Policy, Minimum, Rule):
+        for name, field in model.model_fields.items():
+            if name in defaults:
+                assert str(field.default) == defaults[name]
+                assert f"| `{name}` | {defaults[name]} |" in DOCS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -14,6 +14,8 @@ from records.errors import ContractError
 from records.toml_file import parse_toml
 from scoring.policy import Measure, Policy, load_policy, policy_text, rounded
 
+# A busy machine is no fault of the code.
+unhurried = settings(deadline=None)
 TOML = """
 name = "school"
 version = 1
@@ -119,6 +121,7 @@ def test_the_tier_follows_from_the_number_that_is_shown() -> None:
     assert policy.tier_of(risk) == policy.tier_of(rounded(risk)) == 1
 
 
+@unhurried
 @given(npst.arrays(np.float32, st.integers(0, 40), elements=st.floats(0, 1, width=32)))
 def test_a_higher_probability_never_has_a_lower_tier(risks: np.ndarray) -> None:
     policy = Policy(name="plain", version=1, contract="school")
@@ -127,6 +130,7 @@ def test_a_higher_probability_never_has_a_lower_tier(risks: np.ndarray) -> None:
     assert (tiers == policy.tier_of(np.sort(risks).astype(np.float64))).all()
 
 
+@unhurried
 @given(st.floats(0, 1), st.integers(1, 999_999))
 def test_tiers_of_any_bound_hold_exactly_what_is_not_below_it(risk: float, millionths: int) -> None:
     bound = millionths / 1_000_000

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from scoring.policy import Policy, load_policy
 from scoring.recommend import Recommendation, Recommender
 from scoring.rules import CompiledRules
 
+# A busy machine is no fault of the code.
+unhurried = settings(deadline=None)
 CONTRACT = load_contract("semesters")
 POLICY = load_policy("semesters", CONTRACT)
 NAMES = CONTRACT.feature_names
@@ -203,6 +205,7 @@ def batches(draw: st.DrawFn) -> tuple[Floats, Ints, NDArray[np.int8]]:
     return values, lengths, draw(npst.arrays(np.int8, rows, elements=st.integers(-1, 2)))
 
 
+@unhurried
 @given(batches())
 def test_recommendations_keep_to_the_policy(
     reference: Reference, batch: tuple[Floats, Ints, NDArray[np.int8]]
@@ -226,6 +229,7 @@ def test_recommendations_keep_to_the_policy(
         assert priorities == sorted(priorities)
 
 
+@unhurried
 @given(batches())
 def test_a_deficiency_in_a_tier_that_is_spoken_to_is_never_passed_over(
     reference: Reference, batch: tuple[Floats, Ints, NDArray[np.int8]]
@@ -241,6 +245,7 @@ def test_a_deficiency_in_a_tier_that_is_spoken_to_is_never_passed_over(
         assert bool(answers[row]) == expected
 
 
+@unhurried
 @given(batches(), st.integers(0, 2**32 - 1))
 def test_rows_answer_alone_and_in_any_order_what_they_answer_together(
     reference: Reference, batch: tuple[Floats, Ints, NDArray[np.int8]], seed: int
