@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -102,23 +103,24 @@ def measure_peak(bundle: Bundle, *, seconds: float = 0.5) -> Peak:
     matrix = np.random.default_rng(0).random((_MATRIX, _MATRIX), dtype=np.float32)
     with threadpool_limits(1):
         micros = _median_us(lambda: matrix @ matrix, seconds)
-    return Peak(gflops=2 * _MATRIX**3 / micros / 1e3, flop=weight_operations(bundle))
+    flop = weight_operations(bundle.risk_graph, bundle.contract.periods.maximum)
+    return Peak(gflops=2 * _MATRIX**3 / micros / 1e3, flop=flop)
 
 
-def weight_operations(bundle: Bundle) -> int:
-    """Count the floating-point operations of the risk graph's weights for a full history.
+def weight_operations(path: Path, periods: int) -> int:
+    """Count the floating-point operations of a graph's weights for a history of `periods`.
 
     A multiplication and an addition for every weight of an LSTM, a dense layer or a projection in
     every period; biases, activations and attention's products of activations are left out.
     """
-    graph = onnx.load(bundle.risk_graph).graph
+    graph = onnx.load(path).graph
     sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer}
     weights = sum(
         sizes.get(node.input[position], 0)
         for node in graph.node
         for position in _WEIGHTS.get(node.op_type, ())
     )
-    return 2 * weights * bundle.contract.periods.maximum
+    return 2 * weights * periods
 
 
 def _complete_histories(bundle: Bundle, rows: int) -> Floats:

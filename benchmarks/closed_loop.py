@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.cores import pinned, pinned_command
 from benchmarks.generator import Target, drive_closed
 from benchmarks.http_client import http_request
-from benchmarks.outcomes import summarise
+from benchmarks.outcomes import Outcome, summarise
 from benchmarks.server import HOST, ServerError
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -62,7 +62,7 @@ def drive(
         core: Core of the client.
 
     Raises:
-        ServerError: wrk could not reach the server.
+        ServerError: Nothing answers there.
     """
     if shutil.which("wrk") is None:
         target = Target(HOST, port, [http_request(path, body) for body in bodies])
@@ -96,6 +96,8 @@ def _drive_ourselves(target: Target, in_parallel: int, seconds: float, core: int
     before = _own_cpu()
     with pinned(core):
         samples = drive_closed(target, in_parallel=in_parallel, seconds=seconds)
+    if (samples.outcome == Outcome.UNANSWERED).all():
+        raise ServerError(f"nothing answers on port {target.port}.")
     seen = summarise(samples, deadline=target.timeout)
     return Closed(
         goodput=seen.answered,

@@ -104,22 +104,20 @@ class Connections:
 
     async def send(self, request: bytes, *, timeout: float) -> tuple[int, bytes]:
         """Send a whole request; return status and body, or (0, b"") where there was no answer."""
-        async with self._places:
-            connection: Connection | None = None
-            try:
-                async with asyncio.timeout(timeout):
-                    connection = await self._take()
-                    status = await connection.send(request)
-            except (OSError, TimeoutError):
-                if connection is not None:
-                    connection.close()
-                return 0, b""
-            body = connection.body
-            if connection.usable:
-                self._idle.append(connection)
-            else:
+        connection: Connection | None = None
+        try:
+            # The wait for a place counts too: a dead server must not hold up the whole schedule.
+            async with asyncio.timeout(timeout), self._places:
+                connection = await self._take()
+                status = await connection.send(request)
+                body = connection.body
+                if connection.usable:
+                    self._idle.append(connection)
+        except (OSError, TimeoutError):
+            if connection is not None:
                 connection.close()
-            return status, body
+            return 0, b""
+        return status, body
 
     async def __aenter__(self) -> Self:
         """Open lazily: nothing to do yet."""

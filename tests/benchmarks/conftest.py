@@ -1,0 +1,45 @@
+"""A real HTTP server whose behaviour a test decides request by request."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+Behaviour = Callable[[int], int]
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[Behaviour], int]]:
+    """Start servers that ask a function, given the request's number, for the status to answer."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(behaviour: Behaviour) -> int:
+        numbers = itertools.count()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:
+                number = next(numbers)
+                body = self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(behaviour(number))
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        servers.append(server)
+        return server.server_port
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
