@@ -14,7 +14,6 @@ from scoring.recommend import DECIMALS, Recommendation, Recommender
 from scoring.scorer import Scorer, Scores
 
 Status = Literal["assessed", "not_enough_data", "no_estimate"]
-Scalar = TypeVar("Scalar", bound=np.generic)
 Thing = TypeVar("Thing")
 _NO_TIER = -1
 
@@ -159,19 +158,23 @@ class Assessor:
         self, values: Floats, lengths: Ints, scores: Scores, *, recommendations: bool = True
     ) -> list[Assessment]:
         """Say what the policy makes of scores that are already there; else as `assess`."""
+        if not values.shape[1]:
+            values, scores = _with_one_period(values, scores)
         within = np.arange(values.shape[1]) < lengths[:, None]
-        enough, observed = self._sufficiency(values, within, lengths)
+        # Without any period this is the last column, where nothing is observed either.
+        last = (np.arange(len(values)), lengths - 1)
+        enough, observed = self._sufficiency(values, within, last)
         tiers = np.where(enough, self.policy.tier_of(scores.risk), np.int8(_NO_TIER))
-        present = _at_last(tiers, lengths, _NO_TIER)
+        present = tiers[last]
         assessed = present != _NO_TIER
         points = self._trajectories(scores.risk, (tiers != _NO_TIER) & assessed[:, None])
-        forecasts = self._forecasts(_at_last(scores.score, lengths, np.nan), assessed)
+        forecasts = self._forecasts(scores.score[last], assessed)
         outlying = self._outlying(values, within)
         advice: list[tuple[Recommendation, ...]] = [()] * len(values)
         if recommendations:
             advice = self._recommender.recommend(values, lengths, present)
         since = _since(tiers, present, within).tolist()
-        known = _at_last(enough, lengths, False).tolist()
+        known = enough[last].tolist()
         return [
             Assessment(
                 status="assessed",
@@ -206,7 +209,7 @@ class Assessor:
         ]
 
     def _sufficiency(
-        self, values: Floats, within: Bools, lengths: Ints
+        self, values: Floats, within: Bools, last: tuple[NDArray[np.integer], ...]
     ) -> tuple[Bools, list[Observed]]:
         """Tell after which periods enough was known, and how much is known at the last one."""
         seen = (~np.isnan(values[:, :, self._actionable])).sum(axis=2) * within
@@ -215,9 +218,8 @@ class Assessor:
         share = np.cumsum(seen, axis=1) / possible
         minimum = self.policy.minimum
         enough = within & (periods >= minimum.periods) & (share >= minimum.share)
-        last_periods = _at_last(periods, lengths, 0).tolist()
-        last_share = np.round(_at_last(share, lengths, 0), DECIMALS).tolist()
-        return enough, list(map(Observed, last_periods, last_share))
+        told = periods[last].tolist(), np.round(share[last], DECIMALS).tolist()
+        return enough, list(map(Observed, *told))
 
     def _trajectories(self, risk: Floats, shown: Bools) -> list[tuple[RiskPoint, ...]]:
         periods = (np.nonzero(shown)[1] + 1).tolist()
@@ -236,12 +238,15 @@ class Assessor:
         return _by_row(flags, tuple(map(OutlyingValue, (periods + 1).tolist(), names)))
 
 
-def _at_last(table: NDArray[Scalar], lengths: Ints, empty: float) -> NDArray[Scalar]:
-    """Take each row's entry of its last observed period; `empty` where there is none."""
-    last = np.full((len(table), *table.shape[2:]), empty, table.dtype)
-    some = np.flatnonzero(lengths)
-    last[some] = table[some, lengths[some] - 1]
-    return last
+def _with_one_period(values: Floats, scores: Scores) -> tuple[Floats, Scores]:
+    """Give arrays without any period one in which nothing was observed."""
+    rows, _, features = values.shape
+    blank = np.full((rows, 1, features), np.nan, np.float32)
+    subjects = scores.score.shape[2]
+    return blank, Scores(
+        risk=np.full((rows, 1), np.nan, np.float32),
+        score=np.full((rows, 1, subjects), np.nan, np.float32),
+    )
 
 
 def _since(tiers: NDArray[np.int8], present: NDArray[np.int8], within: Bools) -> NDArray[np.intp]:
