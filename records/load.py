@@ -1,13 +1,13 @@
 """Load a cohort by name: a simulated or public data set, or a table of one's own."""
 
 import difflib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from records.cohort import Cohort
 from records.contract import SHIPPED, load_contract
 from records.errors import CohortError
+from records.progress import Progress
 
 OnError = Literal["fail", "reject-rows"]
 
@@ -21,6 +21,7 @@ def load_cohort(
     contract: str | Path | None = None,
     on_error: OnError = "fail",
     rejects: Path | None = None,
+    progress: Progress | None = None,
 ) -> Cohort:
     """Load a cohort.
 
@@ -33,6 +34,7 @@ def load_cohort(
             bring their own.
         on_error: For tables; see `records.tables.read_table`.
         rejects: For tables; see `records.tables.read_table`.
+        progress: Called with a text, what is done and what there is to do, by whatever takes long.
 
     Raises:
         CohortError: Unknown data, a missing folder or contract, or records that cannot be used.
@@ -40,7 +42,7 @@ def load_cohort(
         RecordError: A table that breaks its contract.
     """
     if data not in SHIPPED:
-        return _table(data, contract, on_error, rejects)
+        return _table(data, contract, on_error, rejects, progress)
     if contract is not None and str(contract) != data:
         raise CohortError(f"'{data}' has a contract of its own; leave the contract out.")
     # pandas and pyarrow are imported only by those who need them.
@@ -52,7 +54,14 @@ def load_cohort(
         from records.sources import semesters
 
         return semesters.simulate_cohort(students, seed=seed)
-    return _official(data)(_folder(data, data_dir))
+    folder = _folder(data, data_dir)
+    if data == "oulad":
+        from records.sources.oulad import load_oulad
+
+        return load_oulad(folder, progress=progress)
+    from records.sources.midfield import load_midfield
+
+    return load_midfield(folder, progress=progress)
 
 
 def row_policy(text: str) -> OnError:
@@ -68,16 +77,6 @@ def row_policy(text: str) -> OnError:
     raise CohortError("on-error is 'fail' or 'reject-rows'.")
 
 
-def _official(data: str) -> Callable[[Path], Cohort]:
-    if data == "oulad":
-        from records.sources.oulad import load_oulad
-
-        return load_oulad
-    from records.sources.midfield import load_midfield
-
-    return load_midfield
-
-
 def _folder(data: str, data_dir: Path | None) -> Path:
     if data_dir is None:
         raise CohortError(
@@ -89,7 +88,11 @@ def _folder(data: str, data_dir: Path | None) -> Path:
 
 
 def _table(
-    data: str, contract: str | Path | None, on_error: OnError, rejects: Path | None
+    data: str,
+    contract: str | Path | None,
+    on_error: OnError,
+    rejects: Path | None,
+    progress: Progress | None,
 ) -> Cohort:
     path = Path(data)
     if not path.exists():
@@ -103,4 +106,6 @@ def _table(
         )
     from records.tables import read_table
 
-    return read_table(path, load_contract(contract), on_error=on_error, rejects=rejects)
+    return read_table(
+        path, load_contract(contract), on_error=on_error, rejects=rejects, progress=progress
+    )

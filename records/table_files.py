@@ -42,11 +42,13 @@ class Batch:
         rows: (rows,) row numbers as `Problem.row` counts them.
         columns: Name -> (rows,) Arrow array; strings in CSV, any type in Parquet.
         misfits: The rows in between that are in no column.
+        percent: How much of the file has been read with this batch.
     """
 
     rows: NDArray[np.int64]
     columns: dict[str, pa.Array]
-    misfits: Sequence[Misfit] = ()
+    misfits: Sequence[Misfit]
+    percent: int
 
 
 def table_format(path: Path) -> str:
@@ -73,7 +75,9 @@ def read_header(path: Path) -> list[str]:
     if table_format(path) == ".parquet":
         with _parquet(path) as file:
             return _parquet_names(path, file.schema_arrow)
-    row = next(_csv_rows(path), None)
+    with path.open("rb") as raw:
+        # Not strict: quoted names between semicolons must get as far as a message that says so.
+        row = next(_csv_rows(path.name, raw, strict=False), None)
     if row is None:
         raise CohortError(f"{path.name} is empty; expected a header and one row per period.")
     if isinstance(row, Misfit):
@@ -99,18 +103,20 @@ _NOT_UTF8 = "not UTF-8 (a Latin-1 or Windows letter?); save the file as UTF-8."
 _BROKEN_QUOTES = 'a quote is not closed where it should be; write "" for a quote inside a cell.'
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]] | Misfit]:
+def _csv_rows(
+    file: str, raw: io.BufferedReader, *, strict: bool = True
+) -> Iterator[tuple[int, list[str]] | Misfit]:
     """Yield each row with the line it begins at; blank lines are empty lists."""
     line = 1
     with (
-        gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as binary,
+        gzip.open(raw) if table_format(Path(file)) == ".csv.gz" else raw as binary,
         # Foreign bytes become surrogates here, so that only their own row is at fault.
         io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="") as text,
     ):
         try:
             if binary.peek(2)[:2] in _UTF16:
-                raise CohortError(f"{path.name} is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8).")
-            reader = csv.reader(text, strict=True)
+                raise CohortError(f"{file} is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8).")
+            reader = csv.reader(text, strict=strict)
             while True:
                 try:
                     cells = next(reader)
@@ -122,34 +128,41 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]] | Misfit]:
         except StopIteration:
             return
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise CohortError(f"{path.name} is damaged or no gzip file; copy it again.") from None
+            raise CohortError(f"{file} is damaged or no gzip file; copy it again.") from None
 
 
 def _csv_batches(path: Path, header: Sequence[str]) -> Iterator[Batch]:
-    rows = _csv_rows(path)
-    next(rows)
-    while some := list(islice(rows, BATCH_ROWS)):
-        numbers: list[int] = []
-        lines: list[list[str]] = []
-        misfits: list[Misfit] = []
-        for row in some:
-            if isinstance(row, Misfit):
-                misfits.append(row)
-            elif len(row[1]) == len(header):
-                numbers.append(row[0])
-                lines.append(row[1])
-            elif row[1]:
-                message = f"has {len(row[1])} cells where the header has {len(header)}."
-                misfits.append(Misfit(row[0], "ragged_row", message, row[1]))
-        yield _csv_batch(header, numbers, lines, misfits)
+    size = path.stat().st_size
+    with path.open("rb") as raw:
+        rows = _csv_rows(path.name, raw)
+        next(rows)
+        while some := list(islice(rows, BATCH_ROWS)):
+            percent = 100 if raw.closed else 100 * raw.tell() // size
+            numbers: list[int] = []
+            lines: list[list[str]] = []
+            misfits: list[Misfit] = []
+            for row in some:
+                if isinstance(row, Misfit):
+                    misfits.append(row)
+                elif len(row[1]) == len(header):
+                    numbers.append(row[0])
+                    lines.append(row[1])
+                elif row[1]:
+                    message = f"has {len(row[1])} cells where the header has {len(header)}."
+                    misfits.append(Misfit(row[0], "ragged_row", message, row[1]))
+            yield _csv_batch(header, numbers, lines, misfits, percent)
 
 
 def _csv_batch(
-    header: Sequence[str], numbers: list[int], lines: list[list[str]], misfits: list[Misfit]
+    header: Sequence[str],
+    numbers: list[int],
+    lines: list[list[str]],
+    misfits: list[Misfit],
+    percent: int,
 ) -> Batch:
-    columns = list(zip(*lines, strict=True)) or [()] * len(header)
+    cells = list(zip(*lines, strict=True)) or [()] * len(header)
     try:
-        arrays = [pa.array(column, pa.string()) for column in columns]
+        arrays = [pa.array(column, pa.string()) for column in cells]
     except UnicodeEncodeError:
         readable = [_is_text(line) for line in lines]
         foreign = [
@@ -162,10 +175,10 @@ def _csv_batch(
             [number for number, good in zip(numbers, readable, strict=True) if good],
             [line for line, good in zip(lines, readable, strict=True) if good],
             sorted([*misfits, *foreign], key=lambda misfit: misfit.row),
+            percent,
         )
-    return Batch(
-        np.array(numbers, np.int64), dict(zip(header, arrays, strict=True)), tuple(misfits)
-    )
+    columns = dict(zip(header, arrays, strict=True))
+    return Batch(np.array(numbers, np.int64), columns, misfits, percent)
 
 
 def _is_text(cells: Sequence[str]) -> bool:
@@ -197,6 +210,7 @@ def _parquet_batches(path: Path) -> Iterator[Batch]:
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
                 rows = np.arange(first, first + batch.num_rows, dtype=np.int64)
                 first += batch.num_rows
-                yield Batch(rows, dict(zip(batch.schema.names, batch.columns, strict=True)))
+                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+                yield Batch(rows, columns, (), 100 * (first - 1) // file.metadata.num_rows)
         except (pa.ArrowInvalid, OSError):
             raise CohortError(f"{path.name} is damaged; write it again.") from None

@@ -19,7 +19,7 @@ class Rejects:
             with the first rejected row, and removed first if an earlier reading left one.
 
     Raises:
-        CohortError: `target` is the table itself.
+        CohortError: `target` is the table itself, or in a folder that does not exist.
     """
 
     def __init__(self, path: Path, header: Sequence[str], target: Path | None) -> None:
@@ -28,6 +28,9 @@ class Rejects:
         self._header = list(header)
         if self.target.resolve() == path.resolve():
             raise CohortError(f"{path.name} cannot take its own rejected rows; name another file.")
+        if not self.target.parent.is_dir():
+            raise CohortError(f"{self.target.parent}: no such folder for the rejected rows.")
+        self.count = 0
         self.target.unlink(missing_ok=True)
 
     def write(self, batch: Batch, problems: Sequence[Problem]) -> None:
@@ -42,13 +45,13 @@ class Rejects:
         for at, row in enumerate(batch.rows.tolist()):
             if row in reasons:
                 cells[row] = [column[at].as_py() for column in batch.columns.values()]
-        fresh = not self.target.exists()
         with self.target.open("a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            if fresh:
+            if not self.count:
                 writer.writerow(["row", "reason", *self._header])
             for row in sorted(reasons):
                 writer.writerow([row, "; ".join(reasons[row]), *cells[row]])
+        self.count += len(reasons)
 
 
 def _legible(cell: str) -> str:

@@ -21,6 +21,8 @@ GROUP_ROWS = 65_536
 def write_chunks(chunks: Iterable[Cohort], path: Path) -> None:
     """Write the cohorts one after the other; complete under `path` or not at all."""
     suffix = table_format(path)
+    if not path.parent.is_dir():
+        raise CohortError(f"{path.parent}: no such folder; make it first.")
     partial = path.with_name(f"{path.name}.partial")
     tables = _tables(chunks)
     first = next(tables, None)

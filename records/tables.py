@@ -14,6 +14,7 @@ as true and false, and whatever is missing as an empty cell.
   record of which nothing has been observed yet.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,12 +25,15 @@ import numpy as np
 from records.cohort import Cohort
 from records.contract import Contract
 from records.errors import CohortError, Problem, RecordError
+from records.progress import Progress
 from records.table_assembly import Assembly
 from records.table_cells import Cells, Fault, read_cells
 from records.table_checks import check_cells, check_header, table_schema
 from records.table_files import Batch, read_batches, read_header
 from records.table_rejects import Rejects
 from records.table_writing import write_chunks
+
+_log = logging.getLogger(__name__)
 
 OnError = Literal["fail", "reject-rows"]
 # A file that is wrong in every row would otherwise fill the memory with messages.
@@ -42,6 +46,7 @@ def read_table(
     *,
     on_error: OnError = "fail",
     rejects: Path | None = None,
+    progress: Progress | None = None,
 ) -> Cohort:
     """Read a table of `contract`, checking every row.
 
@@ -49,9 +54,11 @@ def read_table(
         path: A .csv, .csv.gz or .parquet file.
         contract: What the columns mean.
         on_error: `fail` refuses the table with all that is wrong with it. `reject-rows` leaves out
-            the rows at fault and writes them, with row number and reason, to `rejects`.
+            the rows at fault, writes them with row number and reason to `rejects`, and logs how
+            many there were.
         rejects: Where to, as CSV; by default `<name>.rejected.csv` beside the table. What an
             earlier reading left there is removed.
+        progress: Called with a text, the percent of the file that has been read, and 100.
 
     Returns:
         The cohort, records in the order of their first rows.
@@ -78,10 +85,15 @@ def read_table(
             set_aside.write(batch, found)
         total += len(found)
         problems += found[: MOST_PROBLEMS - len(problems)]
+        if progress:
+            progress(f"Reading {path.name}", batch.percent, 100)
     if not rows:
         raise CohortError(f"{path.name} holds a header and no rows; nothing can be read from it.")
     if problems and not set_aside:
         raise RecordError(problems, total)
+    if set_aside and total:
+        at_fault, where = set_aside.count, set_aside.target
+        _log.warning("set aside %d of the %d rows of %s in %s", at_fault, rows, path.name, where)
     return assembly.cohort()
 
 

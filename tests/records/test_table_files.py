@@ -71,6 +71,12 @@ def test_other_separators_are_recognised(tmp_path: Path, separator: str, word: s
         read_table(path, CONTRACT)
 
 
+def test_quoted_names_between_semicolons_are_recognised(tmp_path: Path) -> None:
+    path = table(tmp_path, header=";".join(f'"{name}"' for name in HEADER.split(",")))
+    with pytest.raises(CohortError, match="semicolons"):
+        read_table(path, CONTRACT)
+
+
 def test_a_missing_header_is_recognised_without_naming_a_student(tmp_path: Path) -> None:
     path = table(tmp_path, *GOOD[1:], header="s77,1,4711,3,good,1,true")
     with pytest.raises(CohortError, match="is the header missing") as caught:
@@ -115,3 +121,15 @@ def test_a_parquet_file_damaged_inside_is_refused(tmp_path: Path) -> None:
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="no such file"):
         read_table(tmp_path / "marks.csv", CONTRACT)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_progress_comes_in_percent_and_ends_with_all(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"marks{suffix}"
+    write_table(simulated.simulate_cohort(5000), path)
+    told: list[tuple[str, int, int]] = []
+    read_table(path, simulated.CONTRACT, progress=lambda *step: told.append(step))
+    percents = [percent for _, percent, _ in told]
+    assert percents == sorted(percents)
+    assert 0 < percents[0] < 100
+    assert told[-1] == (f"Reading {path.name}", 100, 100)

@@ -67,6 +67,21 @@ def test_a_table_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "marks.rejected.csv").exists()
 
 
+def test_how_many_rows_were_set_aside_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = table(tmp_path, *GOOD, "s3,9,1,,,,", "s4,9,1000,,,,")
+    read_table(path, CONTRACT, on_error="reject-rows")
+    (line,) = caplog.messages
+    assert line.startswith("set aside 2 of the 5 rows of marks.csv in ")
+
+
+def test_rejects_need_a_folder_that_exists(tmp_path: Path) -> None:
+    path = table(tmp_path, *GOOD)
+    with pytest.raises(CohortError, match="no such folder"):
+        read_table(path, CONTRACT, on_error="reject-rows", rejects=tmp_path / "no" / "bad.csv")
+
+
 def test_a_table_never_becomes_its_own_rejects(tmp_path: Path) -> None:
     path = table(tmp_path, *GOOD)
     with pytest.raises(CohortError, match="its own"):

@@ -58,3 +58,8 @@ def test_parts_of_different_contracts_are_not_written(tmp_path: Path) -> None:
     small = read_table(table(tmp_path, *GOOD), CONTRACT)
     with pytest.raises(CohortError, match="different contracts"):
         write_table([small, simulated.simulate_cohort(3)], tmp_path / "out.csv")
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="no such folder"):
+        write_table(simulated.simulate_cohort(3), tmp_path / "no" / "out.csv")
