@@ -3,6 +3,7 @@
 # BentoML's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
 
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -50,7 +51,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
         app = super().to_asgi(is_main=is_main)
         return Front(app, self, is_main=is_main, max_body_bytes=SETTINGS.max_body_bytes)
 
-    @property
+    @cached_property
     def openapi_spec(self) -> OpenApiDocument:
         """Describe the routes; outside of a server (`bentoml build`) the bundle is loaded first."""
         return describe(self.responder or _load())
