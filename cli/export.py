@@ -49,7 +49,6 @@ def parity_table(manifest: Manifest) -> Table:
         "graph",
         "provider",
         "path",
-        "cases",
         "values",
         "difference",
         "allowed",

@@ -3,11 +3,10 @@
 import logging
 
 import onnx
-import tf2onnx
 
+from export.backend import keras, tf, tf2onnx
 from export.canonical import canonical
 from export.specification import GraphSpecification
-from training.backend import keras, tf
 
 
 def to_onnx(model: keras.Model, specification: GraphSpecification) -> bytes:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import onnx
 import onnxruntime
-import tf2onnx
 
+from export.backend import keras, tf, tf2onnx
 from export.specification import SPECIFICATIONS
 from scoring.bundle import (
     CONTENTS,
@@ -23,7 +23,6 @@ from scoring.bundle import (
 )
 from scoring.manifest import ContractStamp, GraphFacts, Manifest, Parity, PolicyStamp
 from scoring.policy import load_policy
-from training.backend import keras, tf
 from training.run_folder import RunFolder
 
 
