@@ -50,6 +50,7 @@ def main(
         _add_ceiling(table, measure_ceiling(loaded), measure_peak(loaded))
     with running(bellwether(bundle), log=out / "server.log", core=cores.server) as server:
         with console.status("Closed loops …"):
+            held = server.memory()
             capacity = _closed_loops(table, server, loaded.contract, seconds, cores)
         with console.status("Sweep …"):
             bodies = StudentSource(loaded.contract).bodies(1, _VARIANTS)
@@ -70,7 +71,9 @@ def main(
         _add_profiles(table, tests)
         memory = server.memory()
     console.print(table)
-    console.print(f"Memory of the server's processes at the end: {memory:,.0f} MiB.")
+    console.print(
+        f"The server's processes held {held:,.0f} MiB when ready, {memory:,.0f} at the end."
+    )
     console.print(f"Plot, CSV and Locust's reports: {out}")
     if not all(test.met for test in tests):
         for test in tests:

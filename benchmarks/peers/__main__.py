@@ -34,7 +34,7 @@ from benchmarks.server import ServerError
 from records.errors import BellwetherError
 from scoring.bundle import read_bundle
 
-console = Console(width=120)
+console = Console(width=132)
 
 
 def main(
@@ -113,7 +113,7 @@ def report(measurements: Sequence[Measurement]) -> None:
         rows = [entry for (title, _), entry in typical.items() if title == scenario.title]
         ours = typical.get((scenario.title, BELLWETHER.title))
         table = Table(title=scenario.title, title_justify="left", title_style="bold")
-        table.add_column("server")
+        table.add_column("server", no_wrap=True)
         for name in ("requests/s", "students/s", "not answered", "p50 ms", "p99 ms", "MiB"):
             table.add_column(name, justify="right")
         table.add_column("client lag ms" if scenario.rate else "client CPU", justify="right")
