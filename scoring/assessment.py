@@ -166,9 +166,8 @@ class Assessor:
         enough, observed = self._sufficiency(values, within, last)
         tiers = np.where(enough, self.policy.tier_of(scores.risk), np.int8(_NO_TIER))
         present = tiers[last]
-        assessed = present != _NO_TIER
-        points = self._trajectories(scores.risk, (tiers != _NO_TIER) & assessed[:, None])
-        forecasts = self._forecasts(scores.score[last], assessed)
+        points = self._trajectories(scores.risk, tiers != _NO_TIER)
+        forecasts = self._forecasts(scores.score[last])
         outlying = self._outlying(values, within)
         advice: list[tuple[Recommendation, ...]] = [()] * len(values)
         if recommendations:
@@ -225,8 +224,8 @@ class Assessor:
         periods = (np.nonzero(shown)[1] + 1).tolist()
         return _by_row(shown, tuple(map(RiskPoint, periods, rounded(risk[shown]).tolist())))
 
-    def _forecasts(self, score: Floats, assessed: Bools) -> list[tuple[ScoreForecast, ...]]:
-        shown = assessed[:, None] & np.isfinite(score)
+    def _forecasts(self, score: Floats) -> list[tuple[ScoreForecast, ...]]:
+        shown = np.isfinite(score)
         values = np.round(score[shown].astype(np.float64), DECIMALS).tolist()
         subjects = [self._subjects[column] for column in np.nonzero(shown)[1].tolist()]
         return _by_row(shown, tuple(map(ScoreForecast, subjects, values, repeat(self._unit))))
