@@ -5,6 +5,7 @@ values alone, so nothing of a later period is in them.
 """
 
 import warnings
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -40,6 +41,10 @@ class Reference(BaseModel):
 
     def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mean and spread as (periods, features) float32, NaN where unknown."""
+        return self._arrays
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return np.array(self.mean, np.float32), np.array(self.spread, np.float32)
 
 

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared and noisy: an example that takes long is no failure.
+settings.register_profile("bellwether", deadline=None)
+settings.load_profile("bellwether")
 
 # A real tiny run and its bundle, for every room that needs one.
 pytest_plugins = ["tests.bundles"]
