@@ -70,9 +70,9 @@ def _quota_v2(group: Path) -> float:
 
 
 def _quota_v1(group: Path) -> float:
-    """Read `cpu.cfs_quota_us` over `cpu.cfs_period_us`; 0 where there is no limit (-1)."""
+    """Read `cpu.cfs_quota_us` over `cpu.cfs_period_us`; not positive where there is no limit."""
     quota, period = _read(group / "cpu.cfs_quota_us"), _read(group / "cpu.cfs_period_us")
-    if not quota or not period or int(quota) < 0:
+    if not quota or not period:
         return 0.0
     return int(quota) / int(period)
 

@@ -144,24 +144,54 @@ def test_threads_that_score_at_once_get_their_own_answers(scorer: Scorer) -> Non
     assert len(found) == 6
 
 
-def test_warming_up_runs_every_production_shape(
-    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shapes: list[tuple[int, ...]] = []
+@pytest.fixture
+def seen(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> list[Floats]:
+    """What the graphs are given while the test runs."""
+    given: list[Floats] = []
     for graph in (scorer._risk, scorer._score):
 
         def watched(values: Floats, run: Callable[[Floats], Floats] = graph.run) -> Floats:
-            shapes.append(values.shape)
+            given.append(values)
             return run(values)
 
         monkeypatch.setattr(graph, "run", watched)
+    return given
+
+
+def test_warming_up_runs_every_production_shape(scorer: Scorer, seen: list[Floats]) -> None:
     scorer.warm_up()
     maximum = scorer.bundle.contract.periods.maximum
     features = len(scorer.bundle.contract.features)
-    expected = {
+    assert {values.shape for values in seen} == {
         (rows, periods, features) for rows in (1, CHUNK) for periods in period_buckets(maximum)
     }
-    assert set(shapes) == expected
+
+
+def test_the_graphs_never_see_what_stands_beyond_the_length(
+    scorer: Scorer, seen: list[Floats]
+) -> None:
+    values, _ = students(scorer, 4, seed=8)
+    scorer.score(np.full_like(values, 1e30), np.array([1, 2, 3, 3], np.int32))
+    for shown in seen:
+        assert np.isnan(shown[:, :, 0]).tolist() == [
+            [False, True, True],
+            [False, False, True],
+            [False, False, False],
+            [False, False, False],
+        ]
+
+
+def test_long_histories_do_not_lengthen_short_ones_and_empty_ones_do_not_run(
+    scorer: Scorer, seen: list[Floats]
+) -> None:
+    values, _ = students(scorer, 2 * CHUNK, seed=9)
+    lengths = np.tile(np.array([8, 0, 1, 1], np.int32), CHUNK // 2)
+    scorer.score(values, lengths)
+    shapes = [shown.shape[:2] for shown in seen]
+    assert shapes == [(CHUNK, 1), (CHUNK, 1), (CHUNK // 2, 8), (CHUNK // 2, 8)]
+    seen.clear()
+    scorer.score(values, np.zeros_like(lengths))
+    assert seen == []
 
 
 def test_a_scorer_says_what_it_is_and_since_when(bundle_dir: Path) -> None:
