@@ -3,8 +3,8 @@
     locust -f benchmarks/locustfile.py --headless --host http://127.0.0.1:3000 \
         --shape spike --peak 200 --duration 60 --html spike.html
 
-Each user sends one request a second, so `--peak` is also the highest rate. Refusals (429, 503) are
-lines of their own in the report, apart from failures and from accepted requests. Locust ends with 1
+Each user sends one request a second, so `--peak` is also the highest rate. Refusals (429, 503) and
+failures are lines of their own in the report, apart from accepted requests. Locust ends with 1
 where goodput or a p99 is not what was asked for. A user waits for its answer, so a slow service is
 asked less than planned; `benchmarks.sweep` is the open loop.
 """
@@ -63,6 +63,7 @@ class _Asking(FastHttpUser):
                 response.request_meta["name"] = f"{name}, refused"
                 response.success()
             else:
+                response.request_meta["name"] = f"{name}, failed"
                 response.failure(f"status {response.status_code}")
 
 
@@ -119,6 +120,7 @@ def _options(parser: LocustArgumentParser) -> None:
 def _prepare(environment: Environment, **_: Any) -> None:
     with urllib.request.urlopen(f"{environment.host}/contract", timeout=10) as answer:  # noqa: S310
         contract = Contract.model_validate_json(answer.read())
+    _counts.clear()
     source = StudentSource(contract)
     for user in (Adviser, Teacher, Office):
         _bodies[user.students] = itertools.cycle(source.bodies(user.students, _VARIANTS))
@@ -153,7 +155,7 @@ def _figures(environment: Environment, options: Namespace) -> dict[str, Any]:
             "p99": entry.get_response_time_percentile(0.99),
         }
         for (name, _), entry in environment.stats.entries.items()
-        if not name.endswith(", refused")
+        if not name.endswith((", refused", ", failed"))
     }
     return {
         "profile": str(options.shape),

@@ -148,7 +148,10 @@ def _add_sweep(table: Table, points: Sequence[Point]) -> None:
             end_section=point is points[-1],
         )
     lag = max(point.summary.lag_p99 for point in points)
-    table.caption = f"The open loop sent 99% of its requests at most {lag:.2f} ms late."
+    table.caption = (
+        f"The open loop sent 99% of its requests at most {lag:.2f} ms late. "
+        "Closed loops do not tell refusals from failures: both are under 'failed'."
+    )
 
 
 def _add_profiles(table: Table, tests: Sequence[LoadTest]) -> None:

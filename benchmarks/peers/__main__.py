@@ -47,7 +47,7 @@ def main(
 ) -> None:
     """Measure Bellwether beside its peers: one worker on one core, load from the other core."""
     chosen = [peer for peer in PEERS if not only or peer.key in only]
-    if not chosen:
+    if len(chosen) < len(set(only or [])):
         raise typer.BadParameter(f"known peers are {', '.join(peer.key for peer in PEERS)}")
     cores = choose_cores()
     course = Course(read_bundle(bundle), seconds=seconds, cores=cores, logs=out)

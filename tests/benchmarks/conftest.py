@@ -10,10 +10,19 @@ import pytest
 Behaviour = Callable[[int], int]
 
 
+class Server(ThreadingHTTPServer):
+    """Serves each connection in a thread that nobody waits for."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that have gone: some tests are about them."""
+
+
 @pytest.fixture
 def listening() -> Iterator[Callable[[Behaviour], int]]:
     """Start servers that ask a function, given the request's number, for the status to answer."""
-    servers: list[ThreadingHTTPServer] = []
+    servers: list[Server] = []
 
     def start(behaviour: Behaviour) -> int:
         numbers = itertools.count()
@@ -33,8 +42,7 @@ def listening() -> Iterator[Callable[[Behaviour], int]]:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
         return server.server_port
