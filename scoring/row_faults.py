@@ -36,9 +36,7 @@ class RowFault:
     message: str
 
 
-def explain(
-    contract: Contract, row: int, student: object, *, limit: int = FAULTS_PER_ROW
-) -> list[RowFault]:
+def explain(contract: Contract, row: int, student: object, *, limit: int) -> list[RowFault]:
     """List what is wrong with a student that `Intake` could not admit, at least one fault.
 
     Args:

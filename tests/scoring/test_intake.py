@@ -175,6 +175,12 @@ def test_a_feature_beside_the_periods_is_sent_inside() -> None:
     assert "belongs into the objects of `periods`" in fault.message
 
 
+def test_right_values_beside_a_wrong_one_are_not_called_wrong() -> None:
+    right = {"clicks": 0, "balance": 0, "region": "42", "enrolled": False}
+
+    assert faults_of(student(WEEK | right | {"effort": 3})) == [("periods[0].effort", "wrong_type")]
+
+
 def test_all_faults_of_a_row_are_told_at_once() -> None:
     row = {"id": 7, "periods": [WEEK | {"clicks": -1, "region": "east"}, WEEK, {"weeks": 2}]}
 

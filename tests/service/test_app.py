@@ -106,13 +106,13 @@ def test_it_counts_what_it_does(http: httpx.Client) -> None:
     assessed = 'bellwether_students_total{outcome="assessed"}'
     turned_away = 'bellwether_students_total{outcome="refused"}'
     before = {line: count(line) for line in (answered, refused, assessed, turned_away)}
-    score(http, student("a"), student("b"), "no student")
+    score(http, student("a"), student("b"), "no student", 7)
     score(http, "no student")
 
     assert count(answered) == before[answered] + 1
     assert count(refused) == before[refused] + 1
     assert count(assessed) == before[assessed] + 2
-    assert count(turned_away) == before[turned_away] + 2
+    assert count(turned_away) == before[turned_away] + 3
     assert count('bellwether_request_seconds_count{route="/score"}') >= 2
     assert count("bellwether_model_info{") == 1
 
