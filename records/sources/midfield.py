@@ -93,7 +93,7 @@ def load_midfield(
         contract=contract,
         ids=ids,
         students=ids,
-        cohorts=(term[:, 0] // 10).astype(int).astype(np.str_),
+        cohorts=(term[:, 0] // 10).astype(int).astype("U4"),
         values=values,
         lengths=lengths,
         eligible=eligible,

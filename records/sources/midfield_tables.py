@@ -69,10 +69,11 @@ def read_midfield_tables(folder: Path, contract: Contract) -> MidfieldTables:
     reason = "not in student.csv; use files of one release."
     refuse_rows(pd.Series(owner < 0), "term.csv", ID, reason)
 
-    students["first_degree"] = students[ID].map(degrees.groupby(ID)["term_degree"].min())
+    first_degree = students[ID].map(degrees.groupby(ID)["term_degree"].min())
+    students["first_degree"] = first_degree.astype("float64")
     years = _years(students, terms, ranked(contract.feature("level").levels)[_SENIOR:])
     # A term after the first degree belongs to another course of study.
-    kept = ~(terms["term"].to_numpy() > students["first_degree"].to_numpy(np.float64)[owner])
+    kept = ~(terms["term"].to_numpy() > students["first_degree"].to_numpy()[owner])
     terms, owner = terms[kept], owner[kept]
     enrolled = np.unique(owner)
     if not enrolled.size:

@@ -155,8 +155,9 @@ def _find(folder: Path, name: str) -> Path:
 def _header(path: Path, columns: Mapping[str, Column]) -> list[str]:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
+        # Bytes: reading text would decode rows as well, and columns that nobody asks for.
+        with opened(path, "rb") as file:
+            names = next(csv.reader([file.readline().decode("utf-8-sig")]), [])
     except UnicodeDecodeError:
         raise CohortError(f"{path.name} is not UTF-8; save the file as UTF-8.") from None
     except (OSError, EOFError, zlib.error):
