@@ -33,10 +33,10 @@ $(ENV): $(LOCK) pyproject.toml
 env: $(ENV) ## Make the Python environment (RUNTIME=gpu|cpu)
 
 $(RUN)/run.json: | $(ENV)
-	@$(BIN)/bellwether train --data $(DATA) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) --students $(STUDENTS) --out $(RUN)
+	@$(BIN)/bellwether train --data $(DATA) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) --students $(STUDENTS) --out $(RUN) --overwrite
 
 $(BUNDLE)/manifest.json: $(RUN)/run.json | $(ENV)
-	@$(BIN)/bellwether export $(RUN) --out $(BUNDLE)
+	@$(BIN)/bellwether export $(RUN) --out $(BUNDLE) --overwrite
 
 train: $(RUN)/run.json ## Fit the models of DATA into runs/
 

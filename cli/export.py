@@ -19,6 +19,9 @@ def export(
         str | None,
         typer.Option(help="Policy to pack: a shipped name or a .toml file [default: contract's]."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")
+    ] = False,
     save: Annotated[
         bool, typer.Option("--save/--no-save", help="Also save it to the BentoML model store.")
     ] = True,
@@ -29,12 +32,11 @@ def export(
     from service.store import save_bundle
     from training.run_folder import RunFolder
 
+    target = out or Path("build/bundles") / run.resolve().name
     with progress() as report:
-        report("Converting and proving equal", 0, 1)
         folder = export_run(
-            RunFolder(run), out or Path("build/bundles") / run.resolve().name, policy=policy
+            RunFolder(run), target, policy=policy, overwrite=overwrite, progress=report
         )
-        report("Converting and proving equal", 1, 1)
     console.print(parity_table(read_bundle(folder).manifest))
     console.print(f"Wrote {folder}.")
     if save:
