@@ -60,6 +60,7 @@ def test_a_file_of_ones_own_is_read_like_a_shipped_one(tmp_path: Path) -> None:
         ('name = "homework"', 'name = "risk"', "reserved"),
         ('name = "homework"', 'name = "score_physics"', "reserved"),
         ('subjects = ["mathematics", ', 'subjects = ["physics", ', "differ"),
+        ("maximum = 100\nsubjects", "maximum = 0\nsubjects", "must be below"),
         ("maximum = 6", "maximum = 0", "greater than or equal to 1"),
         ("version = 1", "version = 'one'", "integer"),
     ],

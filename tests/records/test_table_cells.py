@@ -57,6 +57,7 @@ def test_a_file_from_pandas_with_its_own_types_is_read(tmp_path: Path) -> None:
         ("rating", pa.array(["good", "poor"]).dictionary_encode(), [1, 0]),
         ("rating", pa.array(["very good", ""], pa.large_string()), [2, np.nan]),
         ("module", pa.array([2, 1], pa.int64()), [1, 0]),
+        ("module", pa.array([2.0, np.nan]), [1, np.nan]),
         ("tutoring", pa.array([True, None]), [1, np.nan]),
         ("tutoring", pa.array([0.0, 1.0], pa.float32()), [0, 1]),
     ],

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from records.contract import Feature
 from records.errors import RecordError
-from records.tables import read_table
+from records.tables import read_table, write_table
 from tests.records.small_table import CONTRACT, GOOD, HEADER, problems, seen, table
 
 
@@ -117,3 +118,15 @@ def test_a_file_wrong_in_every_row_is_refused_without_a_message_for_each(tmp_pat
     with pytest.raises(RecordError, match="24000 problem") as caught:
         read_table(path, CONTRACT)
     assert len(caught.value.problems) == 10_000
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_bound_is_in_range_though_float32_cannot_hold_it_exactly(
+    tmp_path: Path, suffix: str
+) -> None:
+    share = Feature(name="attendance", label="Share", minimum=-0.1, maximum=0.1)
+    contract = CONTRACT.model_copy(update={"features": (share, *CONTRACT.features[1:])})
+    cohort = read_table(table(tmp_path, "s1,1,0.1,,,,", "s1,2,-0.1,,,,"), contract)
+    write_table(cohort, tmp_path / f"again{suffix}")
+    again = read_table(tmp_path / f"again{suffix}", contract)
+    assert again.fingerprint() == cohort.fingerprint()

@@ -42,6 +42,11 @@ def test_a_quote_that_is_never_closed_is_named_by_its_line(tmp_path: Path) -> No
     assert seen(path) == [(3, None, "broken_quotes")]
 
 
+def test_a_header_whose_quote_is_never_closed_is_named(tmp_path: Path) -> None:
+    path = table(tmp_path, *["x" * 1000] * 200, header=f'"{HEADER}')
+    assert seen(path) == [(1, None, "broken_quotes")]
+
+
 def test_blank_lines_and_line_breaks_in_cells_do_not_shift_the_rows(tmp_path: Path) -> None:
     path = table(tmp_path, '"s\n1",1,80,,,,', "", "s2,1,x,,,,")
     assert seen(path) == [(5, "attendance", "wrong_type")]

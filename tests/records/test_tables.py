@@ -80,6 +80,11 @@ def test_the_optional_columns_have_defaults(tmp_path: Path) -> None:
     assert np.isnan(cohort.score).all()
 
 
+def test_a_student_without_a_name_is_called_as_the_record(tmp_path: Path) -> None:
+    path = table(tmp_path, "s1,1,80,,,,,", "s2,1,80,,,,,p", header=f"{HEADER},student")
+    assert read_table(path, CONTRACT).students.tolist() == ["s1", "p"]
+
+
 def test_the_optional_columns_are_read(tmp_path: Path) -> None:
     path = table(
         tmp_path,
