@@ -7,10 +7,10 @@ import numpy as np
 
 from records.cohort import Cohort
 from records.contract import Contract, RiskTarget, load_contract
+from records.progress import Progress
 from records.sources.midfield_degrees import deadline, no_degree
 from records.sources.midfield_tables import ID, read_midfield_tables
 from records.sources.midfield_terms import TermGrid, background, by_term
-from records.sources.raw_files import Progress
 
 Risk = Literal["low_gpa", "no_degree"]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from records.cohort import Bools, Cohort, Floats
 from records.contract import Contract, load_contract
+from records.progress import Progress
 from records.sources.oulad_clicks import weekly_clicks
 from records.sources.oulad_coursework import (
     Coursework,
@@ -19,7 +20,6 @@ from records.sources.oulad_coursework import (
     weekly_coursework,
 )
 from records.sources.oulad_tables import PRESENTATION, RESULTS, OuladTables, read_oulad_tables
-from records.sources.raw_files import Progress
 
 DAYS_PER_WEEK: Final = 7
 # Absent registration dates are rare, and a student without one was there from the start.

@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from records.progress import Progress
 from records.sources.oulad_coursework import Flags, Numbers, Weekly
 from records.sources.oulad_tables import PRESENTATION
-from records.sources.raw_files import Column, Progress, code, stream_columns, whole
+from records.sources.raw_files import Column, code, stream_columns, whole
 
 DAYS_BEFORE: Final = 60
 _CLICKS: Final[Mapping[str, Column]] = {

@@ -5,7 +5,7 @@ import gzip
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from records.errors import CohortError
-
-Progress = Callable[[str, int, int], None]
+from records.progress import Progress
 
 # `?` is what the official OULAD files write, NA what R writes.
 _MISSING = ["", "?", "NA"]
