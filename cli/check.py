@@ -7,7 +7,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from cli.console import console
+from cli.console import console, progress
 from records.contract import load_contract
 
 
@@ -25,7 +25,10 @@ def check(
     from records.load import row_policy
     from records.tables import read_table
 
-    cohort = read_table(table, load_contract(contract), on_error=row_policy(on_error))
+    with progress() as report:
+        cohort = read_table(
+            table, load_contract(contract), on_error=row_policy(on_error), progress=report
+        )
     summary = Table("what", "value", title=f"{table.name} keeps the contract '{contract}'")
     summary.add_row("records", f"{len(cohort):,}")
     summary.add_row("students", f"{len(set(cohort.students.tolist())):,}")

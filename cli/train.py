@@ -32,11 +32,14 @@ def train(
     target = out or Path("runs") / Path(data).stem
     check_free(target, overwrite=overwrite)
     with progress() as report:
-        report("Reading records", 0, 1)
         cohort = load_cohort(
-            data, data_dir=data_dir, students=students, seed=seed, contract=contract
+            data,
+            data_dir=data_dir,
+            students=students,
+            seed=seed,
+            contract=contract,
+            progress=report,
         )
-        report("Reading records", 1, 1)
         settings = settings_for(cohort, seed=seed)
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
     for table in metrics_tables(run.metrics, run.contract):
