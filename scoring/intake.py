@@ -86,7 +86,7 @@ class Intake:
         for row, student in enumerate(students):
             try:
                 candidate: Any = msgspec.convert(student, self.student_type)
-            except msgspec.ValidationError:
+            except (msgspec.ValidationError, UnicodeEncodeError):  # half a surrogate pair
                 candidate = None
             if candidate is not None and is_text(candidate.id):
                 typed.append(candidate)

@@ -1,4 +1,4 @@
-"""The page at `/`: Swagger UI over our OpenAPI description, loading nothing from other hosts.
+"""The page at `/` and `/docs`: Swagger UI over our description, loading nothing from other hosts.
 
 BentoML's own page carries a vendor's tag manager; a service for students' records calls nobody.
 """

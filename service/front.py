@@ -37,6 +37,7 @@ _log = logging.getLogger("bentoml.serve")
 _JSON = b"application/json"
 _PICKLE = b"application/vnd.bentoml+pickle"
 _SCORE = "/score"
+_DOCS = ("/", "/docs")
 # A body of this size holds about 40 students and takes a millisecond; a larger one is worked on
 # beside the event loop, so that others are not kept waiting for it.
 _INLINE_BYTES = 32 * 1024
@@ -132,7 +133,7 @@ class Front:
         Unknown paths never reach it: it would keep a set of metrics for each of them, for ever.
         """
         try:
-            if scope["path"] == "/":
+            if scope["path"] in _DOCS:
                 _check_method(scope, ("GET", "HEAD"))
                 await _send(send, 200, DOCS_PAGE, b"text/html; charset=utf-8")
             else:
@@ -158,7 +159,7 @@ class Front:
         if partly:
             _check_method(scope, partly)
         ours = ", ".join((_SCORE, *self._pages))
-        raise RequestError(NOT_FOUND, f"This service answers {ours}; `/` documents them.")
+        raise RequestError(NOT_FOUND, f"This service answers {ours}; `/docs` documents them.")
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let BentoML answer, but for the shape of its errors."""

@@ -158,7 +158,7 @@ _PLAIN: dict[str, tuple[str, str, str]] = {
     "/metrics": ("metrics", "Figures for Prometheus", "text/plain"),
     "/schema.json": ("schema", "What BentoML's clients read", "application/json"),
     "/docs.json": ("docs", "This description", "application/json"),
-    "/": ("page", "This description as a page", "text/html"),
+    "/docs": ("page", "This description as a page, also at `/`", "text/html"),
 }
 
 
@@ -185,7 +185,7 @@ _PLAIN_EXAMPLES = {
     "/livez": "\n",
     "/healthz": "\n",
     "/metrics": 'bellwether_requests_total{route="/score",status="200"} 42.0\n',
-    "/": "<!DOCTYPE html>…",
+    "/docs": "<!DOCTYPE html>…",
 }
 
 

@@ -117,6 +117,9 @@ def test_no_students_make_empty_arrays() -> None:
         ({"balance": 1e39}, "periods[0].balance", "out_of_range"),
         ({"region": "east"}, "periods[0].region", "unknown_level"),
         ({"region": 42}, "periods[0].region", "wrong_type"),
+        ({"region": "\ud800"}, "periods[0].region", "unknown_level"),
+        ({"clicks": "\ud800"}, "periods[0].clicks", "wrong_type"),
+        ({"\ud800": 1}, "periods[0].\\ud800", "unknown_field"),
         ({"effort": 1}, "periods[0].effort", "wrong_type"),
         ({"enrolled": 1}, "periods[0].enrolled", "wrong_type"),
         ({"enrolled": "true"}, "periods[0].enrolled", "wrong_type"),
@@ -223,6 +226,7 @@ _JUNK = st.one_of(
     st.integers(),
     st.floats(),
     st.text(max_size=3),
+    st.just("\ud800"),
     st.just([]),
     st.just({}),
 )
