@@ -18,6 +18,13 @@ def train(
     contract: ContractOption = None,
     students: Students = 4000,
     seed: Seed = 0,
+    risk: Annotated[
+        str | None,
+        typer.Option(
+            help="MIDFIELD's outcome: [bold]low_gpa[/] next term (the default) or "
+            "[bold]no_degree[/] in six years; the latter wants a policy of its own."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run that is there already.")
     ] = False,
@@ -38,6 +45,7 @@ def train(
             students=students,
             seed=seed,
             contract=contract,
+            risk=risk,
             progress=report,
         )
         settings = settings_for(cohort, seed=seed)

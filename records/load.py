@@ -21,6 +21,7 @@ def load_cohort(
     contract: str | Path | None = None,
     on_error: OnError = "fail",
     rejects: Path | None = None,
+    risk: str | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Load a cohort.
@@ -34,6 +35,7 @@ def load_cohort(
             bring their own.
         on_error: For tables; see `records.tables.read_table`.
         rejects: For tables; see `records.tables.read_table`.
+        risk: For `midfield`, the outcome to be warned of: `low_gpa` (the default) or `no_degree`.
         progress: Called with a text, what is done and what there is to do, by whatever takes long.
 
     Raises:
@@ -45,6 +47,8 @@ def load_cohort(
         return _table(data, contract, on_error, rejects, progress)
     if contract is not None and str(contract) != data:
         raise CohortError(f"'{data}' has a contract of its own; leave the contract out.")
+    if risk is not None and data != "midfield":
+        raise CohortError(f"'{data}' has one risk outcome; leave risk (--risk) out.")
     # pandas and pyarrow are imported only by those who need them.
     if data == "simulated":
         from records.sources import simulated
@@ -59,9 +63,9 @@ def load_cohort(
         from records.sources.oulad import load_oulad
 
         return load_oulad(folder, progress=progress)
-    from records.sources.midfield import load_midfield
+    from records.sources.midfield import load_midfield, risk_outcome
 
-    return load_midfield(folder, progress=progress)
+    return load_midfield(folder, risk=risk_outcome(risk), progress=progress)
 
 
 def row_policy(text: str) -> OnError:

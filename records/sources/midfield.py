@@ -7,6 +7,7 @@ import numpy as np
 
 from records.cohort import Cohort
 from records.contract import Contract, RiskTarget, load_contract
+from records.errors import CohortError
 from records.progress import Progress
 from records.sources.midfield_degrees import deadline, no_degree
 from records.sources.midfield_tables import ID, read_midfield_tables
@@ -110,3 +111,16 @@ def _with_risk(contract: Contract, risk: RiskTarget) -> Contract:
     # Validated anew: a copied model would carry the old fingerprint along.
     targets = {**contract.targets.model_dump(), "risk": risk.model_dump()}
     return Contract.model_validate({**contract.model_dump(), "targets": targets})
+
+
+def risk_outcome(text: str | None) -> Risk:
+    """Read the outcome from text, such as a command-line option; None is the default.
+
+    Raises:
+        CohortError: Neither `low_gpa` nor `no_degree`.
+    """
+    if text is None or text == "low_gpa":
+        return "low_gpa"
+    if text == "no_degree":
+        return "no_degree"
+    raise CohortError("risk is 'low_gpa' or 'no_degree'.")

@@ -97,3 +97,14 @@ def test_simulating_needs_neither_pandas_nor_pyarrow() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_midfield_offers_both_outcomes(midfield_dir: Path) -> None:
+    cohort = load_cohort("midfield", data_dir=midfield_dir, risk="no_degree")
+    assert "six years" in cohort.contract.targets.risk.label
+
+
+@pytest.mark.parametrize(("data", "reason"), [("midfield", "low_gpa"), ("oulad", "--risk")])
+def test_an_outcome_that_is_not_offered_is_refused(data: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match=reason):
+        load_cohort(data, data_dir=tmp_path, risk="grade")
