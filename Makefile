@@ -12,6 +12,9 @@ PROVIDER ?= auto
 # gpu: ONNX Runtime with CUDA and TensorRT providers (runs on CPU too); cpu: the small build.
 RUNTIME  ?= gpu
 
+# No usage reports to BentoML's makers from here.
+export BENTOML_DO_NOT_TRACK := True
+
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p))))
 BIN    := .venv/bin
 ENV    := .venv/.ready-$(RUNTIME)

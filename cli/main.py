@@ -46,6 +46,8 @@ def options(
         os.environ["BELLWETHER_DEBUG"] = "1"
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # No usage reports to BentoML's makers from here.
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
 
 
