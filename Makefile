@@ -69,10 +69,14 @@ bento: $(BUNDLE)/manifest.json ## Build the bento (CONFIG=bentofile.yaml) with D
 bench: $(BUNDLE)/manifest.json ## Load-test the service with Locust and measure the scorer
 	@$(BIN)/python -m benchmarks.run $(BUNDLE)
 
+bench-peers: $(BUNDLE)/manifest.json ## Bellwether beside its peers, interleaved (about 12 minutes)
+	@$(BIN)/python -m benchmarks.peers $(BUNDLE)
+
 lock: ## Renew the hash-locked requirements from pyproject.toml
 	@bash requirements/lock
+	@bash benchmarks/peers/lock
 
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train export serve test lint format bento bench lock clean
+.PHONY: help env train export serve test lint format bento bench bench-peers lock clean
