@@ -29,7 +29,9 @@ $(ENV): $(LOCK) pyproject.toml
 	@echo "Preparing .venv from $(LOCK) (about 1.3 GB of downloads the first time) …"
 	@$(PYTHON) -c 'import sys; sys.exit("Bellwether needs Python 3.11 to 3.13; set PYTHON=/path/to/it" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $(LOCK) | awk -v total="$$(grep -c == $(LOCK))" \
+		'/^(Collecting|Requirement already)/ { printf "\r  package %d of at most %d", ++n, total; fflush() } \
+		/^Installing/ { printf "\n  unpacking, about two minutes …"; fflush() } END { print "" }'
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation --no-index -e .
 	@rm -f .venv/.ready-*; touch $@
 

@@ -1,0 +1,1 @@
+"""From a bundle to assessments: pure, without HTTP, BentoML, a database or TensorFlow."""
