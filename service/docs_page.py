@@ -3,6 +3,17 @@
 BentoML's own page carries a vendor's tag manager; a service for students' records calls nobody.
 """
 
+# What the page loads, of all that BentoML has in this folder.
+DOCS_ASSETS = frozenset(
+    f"/static_content/{name}"
+    for name in (
+        "swagger-ui.css",
+        "swagger-ui-bundle.js",
+        "swagger-ui-standalone-preset.js",
+        "swagger-initializer.js",
+    )
+)
+
 DOCS_PAGE = b"""<!DOCTYPE html>
 <html lang="en">
   <head>

@@ -16,12 +16,12 @@ from time import perf_counter
 from typing import Protocol
 
 from starlette.applications import Starlette
-from starlette.routing import Match, Route
+from starlette.routing import Match, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from service.answer import Responder, refused_rows
 from service.body import ClientGoneError, check_media_type, media_type, receive_body
-from service.docs_page import DOCS_PAGE
+from service.docs_page import DOCS_ASSETS, DOCS_PAGE
 from service.metrics import count_request, count_students
 from service.problems import (
     INTERNAL,
@@ -82,7 +82,7 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
+            await _turn_away(scope, send)
         elif scope["path"] == _SCORE or scope["path"] in self._pages:
             if not self._is_main and media_type(scope) == _PICKLE:
                 await self._pass_on(scope, receive, send)
@@ -150,8 +150,12 @@ class Front:
 
     def _check_route(self, scope: Scope) -> None:
         partly: list[str] = []
+        if scope["path"] in DOCS_ASSETS:
+            _check_method(scope, ("GET", "HEAD"))
         for route in self._app.routes:
             match, _ = route.matches(scope)
+            if isinstance(route, Mount) and scope["path"] not in DOCS_ASSETS:
+                continue  # a mounted folder matches every path below it
             if match is Match.FULL:
                 return
             if match is Match.PARTIAL and isinstance(route, Route):
@@ -205,6 +209,18 @@ def _check_method(scope: Scope, allowed: Sequence[str]) -> None:
         raise RequestError(
             METHOD, f"This path takes {listed}.", headers=[(b"allow", listed.encode())]
         )
+
+
+async def _turn_away(scope: Scope, send: Send) -> None:
+    """Refuse a websocket, in the one shape where the server can send a body."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+
+    async def as_handshake(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    await _refuse(as_handshake, RequestError(NOT_FOUND, "This service has no websockets."))
 
 
 def _is_stock_error(message: Message) -> bool:

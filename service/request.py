@@ -122,7 +122,8 @@ def parse_json(body: bytes) -> Any:
         return json.loads(text, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         offset = len(text[: error.pos].encode())
-        raise _malformed(f"{error.msg[:1].lower()}{error.msg[1:]} at byte {offset}") from None
+        reason = error.msg.removesuffix(" at")
+        raise _malformed(f"{reason[:1].lower()}{reason[1:]} at byte {offset}") from None
     except RecursionError:
         raise _malformed("it is nested too deeply") from None
 

@@ -129,6 +129,14 @@ def test_malformed_json_is_located_by_byte(http: httpx.Client) -> None:
     assert f"at byte {body.index(b'?')}" in problem(post(http, body), 400)["detail"]
 
 
+@pytest.mark.parametrize("literal", [b'"a\nb"', b'"ab'])
+def test_text_that_is_none_is_located_in_plain_words(http: httpx.Client, literal: bytes) -> None:
+    detail = problem(post(http, b'{"students": [' + literal), 400)["detail"]
+
+    assert " at byte " in detail
+    assert "at at" not in detail
+
+
 def test_a_misspelt_field_of_the_request_gets_the_one_that_was_meant(http: httpx.Client) -> None:
     assert "did you mean `students`?" in problem(post(http, b'{"studnets": []}'), 422)["detail"]
 
@@ -213,6 +221,7 @@ def test_a_client_that_hangs_up_halfway_harms_nobody(server: Running, http: http
         ("POST", "/readyz", "GET, HEAD"),
         ("PATCH", "/docs.json", "GET, HEAD"),
         ("POST", "/", "GET, HEAD"),
+        ("POST", "/static_content/swagger-ui.css", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_gets_the_right_ones(
@@ -227,6 +236,16 @@ def test_a_wrong_method_gets_the_right_ones(
 @pytest.mark.parametrize("path", ["/scores", "/score/", "/admin", "/%00", "/static_content/x.js"])
 def test_an_unknown_path_is_a_problem_like_any_other(http: httpx.Client, path: str) -> None:
     assert kind(problem(http.get(path), 404)) == "not-found"
+
+
+def test_paths_that_nobody_has_leave_no_trace_in_figures_or_log(
+    server: Running, http: httpx.Client
+) -> None:
+    for path in ("/s-4711", "/static_content/s-4711", "/static_content/%0As-4711/%00"):
+        problem(http.get(path), 404)
+
+    assert "4711" not in http.get("/metrics").text
+    assert "4711" not in server.said()
 
 
 def test_contract_policy_and_model_are_answered_to_get_and_post(http: httpx.Client) -> None:
@@ -266,7 +285,7 @@ def test_websockets_are_turned_away(server: Running) -> None:
         "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
 
-    assert httpx.get(server.url + "/score", headers=headers).status_code == 403
+    assert kind(problem(httpx.get(server.url + "/score", headers=headers), 404)) == "not-found"
 
 
 def test_parallel_clients_each_get_their_own_answers(server: Running, http: httpx.Client) -> None:
