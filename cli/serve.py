@@ -1,7 +1,7 @@
 """`bellwether serve`: answer requests from a bundle."""
 
 import os
-import subprocess
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,43 +9,83 @@ from typing import Annotated
 import typer
 
 from cli.console import console
+from records.errors import BellwetherError
+
+
+class AddressError(BellwetherError):
+    """The server cannot listen where it was asked to."""
 
 
 def serve(
     bundle: Annotated[
-        str, typer.Argument(help="Bundle folder, or tag in the BentoML model store.")
+        str,
+        typer.Argument(
+            help="Bundle folder, or tag in the BentoML model store.", envvar="BELLWETHER_BUNDLE"
+        ),
     ] = "bellwether:latest",
     host: Annotated[str, typer.Option(help="Address to bind; loopback unless you say so.")] = (
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(help="Port to bind.", min=1, max=65535)] = 3000,
     provider: Annotated[
-        str, typer.Option(help="[bold]auto[/], [bold]cpu[/], [bold]cuda[/] or [bold]tensorrt[/].")
+        str,
+        typer.Option(
+            help="[bold]auto[/], [bold]cpu[/], [bold]cuda[/] or [bold]tensorrt[/].",
+            envvar="BELLWETHER_PROVIDER",
+        ),
     ] = "auto",
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop rather than fall back to another provider.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Stop rather than fall back to another provider.",
+            envvar="BELLWETHER_STRICT",
+        ),
     ] = False,
     request: Annotated[
         Path | None, typer.Option(help="Example request to print (see `bellwether request`).")
     ] = None,
 ) -> None:
     """Serve a bundle over HTTP with BentoML. There is no access control yet: keep to loopback."""
-    address = f"http://{host}:{port}"
-    console.print(
-        f"Serving [bold]{bundle}[/] at [bold]{address}[/] (documentation: {address}/docs)"
-    )
-    if request is not None:
-        console.print("Once it is up, in another terminal:\n", highlight=False)
-        for line in _examples(address, request):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    from service.settings import Settings
+
     environment = os.environ | {
         "BELLWETHER_BUNDLE": bundle,
         "BELLWETHER_PROVIDER": provider,
         "BELLWETHER_STRICT": str(strict).lower(),
     }
+    Settings.from_environment(environment)  # before BentoML wraps what is wrong with them
+    _check_free(host, port)
+    address = f"http://{host}:{port}"
+    console.print(
+        f"Serving [bold]{bundle}[/] at [bold]{address}[/] (documentation: {address}/docs)",
+        soft_wrap=True,
+    )
+    if request is not None:
+        console.print("Once it is up, in another terminal:\n", highlight=False)
+        for line in _examples(address, request):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     command = [sys.executable, "-m", "bentoml", "serve", "service.app:Bellwether"]
     command += ["--host", host, "--port", str(port)]
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
+    sys.stdout.flush()
+    # In the place of this process, so that whoever stops it stops the server.
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
+
+
+def _check_free(host: str, port: int) -> None:
+    """Refuse an address that the server could not listen on: it would say so by a traceback."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise AddressError(
+            f"Cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}. "
+            "Choose another --port or --host, or stop what listens there."
+        ) from None
 
 
 def _examples(address: str, request: Path) -> list[str]:

@@ -85,7 +85,7 @@ def serving(
     ):
         running = Running(f"http://127.0.0.1:{port}", process, log)
         try:
-            _wait(running, until)
+            wait(running, until)
             yield running
         finally:
             stop(process)
@@ -121,7 +121,8 @@ def run_example(script: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _wait(running: Running, path: str) -> None:
+def wait(running: Running, path: str) -> None:
+    """Wait until `path` answers with 200; fail where the server ends before."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert running.process.poll() is None, running.said()
