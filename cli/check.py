@@ -1,14 +1,18 @@
 """`bellwether check`: tell whether a table keeps its contract."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 from rich.table import Table
 
 from cli.console import console, progress
+from cli.options import OnErrorOption
 from records.contract import load_contract
+
+if TYPE_CHECKING:
+    from records.cohort import Cohort
 
 
 def check(
@@ -16,10 +20,11 @@ def check(
     contract: Annotated[
         str, typer.Option(help="Name of a shipped contract or a .toml file.")
     ] = "simulated",
-    on_error: Annotated[
-        str,
-        typer.Option(help="[bold]fail[/], or [bold]reject-rows[/]: set bad rows aside and go on."),
-    ] = "fail",
+    on_error: OnErrorOption = "fail",
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Where to set bad rows aside (default: TABLE.rejected.csv beside it)."),
+    ] = None,
 ) -> None:
     """Check a table against a contract, row by row, and summarise what it holds."""
     from records.load import row_policy
@@ -27,14 +32,37 @@ def check(
 
     with progress() as report:
         cohort = read_table(
-            table, load_contract(contract), on_error=row_policy(on_error), progress=report
+            table,
+            load_contract(contract),
+            on_error=row_policy(on_error),
+            rejects=rejects,
+            progress=report,
         )
-    summary = Table("what", "value", title=f"{table.name} keeps the contract '{contract}'")
+    kept = "keeps" if on_error == "fail" else "without its rejected rows keeps"
+    name = cohort.contract.name
+    summary = Table("what", "value", title=f"{table.name} {kept} the contract '{name}'")
     summary.add_row("records", f"{len(cohort):,}")
     summary.add_row("students", f"{len(set(cohort.students.tolist())):,}")
     summary.add_row(f"{cohort.contract.periods.name}s observed", f"{int(cohort.lengths.sum()):,}")
+    for row in _targets(cohort):
+        summary.add_row(*row)
     observed = cohort.values[cohort.observed]
     for position, feature in enumerate(cohort.contract.features):
         missing = np.isnan(observed[:, position]).mean()
         summary.add_row(f"missing: {feature.label}", f"{missing:.1%}")
     console.print(summary)
+
+
+def _targets(cohort: "Cohort") -> list[tuple[str, str]]:
+    """Say what there is to learn from: whatever is 0 here keeps training from starting."""
+    known = cohort.eligible & ~np.isnan(cohort.risk)
+    outcomes = cohort.risk[known]
+    scores = cohort.eligible[:, :, None] & ~np.isnan(cohort.score)
+    at_risk = f" ({outcomes.mean():.1%} at risk)" if outcomes.size else ""
+    names = sorted(set(cohort.cohorts.tolist()) - {""})
+    shown = ", ".join(names if len(names) <= 6 else [*names[:2], "…", *names[-2:]])
+    return [
+        ("cohorts, the earliest first", shown or "none named"),
+        ("known outcomes", f"{outcomes.size:,}{at_risk}"),
+        ("known next scores", f"{int(scores.sum()):,}"),
+    ]

@@ -6,7 +6,10 @@ import typer
 from rich.table import Table
 
 from cli.console import console
-from records.contract import SHIPPED, load_contract
+from records.contract import RESERVED, SHIPPED, load_contract
+
+# Of the columns that every table shares, those that it must have.
+_REQUIRED = ("id", "period")
 
 app = typer.Typer(help="List and show contracts: what a record holds.", no_args_is_help=True)
 
@@ -39,4 +42,10 @@ def show(
     console.print(f"risk: {loaded.targets.risk.label}")
     console.print(
         f"score: {loaded.targets.score.label} ({', '.join(loaded.targets.score.subjects)})"
+    )
+    optional = [name for name in RESERVED if name not in _REQUIRED]
+    optional += [*loaded.targets.score.columns, *(attribute.name for attribute in loaded.audit)]
+    console.print(f"columns of a table: {', '.join(_REQUIRED)} and every feature above")
+    console.print(
+        f"columns it may have: {', '.join(optional)} (docs/records.md says what they hold)"
     )

@@ -13,11 +13,13 @@ from scoring.manifest import Manifest
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder.", file_okay=False)],
     out: Annotated[
-        Path | None, typer.Option(help="Bundle folder to write [default: build/bundles/<run>].")
+        Path | None, typer.Option(help="Bundle folder to write (default: build/bundles/RUN).")
     ] = None,
     policy: Annotated[
         str | None,
-        typer.Option(help="Policy to pack: a shipped name or a .toml file [default: contract's]."),
+        typer.Option(
+            help="Policy to pack: a shipped name or a .toml file (default: its contract's)."
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")

@@ -17,7 +17,15 @@ DataDir = Annotated[
     typer.Option(help="Folder of the official files, for oulad and midfield.", file_okay=False),
 ]
 Students = Annotated[int, typer.Option(help="How many students to simulate.", min=1)]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**32 - 1)]
+OnErrorOption = Annotated[
+    str,
+    typer.Option(
+        "--on-error",
+        help="What bad rows of a table lead to: [bold]fail[/] shows all of them, "
+        "[bold]reject-rows[/] sets them aside with the reasons and goes on.",
+    ),
+]
 ContractOption = Annotated[
     str | None,
     typer.Option(

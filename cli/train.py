@@ -1,21 +1,33 @@
 """`bellwether train`: from records to a fitted run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from cli.console import console, progress
-from cli.options import ContractOption, Data, DataDir, Seed, Students
+from cli.options import ContractOption, Data, DataDir, OnErrorOption, Seed, Students
+from records.contract import SHIPPED
+from records.errors import CohortError
+
+if TYPE_CHECKING:
+    from records.cohort import Cohort
+    from training.run_folder import RunFolder
+    from training.settings import TrainingSettings
 
 
 def train(
     data: Data = "simulated",
     data_dir: DataDir = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder to write [default: runs/<data>].")
+        Path | None, typer.Option(help="Run folder to write (default: runs/DATA).")
     ] = None,
     contract: ContractOption = None,
+    on_error: OnErrorOption = "fail",
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Where to set bad rows aside (default: beside the run folder)."),
+    ] = None,
     students: Students = 4000,
     seed: Seed = 0,
     risk: Annotated[
@@ -25,19 +37,46 @@ def train(
             "[bold]no_degree[/] in six years; the latter wants a policy of its own."
         ),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="[bold]stratified-80-20[/], [bold]stratified-70-15-15[/] (both by student) or "
+            "[bold]temporal[/] (test on the latest cohorts); by default what suits the data."
+        ),
+    ] = None,
+    select_above: Annotated[
+        float | None,
+        typer.Option(
+            help="Let each network read only the features whose Pearson |r| with its target "
+            "reaches this; by default all (semesters: 0.1 for the score).",
+            min=0,
+            max=0.99,
+        ),
+    ] = None,
+    missing_indicators: Annotated[
+        bool | None,
+        typer.Option(
+            "--missing-indicators/--no-missing-indicators",
+            help="Also tell the networks which values were missing; by default for large data.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run that is there already.")
     ] = False,
 ) -> None:
     """Fit the risk classifier and the score model, print their figures, write a run folder."""
     from cli.metrics_table import metrics_tables
-    from records.load import load_cohort
+    from cli.split_summary import split_summary
+    from records.load import load_cohort, row_policy
     from training.run_folder import check_free
-    from training.settings import settings_for
     from training.train import train as fit
 
-    target = out or Path("runs") / Path(data).stem
+    target = out or Path("runs") / Path(data).name.partition(".")[0]
     check_free(target, overwrite=overwrite)
+    policy = row_policy(on_error)
+    if policy == "reject-rows" and rejects is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        rejects = target.with_name(f"{target.name}.rejected.csv")
     with progress() as report:
         cohort = load_cohort(
             data,
@@ -45,13 +84,52 @@ def train(
             students=students,
             seed=seed,
             contract=contract,
+            on_error=policy,
+            rejects=rejects,
             risk=risk,
             progress=report,
         )
-        settings = settings_for(cohort, seed=seed)
+        settings = _settings(cohort, seed, split, select_above, missing_indicators)
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
     for table in metrics_tables(run.metrics, run.contract):
         console.print(table)
+    for line in [*split_summary(run), *_left_out(run)]:
+        console.print(line)
     for note in run.record.notes:
         console.print(f"Note: {note}")
-    console.print(f"Wrote {target}. Next: bellwether export {target}")
+    policy_option = "" if run.contract.name in SHIPPED else " --policy YOUR-POLICY.toml"
+    console.print(f"Wrote {target}. Next: bellwether export {target}{policy_option}")
+
+
+def _settings(
+    cohort: "Cohort",
+    seed: int,
+    split: str | None,
+    select_above: float | None,
+    missing_indicators: bool | None,
+) -> "TrainingSettings":
+    """Take the settings that suit the cohort, changed where an option says so."""
+    from training.settings import SplitKind, TrainingSettings, settings_for
+
+    chosen = settings_for(cohort, seed=seed).model_dump()
+    if split is not None:
+        if split not in (kinds := get_args(SplitKind)):
+            raise CohortError(f"--split is one of {', '.join(kinds)}.")
+        chosen["split"]["kind"] = split
+    if select_above is not None:
+        chosen["risk_selection"] = chosen["score_selection"] = select_above
+    if missing_indicators is not None:
+        for network in ("risk", "score"):
+            chosen[network]["missing_indicators"] = missing_indicators
+    return TrainingSettings.model_validate(chosen)
+
+
+def _left_out(run: "RunFolder") -> list[str]:
+    """Say which features selection kept from the networks."""
+    lines = []
+    for network, selection in run.record.selection.items():
+        names = [feature.feature for feature in selection.features if not feature.kept]
+        if names:
+            below = f"|r| below {selection.threshold:g}"
+            lines.append(f"Not read by the {network} network ({below}): {', '.join(names)}")
+    return lines

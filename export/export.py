@@ -12,7 +12,7 @@ from export.specification import SPECIFICATIONS
 from export.structure import inspect_graph
 from records.errors import BellwetherError
 from scoring.bundle import MANIFEST
-from scoring.policy import load_policy, policy_text
+from scoring.policy import SHIPPED, load_policy, policy_text
 from training.networks import load_network
 from training.run_folder import RunFolder
 
@@ -46,11 +46,17 @@ def export_run(
         `out`.
 
     Raises:
-        ExportError: `out` exists and may not be overwritten, or holds something else.
+        ExportError: `out` exists and may not be overwritten, or holds something else; or no
+            policy was given and none is shipped for the contract.
         GateError: A graph is not what its specification says, or not equal to its Keras model.
         ContractError: No such policy, or one that does not fit the contract.
     """
     _check_free(out, overwrite=overwrite)
+    if policy is None and run.contract.name not in SHIPPED:
+        raise ExportError(
+            f"no policy is shipped for the contract '{run.contract.name}'; pass one of your own "
+            "(--policy FILE.toml; docs/policy.md shows how to write it)."
+        )
     source = run.contract.name if policy is None else policy
     load_policy(source, run.contract)  # before the slow steps
     report = progress or (lambda *_: None)

@@ -198,8 +198,16 @@ def _number(texts: list[str], numbers: dict[str, int]) -> Positions:
 
 
 def _spread_single_outcomes(risk: Floats, observed: Bools) -> Floats:
-    """Let an outcome that a record has once count for all of its observed periods."""
+    """Let an outcome that every record has once at most count for all of its observed periods.
+
+    Where some record has several, the outcome is one of periods, such as failing the next one. A
+    record that has but one of those must keep it where it stands: the period that it tells of
+    would otherwise be judged by what it shows itself.
+    """
     known = ~np.isnan(risk)
-    once = known.sum(axis=1) == 1
+    counts = known.sum(axis=1)
+    if (counts > 1).any():
+        return risk
     outcome = np.where(known, risk, 0).sum(axis=1)
-    return np.where(once[:, None] & observed, outcome[:, None], risk).astype(np.float32)
+    spread = (counts == 1)[:, None] & observed
+    return np.where(spread, outcome[:, None], risk).astype(np.float32)

@@ -29,7 +29,7 @@ def check_header(header: Sequence[str], contract: Contract, file: str) -> None:
         [*required, *RESERVED, *contract.targets.score.columns]
         + [attribute.name for attribute in contract.audit]
     )
-    if not known.keys() & set(header):
+    if not known.keys() & {name.lower() for name in header}:
         raise CohortError(_nothing_known(header, list(known), file))
     line = 0 if file.endswith(".parquet") else 1
 

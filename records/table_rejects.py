@@ -19,7 +19,7 @@ class Rejects:
             with the first rejected row, and removed first if an earlier reading left one.
 
     Raises:
-        CohortError: `target` is the table itself, or in a folder that does not exist.
+        CohortError: `target` is the table itself, a folder, or in one that does not exist.
     """
 
     def __init__(self, path: Path, header: Sequence[str], target: Path | None) -> None:
@@ -28,6 +28,8 @@ class Rejects:
         self._header = list(header)
         if self.target.resolve() == path.resolve():
             raise CohortError(f"{path.name} cannot take its own rejected rows; name another file.")
+        if self.target.is_dir():
+            raise CohortError(f"{self.target} is a folder; name a file for the rejected rows.")
         if not self.target.parent.is_dir():
             raise CohortError(f"{self.target.parent}: no such folder for the rejected rows.")
         self.count = 0

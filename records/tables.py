@@ -7,9 +7,10 @@ as true and false, and whatever is missing as an empty cell.
 
 - Rows of a record may lie apart but must come in the order of their periods. A period without a
   row lies within the record and is missing as a whole.
-- A table without `eligible` is of the simple kind: every observed period is eligible, and a record
-  whose `risk` is given in a single row has that outcome at all of its periods. With `eligible`
-  every cell of `risk` stands for its own period.
+- A table without `eligible` is of the simple kind: every observed period is eligible, and where no
+  record has `risk` in more than one row, that outcome is the record's and counts at all of its
+  periods. Where some have it in several, and with `eligible`, every cell of `risk` stands for its
+  own period.
 - A row with `observed` = false holds targets of a period that was not observed, or stands for a
   record of which nothing has been observed yet.
 """

@@ -1,6 +1,7 @@
 """The command line: it teaches, it shows, and its errors are messages."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from export.export import ExportError
 from records.contract import SHIPPED, load_contract, shipped_text
 from records.tables import read_table
 from training.run_folder import RunFolder
@@ -80,11 +82,46 @@ def test_a_simulated_table_keeps_its_contract(tmp_path: Path) -> None:
 
 def test_a_table_that_breaks_its_contract_is_refused_with_row_and_column(tmp_path: Path) -> None:
     table = tmp_path / "marks.csv"
-    table.write_text("id,period,attendance\ns-1,1,80\ns-1,2,180\n")
+    names = ",".join(load_contract("simulated").feature_names)
+    table.write_text(f"id,period,{names}\ns-1,1,80,,,,\ns-1,2,180,,,,\n")
     done = subprocess.run([COMMAND, "check", table], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "marks.csv:3, column 'attendance'" in done.stderr
     assert "180" not in done.stderr
+
+
+def test_rows_at_fault_can_be_set_aside_where_one_likes(tmp_path: Path) -> None:
+    table, rejects = tmp_path / "students.csv", tmp_path / "bad.csv"
+    _run("simulate", table, "--students", "20")
+    table.write_text(table.read_text().replace("s00000003", "", 1))
+    printed = _run("check", table, "--on-error", "reject-rows", "--rejects", rejects)
+    assert "without its rejected rows" in " ".join(printed.split())
+    header, row = rejects.read_text().splitlines()
+    assert header.startswith("row,reason,id,")
+    assert "id: must not be empty." in row
+
+
+def test_a_contract_is_shown_with_the_columns_of_its_tables() -> None:
+    printed = " ".join(_run("contract", "show", "semesters").split())
+    for name in ("id", "period", "student", "risk", "score_mathematics", "gender"):
+        assert f" {name}, " in f"{printed.partition('columns of a table:')[2]}, " or (
+            f" {name} and" in printed
+        )
+
+
+def test_a_seed_that_no_random_generator_takes_is_refused() -> None:
+    result = CliRunner().invoke(app, ["train", "--seed", "-1"])
+    assert result.exit_code == 2
+    assert "--seed" in result.output
+
+
+def test_own_contracts_are_told_to_bring_a_policy(run_folder: RunFolder, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(run_folder.path, tmp_path / "run"))
+    text = run_folder.contract_text.replace('name = "simulated"', 'name = "college"', 1)
+    (run / "contract.toml").write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["export", str(run), "--out", str(tmp_path / "bundle")])
+    assert isinstance(result.exception, ExportError)
+    assert "--policy" in str(result.exception)
 
 
 def test_a_request_is_made_of_held_out_records(run_folder: RunFolder, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from records.contract import SHIPPED, Contract, Feature, Kind, load_contract, shipped_text
 from records.errors import ContractError
+from records.toml_file import parse_toml
 from tests.records.strategies import contracts
 
 
@@ -142,3 +143,10 @@ def test_the_scores_columns_carry_the_subjects_names() -> None:
         "score_mathematics",
         "score_chinese",
     )
+
+
+def test_the_contract_that_the_documentation_shows_is_a_contract_of_every_kind() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
+    shown = page.split("```toml\n")[1].split("```")[0]
+    contract = parse_toml(shown, Contract, name="records.md")
+    assert {feature.kind for feature in contract.features} == set(Kind)

@@ -24,6 +24,13 @@ def test_one_outcome_a_record_counts_for_all_its_periods(
     np.testing.assert_array_equal(cohort.risk, [[1, 1, 1, np.nan]])
 
 
+def test_an_outcome_of_periods_is_not_spread_to_the_period_that_it_tells_of(tmp_path: Path) -> None:
+    # s2 fails in period 2, which period 1 is judged by; to spread it would let period 2 see it.
+    lines = ["s1,1,80,,,,,0", "s1,2,80,,,,,0", "s1,3,80,,,,,", "s2,1,80,,,,,1", "s2,2,10,,,,,"]
+    cohort = read_table(table(tmp_path, *lines, header=f"{HEADER},risk"), CONTRACT)
+    np.testing.assert_array_equal(cohort.risk, [[0, 0] + 2 * [np.nan], [1] + 3 * [np.nan]])
+
+
 def test_with_eligibility_every_outcome_stands_for_its_own_period(tmp_path: Path) -> None:
     lines = ["s1,1,80,,,,,true,", "s1,2,80,,,,,true,1"]
     cohort = read_table(table(tmp_path, *lines, header=f"{HEADER},eligible,risk"), CONTRACT)

@@ -20,6 +20,16 @@ def test_an_unknown_column_comes_with_a_suggestion(tmp_path: Path) -> None:
     assert "did you mean 'attendance'?" in found[0].message
 
 
+def test_names_in_capitals_are_recognised_and_each_is_told_its_right_name(tmp_path: Path) -> None:
+    found = problems(table(tmp_path, *GOOD, header=HEADER.upper()))
+    unknown = [problem for problem in found if problem.code == "unknown_column"]
+    for name, problem in zip(HEADER.split(","), unknown, strict=True):
+        assert (problem.column, f"did you mean '{name}'?" in problem.message) == (
+            name.upper(),
+            True,
+        )
+
+
 @pytest.mark.parametrize("name", ["id", "period", "clicks"])
 def test_a_missing_column_is_named(tmp_path: Path, name: str) -> None:
     header = ",".join(column for column in HEADER.split(",") if column != name)

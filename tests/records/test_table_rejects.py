@@ -87,3 +87,8 @@ def test_a_table_never_becomes_its_own_rejects(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="its own"):
         read_table(path, CONTRACT, on_error="reject-rows", rejects=path)
     assert path.exists()
+
+
+def test_a_folder_cannot_take_rejected_rows(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="is a folder"):
+        read_table(table(tmp_path, *GOOD), CONTRACT, on_error="reject-rows", rejects=tmp_path)

@@ -1,0 +1,61 @@
+"""`bellwether train`: options reach the run, and what the run did is told."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from records.errors import CohortError
+from training.run_folder import RunFolder
+
+
+def _invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """150 simulated students, one of whom has an attendance above 100 in row 2."""
+    path = tmp_path / "marks.csv"
+    assert _invoke("simulate", path, "--students", "150", "--seed", "3").exit_code == 0
+    header, first, *others = path.read_text().splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index('"attendance"')] = "180"
+    path.write_text("\n".join([header, ",".join(cells), *others]) + "\n")
+    return path
+
+
+def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "mine"
+    result = _invoke(
+        *("train", "--data", table, "--contract", "simulated", "--out", out, "--seed", "5"),
+        *("--on-error", "reject-rows", "--split", "temporal", "--select-above", "0.2"),
+        "--missing-indicators",
+    )
+    assert result.exit_code == 0, result.output
+    settings = RunFolder(out).record.settings
+    assert settings.split.kind == "temporal"
+    assert (settings.risk_selection, settings.score_selection, settings.seed) == (0.2, 0.2, 5)
+    assert settings.risk.missing_indicators
+    assert settings.score.missing_indicators
+    (row,) = (tmp_path / "runs" / "mine.rejected.csv").read_text().splitlines()[1:]
+    assert row.startswith("2,attendance: expected a number from 0 to 100.")
+    printed = " ".join(result.output.split())
+    assert "Split: temporal, by student" in printed
+    assert "(2023B)" in printed
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--split", "random", "stratified-80-20, stratified-70-15-15, temporal"),
+        ("--on-error", "ignore", "'fail' or 'reject-rows'"),
+    ],
+)
+def test_a_wrong_choice_is_told_the_right_ones(
+    option: str, value: str, message: str, tmp_path: Path
+) -> None:
+    result = _invoke("train", "--students", "50", option, value, "--out", tmp_path / "run")
+    assert isinstance(result.exception, CohortError)
+    assert message in str(result.exception)
