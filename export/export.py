@@ -10,9 +10,10 @@ from export.gate import prove
 from export.pack import pack, seal
 from export.specification import SPECIFICATIONS
 from export.structure import inspect_graph
+from records.contract import SHIPPED
 from records.errors import BellwetherError
 from scoring.bundle import MANIFEST
-from scoring.policy import SHIPPED, load_policy, policy_text
+from scoring.policy import load_policy, policy_text
 from training.networks import load_network
 from training.run_folder import RunFolder
 
