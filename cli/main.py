@@ -52,11 +52,18 @@ def options(
 
 
 def run() -> None:
-    """Run the command line; a caller's error ends it with one message and exit code 1."""
+    """Run the command line; an error that the caller can mend is one message and exit code 1."""
     try:
         app()
-    except BellwetherError as error:
+    except (BellwetherError, OSError) as error:
         if os.environ.get("BELLWETHER_DEBUG"):
             raise
-        errors.print(Text.assemble(("Error: ", "bold red"), str(error)), soft_wrap=True)
+        said = str(error) if isinstance(error, BellwetherError) else _file_fault(error)
+        errors.print(Text.assemble(("Error: ", "bold red"), said), soft_wrap=True)
         sys.exit(1)
+
+
+def _file_fault(error: OSError) -> str:
+    """Say what the operating system refused, and on which file."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason.lower()}." if error.filename else f"{reason}."

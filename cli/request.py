@@ -17,7 +17,8 @@ def request(
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("request.json"),
     students: Annotated[int, typer.Option(help="How many records.", min=1)] = 1,
     period: Annotated[
-        int | None, typer.Option(help="Last period to include [default: half of the records].")
+        int | None,
+        typer.Option(help="Last period to include [default: half of the records].", min=1),
     ] = None,
 ) -> None:
     """Write a request for `score` from held-out records, such as a caller would send."""

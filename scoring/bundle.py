@@ -147,7 +147,7 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BundleError(f"{path}: not valid UTF-8 JSON ({error}).") from None
     if not isinstance(content, dict) or content.get("format") != 1:
         raise BundleError(f"{path}: not a manifest of format 1; export with this version again.")

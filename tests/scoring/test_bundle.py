@@ -162,6 +162,12 @@ def test_a_manifest_of_another_format_says_so(copy: Path) -> None:
         read_bundle(copy)
 
 
+def test_a_manifest_nested_without_end_is_refused(copy: Path) -> None:
+    (copy / MANIFEST).write_text("[" * 100_000)
+    with pytest.raises(BundleError, match=r"manifest\.json: not valid UTF-8 JSON"):
+        read_bundle(copy)
+
+
 def test_a_manifest_that_is_no_object_is_refused(copy: Path) -> None:
     (copy / MANIFEST).write_text("[]")
     with pytest.raises(BundleError, match="not a manifest"):
