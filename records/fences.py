@@ -4,6 +4,7 @@ In training, records with outlying values are removed; when a student is scored,
 are flagged and never changed. Learning and flagging live together so that they cannot differ.
 """
 
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -43,9 +44,16 @@ class Fences(BaseModel):
         Returns:
             bool, the shape of `values`.
         """
-        lower = np.array([self.lower.get(name, -np.inf) for name in feature_names], np.float32)
-        upper = np.array([self.upper.get(name, np.inf) for name in feature_names], np.float32)
-        return np.asarray((values < lower) | (values > upper))
+        if (bounds := self._bounds.get(feature_names)) is None:
+            lower = np.array([self.lower.get(name, -np.inf) for name in feature_names], np.float32)
+            upper = np.array([self.upper.get(name, np.inf) for name in feature_names], np.float32)
+            bounds = self._bounds[feature_names] = lower, upper
+        return np.asarray((values < bounds[0]) | (values > bounds[1]))
+
+    @cached_property
+    def _bounds(self) -> dict[tuple[str, ...], tuple[Floats, Floats]]:
+        """Lower and upper fences as arrays, laid out once for each order of features."""
+        return {}
 
 
 def learn_fences(cohort: Cohort, *, reach: float = 3.0) -> Fences:

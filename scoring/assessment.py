@@ -1,7 +1,8 @@
 """The assessment: what is said of one student at one period, and how it is arrived at."""
 
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import pairwise
+from math import isfinite
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from records.cohort import Bools, Floats, Ints
+from scoring.measures import Doubles, Positions
 from scoring.policy import Policy, rounded
 from scoring.recommend import DECIMALS, Recommendation, Recommender
 from scoring.scorer import Scorer, Scores
@@ -131,7 +133,9 @@ class Assessor:
         self._names = [tier.name for tier in self.policy.tiers]
         self._recommender = Recommender(self.policy, contract, scorer.bundle.reference)
         actionable = [i for i, feature in enumerate(contract.features) if feature.actionable]
-        self._actionable = np.array(actionable or range(len(contract.features)), np.intp)
+        # None stands for all of them.
+        some = 0 < len(actionable) < len(contract.features)
+        self._actionable = np.array(actionable, np.intp) if some else None
         self._subjects = contract.targets.score.subjects
         self._unit = contract.targets.score.unit
 
@@ -160,47 +164,50 @@ class Assessor:
         """Say what the policy makes of scores that are already there; else as `assess`."""
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
-        within = np.arange(values.shape[1]) < lengths[:, None]
+        clock = np.arange(1, values.shape[1] + 1)
+        within = clock <= lengths[:, None]
         # Without any period this is the last column, where nothing is observed either.
         last = (np.arange(len(values)), lengths - 1)
-        enough, observed = self._sufficiency(values, within, last)
-        tiers = np.where(enough, self.policy.tier_of(scores.risk), np.int8(_NO_TIER))
+        enough, observed = self._sufficiency(values, within, clock, last)
+        risk = rounded(np.where(enough, scores.risk, np.nan))
+        tiers = self.policy.tier_of_rounded(risk)
         present = tiers[last]
-        points = self._trajectories(scores.risk, tiers != _NO_TIER)
-        forecasts = self._forecasts(scores.score[last])
+        points = _trajectories(risk, tiers != _NO_TIER)
+        forecasts = scores.score[last].astype(np.float64).round(DECIMALS).tolist()
         outlying = self._outlying(values, within)
         advice: list[tuple[Recommendation, ...]] = [()] * len(values)
         if recommendations:
             advice = self._recommender.recommend(values, lengths, present)
-        since = _since(tiers, present, within).tolist()
+        since = _since(tiers, present, within, clock).tolist()
         known = enough[last].tolist()
+        # By position: less than half the time of keywords, and this runs once for every student.
         return [
             Assessment(
-                status="assessed",
-                period=length,
-                risk=points[row][-1].risk,
-                tier=self._names[tier],
-                since=since[row],
-                trajectory=points[row],
-                forecast=forecasts[row],
-                outlying=outlying[row],
-                observed=observed[row],
-                recommendations=advice[row],
-                reference="bundle",
+                "assessed",
+                length,
+                points[row][-1].risk,
+                self._names[tier],
+                since[row],
+                points[row],
+                self._forecast(forecasts[row]),
+                outlying[row],
+                observed[row],
+                advice[row],
+                "bundle",
             )
             if tier != _NO_TIER
             else Assessment(
-                status="no_estimate" if known[row] else "not_enough_data",
-                period=length,
-                risk=None,
-                tier=None,
-                since=None,
-                trajectory=(),
-                forecast=(),
-                outlying=outlying[row],
-                observed=observed[row],
-                recommendations=(),
-                reference="bundle",
+                "no_estimate" if known[row] else "not_enough_data",
+                length,
+                None,
+                None,
+                None,
+                (),
+                (),
+                outlying[row],
+                observed[row],
+                (),
+                "bundle",
             )
             for row, (length, tier) in enumerate(
                 zip(lengths.tolist(), present.tolist(), strict=True)
@@ -208,31 +215,30 @@ class Assessor:
         ]
 
     def _sufficiency(
-        self, values: Floats, within: Bools, last: tuple[NDArray[np.integer], ...]
+        self, values: Floats, within: Bools, clock: Positions, last: tuple[NDArray[np.integer], ...]
     ) -> tuple[Bools, list[Observed]]:
         """Tell after which periods enough was known, and how much is known at the last one."""
-        seen = (~np.isnan(values[:, :, self._actionable])).sum(axis=2) * within
-        periods = np.cumsum(seen > 0, axis=1)
-        possible = np.arange(1, values.shape[1] + 1) * len(self._actionable)
-        share = np.cumsum(seen, axis=1) / possible
+        considered = values if self._actionable is None else values.take(self._actionable, axis=2)
+        seen = (~np.isnan(considered)).sum(axis=2) * within
+        periods = (seen > 0).cumsum(axis=1)
+        share = seen.cumsum(axis=1) / (clock * considered.shape[2])
         minimum = self.policy.minimum
         enough = within & (periods >= minimum.periods) & (share >= minimum.share)
-        told = periods[last].tolist(), np.round(share[last], DECIMALS).tolist()
+        told = periods[last].tolist(), share[last].round(DECIMALS).tolist()
         return enough, list(map(Observed, *told))
 
-    def _trajectories(self, risk: Floats, shown: Bools) -> list[tuple[RiskPoint, ...]]:
-        periods = (np.nonzero(shown)[1] + 1).tolist()
-        return _by_row(shown, tuple(map(RiskPoint, periods, rounded(risk[shown]).tolist())))
-
-    def _forecasts(self, score: Floats) -> list[tuple[ScoreForecast, ...]]:
-        shown = np.isfinite(score)
-        values = np.round(score[shown].astype(np.float64), DECIMALS).tolist()
-        subjects = [self._subjects[column] for column in np.nonzero(shown)[1].tolist()]
-        return _by_row(shown, tuple(map(ScoreForecast, subjects, values, repeat(self._unit))))
+    def _forecast(self, scores: list[float]) -> tuple[ScoreForecast, ...]:
+        return tuple(
+            [
+                ScoreForecast(subject, value, self._unit)
+                for subject, value in zip(self._subjects, scores, strict=True)
+                if isfinite(value)
+            ]
+        )
 
     def _outlying(self, values: Floats, within: Bools) -> list[tuple[OutlyingValue, ...]]:
         flags = self._fences.outlying(values, self._features) & within[:, :, None]
-        _, periods, columns = np.nonzero(flags)
+        _, periods, columns = flags.nonzero()
         names = [self._features[column] for column in columns.tolist()]
         return _by_row(flags, tuple(map(OutlyingValue, (periods + 1).tolist(), names)))
 
@@ -248,16 +254,24 @@ def _with_one_period(values: Floats, scores: Scores) -> tuple[Floats, Scores]:
     )
 
 
-def _since(tiers: NDArray[np.int8], present: NDArray[np.int8], within: Bools) -> NDArray[np.intp]:
+def _trajectories(risk: Doubles, shown: Bools) -> list[tuple[RiskPoint, ...]]:
+    periods = (shown.nonzero()[1] + 1).tolist()
+    return _by_row(shown, tuple(map(RiskPoint, periods, risk[shown].tolist())))
+
+
+def _since(
+    tiers: NDArray[np.int8], present: NDArray[np.int8], within: Bools, clock: Positions
+) -> Positions:
     """Find the period since which each row has had its present tier without a break."""
     other = within & (tiers != present[:, None])
-    clock = np.arange(1, tiers.shape[1] + 1)
-    return np.asarray((other * clock).max(axis=1, initial=0) + 1, np.intp)
+    return np.asarray((other * clock).max(axis=1) + 1, np.intp)
 
 
 def _by_row(mask: Bools, things: tuple[Thing, ...]) -> list[tuple[Thing, ...]]:
     """Split `things`, one for each true cell of `mask`, into one tuple a row."""
     if not things:
         return [()] * len(mask)
-    ends = np.cumsum(mask.sum(axis=tuple(range(1, mask.ndim)))).tolist()
+    if len(mask) == 1:
+        return [things]
+    ends = mask.sum(axis=tuple(range(1, mask.ndim))).cumsum().tolist()
     return [things[start:end] for start, end in pairwise([0, *ends])]

@@ -223,6 +223,12 @@ class Policy(_Frozen):
         """(tiers,) the smallest probability of each tier, ascending."""
         return np.array([tier.from_ for tier in self.tiers])
 
+    @cached_property
+    def _ladder(self) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """The bounds, with NaN as the highest, and the tier between each two of them."""
+        tiers = [-1, *range(len(self.tiers)), -1]
+        return np.append(self.bounds, np.nan), np.array(tiers, np.int8)
+
     def tier_of(self, probabilities: ArrayLike) -> NDArray[np.int8]:
         """Decide the tier of each probability: the one place where tiers are decided.
 
@@ -235,9 +241,12 @@ class Policy(_Frozen):
         Returns:
             int8, the same shape: index into `tiers`, -1 for NaN.
         """
-        decided = rounded(probabilities)
-        tiers = np.searchsorted(self.bounds, decided, side="right").astype(np.int8) - np.int8(1)
-        return np.where(np.isnan(decided), np.int8(-1), tiers)
+        return self.tier_of_rounded(rounded(probabilities))
+
+    def tier_of_rounded(self, probabilities: NDArray[np.float64]) -> NDArray[np.int8]:
+        """Decide the tiers of probabilities that `rounded` returned; else as `tier_of`."""
+        bounds, tiers = self._ladder
+        return np.asarray(tiers[bounds.searchsorted(probabilities, side="right")])
 
     def tiers_of(self, rule: Rule) -> tuple[str, ...]:
         """Names of the tiers in which `rule` speaks."""
@@ -250,7 +259,7 @@ def rounded(probabilities: ArrayLike) -> NDArray[np.float64]:
     One float32 step near 0.7 is 6e-8 and execution providers differ by up to 4e-7; neither is a
     reason to call a student's tier another name.
     """
-    return np.asarray(np.round(np.asarray(probabilities, np.float64), DECIMALS), np.float64)
+    return np.asarray(np.asarray(probabilities, np.float64).round(DECIMALS))
 
 
 def load_policy(source: str | Path, contract: Contract) -> Policy:

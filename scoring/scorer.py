@@ -1,5 +1,6 @@
 """The scorer: a bundle loaded on an execution provider, arrays in, arrays out."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +67,7 @@ class Scorer:
         facts, periods = bundle.manifest.graphs, bundle.contract.periods.maximum
         self._risk = _Graph(risk, facts["risk"], periods)
         self._score = _Graph(score, facts["score"], periods)
+        self._subjects = len(bundle.contract.targets.score.subjects)
         self.provider = active_provider(risk)
         self.loaded_at = datetime.now(UTC)
 
@@ -102,11 +104,19 @@ class Scorer:
             CohortError: Shapes or lengths that do not fit the bundle's contract.
         """
         values, lengths = np.asarray(values, np.float32), np.asarray(lengths, np.int32)
-        self._check(values, lengths)
+        different = set(lengths.ravel().tolist())
+        self._check(values, lengths, different)
         records, periods, _ = values.shape
-        subjects = len(self.bundle.contract.targets.score.subjects)
         risk = np.full((records, periods), np.nan, np.float32)
-        score = np.full((records, periods, subjects), np.nan, np.float32)
+        score = np.full((records, periods, self._subjects), np.nan, np.float32)
+        if len(different) == 1:
+            # One student, or all at the end: nothing to sort and nothing to hide.
+            longest = different.pop()
+            for start in range(0, records if longest else 0, CHUNK):
+                known = values[start : start + CHUNK, :longest]
+                risk[start : start + CHUNK, :longest] = self._risk.run(known)
+                score[start : start + CHUNK, :longest] = self._score.run(known)
+            return Scores(risk=risk, score=score)
         # By length, so that chunks of short histories run over few periods; empty ones do not run.
         order = np.argsort(lengths, kind="stable")[np.count_nonzero(lengths == 0) :]
         for start in range(0, len(order), CHUNK):
@@ -118,7 +128,7 @@ class Scorer:
             score[rows, :longest] = np.where(observed, self._score.run(known), np.nan)
         return Scores(risk=risk, score=score)
 
-    def _check(self, values: Floats, lengths: Ints) -> None:
+    def _check(self, values: Floats, lengths: Ints, different: set[int]) -> None:
         contract = self.bundle.contract
         if values.ndim != 3 or values.shape[2] != len(contract.features):
             raise CohortError(
@@ -132,8 +142,8 @@ class Scorer:
             )
         if lengths.shape != values.shape[:1]:
             raise CohortError(f"{len(values)} records need as many lengths, not {lengths.shape}.")
-        wrong = np.flatnonzero((lengths < 0) | (lengths > values.shape[1]))
-        if wrong.size:
+        if different and not 0 <= min(different) <= max(different) <= values.shape[1]:
+            wrong = np.flatnonzero((lengths < 0) | (lengths > values.shape[1]))
             raise CohortError(
                 f"record {wrong[0]}: its length is not within 0 to {values.shape[1]} periods."
             )
@@ -179,7 +189,7 @@ class _Graph:
     def run(self, values: Floats) -> Floats:
         """Run (rows, periods, features) and return the output for those periods."""
         periods = values.shape[1]
-        length = next(bucket for bucket in self.buckets if bucket >= periods)
+        length = self.buckets[bisect_left(self.buckets, periods)]
         padded = pad_periods(values, length)
         output: Floats = self._session.run(self._outputs, {self._input: padded})[0]
         return output[:, :periods]
