@@ -22,9 +22,9 @@ Target = Callable[[Cohort], Floats]
 def risk_boosting(parts: Parts, seed: int) -> Baseline:
     """Boost classification trees, one model for all periods."""
     trees = HistGradientBoostingClassifier(random_state=seed, **_OPTIONS)
-    _fit(trees, parts, known_risk, lambda cohort: cohort.risk, seed)
+    seen = _fit(trees, parts, known_risk, lambda cohort: cohort.risk, seed)
     steps = known_risk(parts.test)
-    rows, _ = known_so_far(parts.test, steps)
+    rows = _only(seen, known_so_far(parts.test, steps)[0])
     predicted = trees.predict_proba(rows)[:, 1] if len(rows) else np.empty(0)
     return Baseline(placed(steps, predicted), _READS)
 
@@ -47,26 +47,42 @@ def score_boosting(parts: Parts, seed: int) -> Baseline | None:
         if not known(parts.train).any():
             return None
         trees = HistGradientBoostingRegressor(random_state=seed, **_OPTIONS)
-        _fit(trees, parts, known, target, seed)
+        seen = _fit(trees, parts, known, target, seed)
         steps = known(parts.test)
-        rows, _ = known_so_far(parts.test, steps)
+        rows = _only(seen, known_so_far(parts.test, steps)[0])
         predicted = trees.predict(rows) if len(rows) else np.empty(0)
         forecasts.append(placed(steps, predicted.clip(score.minimum, score.maximum)))
     return Baseline(np.stack(forecasts, axis=-1), _READS)
 
 
-def _fit(trees: Any, parts: Parts, steps: Steps, target: Target, seed: int) -> None:
-    """Fit `trees` on the training part, stopping by the validation part where it has steps."""
+def _fit(trees: Any, parts: Parts, steps: Steps, target: Target, seed: int) -> Bools:
+    """Fit `trees` on the training part, stopping by the validation part where it has steps.
+
+    Returns:
+        (columns,) whether the training part knows anything of the column; see `_only`.
+    """
     chosen = _sample(steps(parts.train), seed)
     rows, categories = known_so_far(parts.train, chosen)
+    seen = np.asarray(~np.isnan(rows).all(axis=0))
+    rows = _only(seen, rows)
     stopping = _sample(steps(parts.validation), seed)
     stops = bool(stopping.any())
     trees.set_params(categorical_features=categories or None, early_stopping=stops)
     watched = {}
     if stops:
-        watched["X_val"], _ = known_so_far(parts.validation, stopping)
+        watched["X_val"] = _only(seen, known_so_far(parts.validation, stopping)[0])
         watched["y_val"] = target(parts.validation)[stopping]
     trees.fit(rows, target(parts.train)[chosen], **watched)
+    return seen
+
+
+def _only(seen: Bools, rows: Floats) -> Floats:
+    """Put 0 into columns of which training knows nothing: scikit-learn cannot bin empty ones.
+
+    Such are the columns of a feature that is never observed, and the slope of one that has a single
+    value in each history.
+    """
+    return np.where(seen, rows, np.float32(0))
 
 
 def _sample(steps: Bools, seed: int) -> Bools:
