@@ -17,6 +17,12 @@ from records.errors import ContractError
 Model = TypeVar("Model", bound=BaseModel)
 Key = str | int
 
+# Where pydantic speaks programmers' words: these files are edited by others too.
+_PLAINLY = {
+    "extra_forbidden": "there is no such key; is it misspelt, or does it belong elsewhere?",
+    "missing": "is missing",
+}
+
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _PART = r"""(?:"[^"]+"|'[^']+'|[A-Za-z0-9_-]+)"""
 _KEY = re.compile(rf"^\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
@@ -55,8 +61,8 @@ def parse_toml(text: str, model: type[Model], *, name: str) -> Model:
     except ValidationError as error:
         lines = line_of_keys(text)
         faults = [
-            f"{name}:{_nearest_line(lines, fault['loc'])}: "
-            f"{_dotted(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
+            f"{name}:{_nearest_line(lines, fault['loc'])}: {_dotted(fault['loc'])}: "
+            f"{_PLAINLY.get(fault['type'], fault['msg'].removeprefix('Value error, '))}"
             for fault in error.errors()
         ]
         raise ContractError("\n".join(faults)) from None

@@ -98,7 +98,8 @@ class Rule(_Frozen):
         description="How many of the last observed values the measure uses: 1 unless told for a "
         "level, 3 unless told for a trend.",
     )
-    worse_than: float | str | None = Field(
+    # Strict, or `worse_than = true` would quietly mean 1.
+    worse_than: Annotated[float, Field(strict=True)] | str | None = Field(
         default=None,
         description="Level: applies where it is worse than this number, or this ordinal level.",
     )
@@ -294,7 +295,7 @@ def policy_text(source: str | Path) -> str:
             f"'{source}' is no shipped policy ({', '.join(SHIPPED)}) and no .toml file."
         )
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ContractError(f"{path}: no such file.") from None
     except UnicodeDecodeError as error:

@@ -246,7 +246,8 @@ def test_a_rule_that_does_not_fit_the_contract_is_refused_at_its_line(
         ('feature = "mark"\nmeasure = "slope"\nworsens_by = 5', 16, "'level', 'trend' or 'gap'"),
         ('feature = "mark"\nmeasure = "trend"\nworsens_by = 0', 17, "greater than 0"),
         ('feature = "mark"\nmeasure = "trend"\nworsens_by = nan', 17, "finite"),
-        ('feature = "mark"\nmeasure = "level"\nworse_then = 5', 17, "Extra inputs"),
+        ('feature = "mark"\nmeasure = "level"\nworse_then = 5', 17, "no such key"),
+        ('feature = "mark"\nmeasure = "level"\nworse_than = true', 17, "valid number"),
         ('feature = "mark"\nmeasure = "level"\nworse_than = 5\ntiers = ["low"]', 18, "never gets"),
         ('feature = "mark"\nmeasure = "level"\nworse_than = 5\ntiers = ["top"]', 18, "is no tier"),
         ('feature = "mark"\nmeasure = "level"\nworse_than = 5\npriority = 0', 18, "greater than"),
@@ -291,6 +292,15 @@ def test_tiers_must_rise_from_zero(
     message = fault_of(written(tmp_path, head + tiers))
     assert reason in message
     assert f"policy.toml:{line}: tiers" in message or "decimals" in reason
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    plain = with_rule(tmp_path, 'feature = "mark"\nmeasure = "level"\nworse_than = 50\n')
+    marked = tmp_path / "marked.toml"
+    marked.write_text(plain.read_text(encoding="utf-8"), encoding="utf-8-sig")
+
+    assert load_policy(marked, CONTRACT) == load_policy(plain, CONTRACT)
+    assert not policy_text(marked).startswith("\ufeff")
 
 
 def test_one_tier_is_none(tmp_path: Path) -> None:
