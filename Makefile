@@ -8,7 +8,8 @@ DATA_DIR ?=
 STUDENTS ?= 4000
 HOST     ?= 127.0.0.1
 PORT     ?= 3000
-PROVIDER ?= auto
+# auto, cpu, cuda or tensorrt; auto unless BELLWETHER_PROVIDER says otherwise.
+PROVIDER ?=
 # gpu: ONNX Runtime with CUDA and TensorRT providers (runs on CPU too); cpu: the small build.
 RUNTIME  ?= gpu
 
@@ -49,7 +50,7 @@ export: $(BUNDLE)/manifest.json ## Turn the run into a bundle, through the gate
 
 serve: $(BUNDLE)/manifest.json ## From nothing to an answering service (DATA, DATA_DIR, PORT, PROVIDER)
 	@$(BIN)/bellwether request $(RUN) --out build/$(DATA)-request.json
-	@$(BIN)/bellwether serve $(BUNDLE) --host $(HOST) --port $(PORT) --provider $(PROVIDER) --request build/$(DATA)-request.json
+	@$(BIN)/bellwether serve $(BUNDLE) --host $(HOST) --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) --request build/$(DATA)-request.json
 
 test: lint ## Lint, types, import rules and every test, with coverage
 	@$(BIN)/pytest --cov --cov-report=term
