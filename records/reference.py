@@ -43,9 +43,23 @@ class Reference(BaseModel):
         """Return mean and spread as (periods, features) float32, NaN where unknown."""
         return self._arrays
 
+    def scales(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and spread by period from 0 to one beyond the last, to compare with.
+
+        NaN in the first and last row, where the spread is zero, and where nothing is known.
+        """
+        return self._scales
+
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return np.array(self.mean, np.float32), np.array(self.spread, np.float32)
+
+    @cached_property
+    def _scales(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        nothing = np.full((1, len(self.features)), np.nan, np.float32)
+        mean, spread = self._arrays
+        scale = np.where(spread > 0, spread, np.float32(np.nan))
+        return np.vstack([nothing, mean, nothing]), np.vstack([nothing, scale, nothing])
 
 
 def learn_reference(cohort: Cohort) -> Reference:
@@ -67,20 +81,17 @@ def spreads_from_reference(values: Floats, periods: Ints, reference: Reference) 
     """Tell how many spreads each value lies above its period's mean.
 
     Args:
-        values: (rows, features) float32, raw units.
-        periods: (rows,) the period each row belongs to, counted from 1.
+        values: (…, features) float32, raw units.
+        periods: (…) the period each row belongs to, counted from 1; broadcasts.
         reference: The cohort to compare with.
 
     Returns:
-        (rows, features) float32; NaN where the value, mean or spread is missing, the spread is
+        (…, features) float32; NaN where the value, mean or spread is missing, the spread is
         zero, or the period is none of the reference's.
     """
-    mean, spread = reference.arrays()
-    row = np.asarray(periods) - 1
-    known = (row >= 0) & (row < len(mean))
-    row = np.where(known, row, 0)
-    scale = np.where((spread > 0)[row] & known[:, None], spread[row], np.float32(np.nan))
-    return np.asarray((values - mean[row]) / scale, np.float32)
+    mean, scale = reference.scales()
+    row = np.minimum(np.maximum(periods, 0), len(mean) - 1)
+    return np.asarray((values - mean[row]) / scale[row], np.float32)
 
 
 def _rows(table: NDArray[np.float64]) -> tuple[tuple[float | None, ...], ...]:

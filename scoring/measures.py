@@ -16,24 +16,20 @@ Doubles = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 
-def newest_observed(observed: Bools, columns: Positions, windows: Positions) -> Positions:
-    """Find the last observed periods of some features.
+def newest_observed(observed: Bools, depth: int) -> Positions:
+    """Find the last observed periods of every feature.
 
     Args:
         observed: (rows, periods, features) whether there is a value.
-        columns: (measures,) feature of each measure; may repeat.
-        windows: (measures,) how many periods each measure wants, at least 1.
+        depth: How many periods are wanted, at least 1.
 
     Returns:
-        (rows, measures, largest window) periods counted from 1, newest first; 0 where the
-        measure's own window ends or nothing older was observed.
+        (rows, features, slots) periods counted from 1, newest first; 0 where nothing older was
+        observed. There are `depth` slots, or as many as periods where those are fewer.
     """
-    depth = int(windows.max())
-    from_end = np.cumsum(observed[:, ::-1], axis=1, dtype=np.int16)[:, ::-1]
-    row, period, column = np.nonzero(observed & (from_end <= depth))
-    newest = np.zeros((observed.shape[0], observed.shape[2], depth), np.intp)
-    newest[row, column, from_end[row, period, column] - 1] = period + 1
-    return np.where(np.arange(depth) < windows[:, None], np.take(newest, columns, axis=1), 0)
+    periods = np.where(observed.swapaxes(1, 2), np.arange(1, observed.shape[1] + 1), 0)
+    periods.sort(axis=-1)
+    return periods[:, :, : -depth - 1 : -1]
 
 
 def at_periods(table: NDArray[np.floating], periods: Positions, columns: Positions) -> Doubles:
@@ -47,28 +43,42 @@ def at_periods(table: NDArray[np.floating], periods: Positions, columns: Positio
     Returns:
         (rows, measures, slots) float64, 0 where there is no period.
     """
-    rows = np.arange(len(periods))[:, None, None]
-    # In one order of memory whatever the batch, so that sums do not depend on the batch's size.
-    picked = np.ascontiguousarray(table[rows, periods - 1, columns[:, None]], np.float64)
-    picked[periods == 0] = 0
-    return picked
+    rows, length, width = table.shape
+    start = (np.arange(rows) * (length * width))[:, None] + (columns - width)
+    picked = table.ravel().take(periods * width + start[:, :, None])
+    return np.where(periods > 0, picked, np.float64(0))
 
 
-def level_and_slope(picked: Doubles, periods: Positions) -> tuple[Doubles, Doubles]:
-    """Compute mean and least-squares slope of the values at given periods.
+def level(picked: Doubles, periods: Positions) -> Doubles:
+    """Compute the mean of the values at given periods.
 
     Args:
         picked: (rows, measures, slots) values, 0 where `periods` is 0.
         periods: (rows, measures, slots) periods counted from 1, 0 for none.
 
     Returns:
-        (rows, measures) mean, NaN of no value; and slope per period, NaN of fewer than two.
+        (rows, measures), NaN of no value.
+    """
+    count = (periods > 0).sum(axis=-1)
+    return np.asarray(picked.sum(axis=-1) / np.where(count > 0, count, np.nan))
+
+
+def slope(picked: Doubles, periods: Positions, levels: Doubles, windows: Positions) -> Doubles:
+    """Compute the least-squares slope of the values at given periods.
+
+    Args:
+        picked: (rows, measures, slots) values, 0 where `periods` is 0.
+        periods: (rows, measures, slots) periods counted from 1, 0 for none.
+        levels: (rows, measures) mean of the values.
+        windows: (measures,) how many values are needed, at least 2.
+
+    Returns:
+        (rows, measures) change per period, NaN of fewer values than needed.
     """
     used = periods > 0
-    count = used.sum(axis=-1)
-    level = np.asarray(picked.sum(axis=-1) / np.where(count, count, np.nan))
-    middle = periods.sum(axis=-1) / np.maximum(count, 1)
+    full = used.sum(axis=-1) == windows
+    middle = periods.sum(axis=-1) / windows
     step = np.where(used, periods - middle[..., None], 0.0)
-    rise = (step * np.where(used, picked - level[..., None], 0.0)).sum(axis=-1)
+    rise = (step * np.where(used, picked - levels[..., None], 0.0)).sum(axis=-1)
     run = (step * step).sum(axis=-1)
-    return level, np.asarray(rise / np.where(run > 0, run, np.nan))
+    return np.asarray(rise / np.where(full, run, np.nan))

@@ -29,35 +29,42 @@ class WindowedRules:
     Attributes:
         rules: Positions in the policy.
         targets: How many of them compare with a fixed target; the others with the cohort.
-        features: Positions of their features.
         windows: How many of the last observed values they use.
         trend: Whether the slope counts, not the level.
         sign: +1 where a higher value is worse, -1 where a lower one is.
+        expected: What is told as expected by those with a fixed target, NaN for the others.
         limit: How bad, on the worse side, the measure may be.
         margin: How far beyond `limit` it must lie: just above 0 for 'worse than', just below for
             'at least'.
         levels: (rules, levels) which codes a rule over levels applies to.
         over_levels: Whether it is a rule over levels.
+        far: (periods + 1, rules) how far beyond the limit counts as one, by the last period used:
+            the cohort's spread; 1 for rules that count in spreads already.
         measured: (measures,) the rule that each measure belongs to: one measure a rule to decide
             by, then for those against the cohort the student's own and the reference's.
         columns: (measures,) columns of the table.
+        slots: (rules, largest window) whether a rule's window reaches that far back.
+        trends: Which measures are slopes.
     """
 
     rules: Positions
     targets: int
-    features: Positions
     windows: Positions
     trend: Bools
     sign: Doubles
+    expected: Doubles
     limit: Doubles
     margin: Doubles
     levels: Bools
     over_levels: Bools
+    far: Doubles
     measured: Positions
     columns: Positions
+    slots: Bools
+    trends: Positions
 
     @classmethod
-    def of(cls, numbered: Numbered, contract: Contract) -> Self:
+    def of(cls, numbered: Numbered, contract: Contract, reference: Reference) -> Self:
         """Compile rules, each with its position in the policy."""
         ordered = sorted(numbered, key=lambda pair: pair[1].spreads is not None)
         rules = [rule for _, rule in ordered]
@@ -72,19 +79,26 @@ class WindowedRules:
         every, cohort = np.arange(len(rules)), np.arange(targets, len(rules))
         positions, width = _columns(rules, contract), len(contract.features)
         deciding = positions + width * (every >= targets)
+        measured = np.concatenate((every, cohort, cohort))
+        windows = np.array([rule.depth for rule in rules], np.intp)
+        trend = np.array([rule.measure is Measure.TREND for rule in rules], np.bool_)
+        sign = np.array([_worse(r, f) for r, f in zip(rules, features, strict=True)])
         return cls(
             rules=np.array([index for index, _ in ordered], np.intp),
             targets=targets,
-            features=positions,
-            windows=np.array([rule.depth for rule in rules], np.intp),
-            trend=np.array([rule.measure is Measure.TREND for rule in rules], np.bool_),
-            sign=np.array([_worse(r, f) for r, f in zip(rules, features, strict=True)]),
+            windows=windows,
+            trend=trend,
+            sign=sign,
+            expected=np.where(every < targets, sign * limits, np.nan),
             limit=limits,
             margin=np.where([r.worse_than is not None for r in rules], tolerance, -tolerance),
             levels=levels,
             over_levels=np.array([rule.is_any is not None for rule in rules], np.bool_),
-            measured=np.concatenate((every, cohort, cohort)),
+            far=_far(reference, positions, limits, targets),
+            measured=measured,
             columns=np.concatenate((deciding, positions[cohort], positions[cohort] + 2 * width)),
+            slots=np.arange(windows.max()) < windows[:, None],
+            trends=np.flatnonzero(trend[measured]),
         )
 
 
@@ -95,13 +109,13 @@ class GapRules:
     Attributes:
         rules: (rules,) positions in the policy.
         columns: (rules,) positions of their features.
-        limit: (rules,) missing periods from which they apply.
+        expected: (rules,) missing periods from which they apply.
         counted: (periods + 1, rules) how many of the first p periods count.
     """
 
     rules: Positions
     columns: Positions
-    limit: Doubles
+    expected: Doubles
     counted: Positions
 
     @classmethod
@@ -116,13 +130,21 @@ class GapRules:
         return cls(
             rules=np.array([index for index, _ in numbered], np.intp),
             columns=columns,
-            limit=np.array([rule.at_least for rule in rules], np.float64),
+            expected=np.array([rule.at_least for rule in rules], np.float64),
             counted=np.vstack([np.zeros((1, len(rules)), np.intp), np.cumsum(counts, axis=0)]),
         )
 
 
 def _columns(rules: Sequence[Rule], contract: Contract) -> Positions:
     return np.array([contract.feature_names.index(rule.feature) for rule in rules], np.intp)
+
+
+def _far(reference: Reference, features: Positions, limits: Doubles, targets: int) -> Doubles:
+    spread = reference.arrays()[1][:, features]
+    # Where the cohort does not vary, the limit itself is the measure of what is far.
+    far = np.where(spread > 0, spread, np.where(limits == 0, 1, np.abs(limits)))
+    far[:, targets:] = 1
+    return np.vstack([np.ones((1, len(features))), far])
 
 
 def _worse(rule: Rule, feature: Feature) -> float:

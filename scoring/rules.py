@@ -12,10 +12,12 @@ import numpy as np
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from records.reference import Reference, spreads_from_reference
-from scoring.measures import Doubles, Positions, at_periods, level_and_slope, newest_observed
+from scoring.measures import Doubles, Positions, at_periods, level, newest_observed, slope
 from scoring.policy import Measure, Policy
 from scoring.rule_arrays import GapRules, WindowedRules
 
+# Position of `expected` among the four numbers of an evaluation.
+_EXPECTED = 2
 # Bounds the memory of one pass; larger batches go through in pieces.
 ROWS_A_PASS = 4096
 
@@ -69,12 +71,21 @@ class CompiledRules:
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
         self._count = len(policy.rules)
         self._reference = reference
-        self._usual, self._spread = reference.arrays()
         numbered = list(enumerate(policy.rules))
         gaps = [(i, rule) for i, rule in numbered if rule.measure is Measure.GAP]
         windowed = [(i, rule) for i, rule in numbered if rule.measure is not Measure.GAP]
-        self._windowed = WindowedRules.of(windowed, contract) if windowed else None
+        self._windowed = WindowedRules.of(windowed, contract, reference) if windowed else None
         self._gaps = GapRules.of(gaps, contract, reference) if gaps else None
+        self._depth = self._windowed.slots.shape[1] if self._windowed else 1
+        self._cohort = any(rule.spreads is not None for rule in policy.rules)
+        # Findings are gathered group by group, the windowed rules first, and put in the policy's
+        # order at the end.
+        groups = [group for group in (self._windowed, self._gaps) if group]
+        numbers = np.full((4, 1, self._count), np.nan)
+        if groups:
+            self._order = np.argsort(np.concatenate([group.rules for group in groups]))
+            numbers[_EXPECTED] = np.concatenate([group.expected for group in groups])
+        self._numbers = numbers
 
     def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
         """Evaluate every rule on every row.
@@ -102,92 +113,92 @@ class CompiledRules:
         )
 
     def _evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
-        found = Evaluation.blank(len(values), self._count)
+        rows = len(values)
         if not self._count:
-            return found
+            return Evaluation.blank(rows, 0)
         if not values.shape[1]:
-            values = np.full((len(values), 1, values.shape[2]), np.nan, np.float32)
+            values = np.full((rows, 1, values.shape[2]), np.nan, np.float32)
         values = values[:, : max(1, int(lengths.max()))]
-        within = np.arange(values.shape[1]) < lengths[:, None]
-        observed = within[:, :, None] & ~np.isnan(values)
-        if self._windowed:
-            self._evaluate_windowed(self._windowed, values, observed, found)
-        if self._gaps:
-            _evaluate_gaps(self._gaps, lengths, observed, found)
-        return found
-
-    def _evaluate_windowed(
-        self, group: WindowedRules, values: Floats, observed: Bools, found: Evaluation
-    ) -> None:
-        rules, targets, count = group.rules, group.targets, len(group.rules)
-        table = values
-        if targets < count:
-            table, observed = self._beside_cohort(values, observed)
-        deciding = newest_observed(observed, group.columns[:count], group.windows)
-        periods = np.take(deciding, group.measured, axis=1)
-        level, slope = level_and_slope(at_periods(table, periods, group.columns), periods)
-        full = (periods > 0).sum(axis=-1) == group.windows[group.measured]
-        measured = np.where(group.trend[group.measured], np.where(full, slope, np.nan), level)
-        badness = group.sign * measured[:, :count]
-        found.measured[:, rules[:targets]] = measured[:, :targets]
-        found.expected[:, rules] = group.sign * group.limit
-        if targets < count:
-            usual = 2 * count - targets
-            found.measured[:, rules[targets:]] = measured[:, count:usual]
-            found.expected[:, rules[targets:]] = measured[:, usual:]
-            found.spreads[:, rules[targets:]] = badness[:, targets:]
-        last = deciding.max(axis=-1)
-        first = np.where(deciding > 0, deciding, last[..., None]).min(axis=-1)
-        found.first[:, rules], found.last[:, rules] = first, last
-        spread = self._spread[last - 1, group.features]
-        # Where the cohort does not vary, the limit itself is the measure of what is far.
-        far = np.where(spread > 0, spread, np.where(group.limit == 0, 1, np.abs(group.limit)))
-        far[:, targets:] = 1
-        _decide(group, badness, np.where(group.trend, last - first, 1) / far, found)
-
-    def _beside_cohort(self, values: Floats, observed: Bools) -> tuple[Floats, Bools]:
-        """Return the table that `WindowedRules` reads, and where its values are comparable."""
-        rows, length, features = values.shape
-        clock = np.tile(np.arange(1, length + 1, dtype=np.int32), rows)
-        flat = values.reshape(rows * length, features)
-        spreads = spreads_from_reference(flat, clock, self._reference).reshape(values.shape)
-        usual = np.broadcast_to(self._usual[:length], values.shape)
+        clock = np.arange(1, values.shape[1] + 1, dtype=np.int32)
+        within = clock <= lengths[:, None]
+        table = self._beside_cohort(values, clock) if self._cohort else values
         # A value without a reference cannot be compared: the window reaches past it.
-        comparable = observed & ~np.isnan(spreads)
-        return (
-            np.concatenate((values, spreads, usual), axis=2),
-            np.concatenate((observed, comparable), axis=2),
+        observed = ~np.isnan(table[:, :, : 2 * values.shape[2]]) & within[:, :, None]
+        newest = newest_observed(observed, self._depth)
+        numbers = np.repeat(self._numbers, rows, axis=1)
+        periods = np.zeros((2, rows, self._count), np.intp)
+        found = Evaluation(np.zeros((rows, self._count), np.bool_), *numbers, *periods)
+        if self._windowed:
+            _evaluate_windowed(self._windowed, table, newest, found)
+        if self._gaps:
+            _evaluate_gaps(self._gaps, lengths, newest, found)
+        beyond = np.maximum(found.severity, 0)
+        np.divide(beyond, 1 + beyond, out=found.severity)
+        return Evaluation(
+            found.hits.take(self._order, axis=1),
+            *numbers.take(self._order, axis=2),
+            *periods.take(self._order, axis=2),
         )
 
+    def _beside_cohort(self, values: Floats, clock: Ints) -> Floats:
+        """Return the table that `WindowedRules` reads."""
+        rows, length, features = values.shape
+        table = np.empty((rows, length, 3 * features), np.float32)
+        table[:, :, :features] = values
+        table[:, :, features:-features] = spreads_from_reference(values, clock, self._reference)
+        table[:, :, -features:] = self._reference.arrays()[0][:length]
+        return table
 
-def _decide(group: WindowedRules, badness: Doubles, weight: Doubles, found: Evaluation) -> None:
-    """Compare how bad (rows, rules) measures are with the limits; `weight` makes it severity."""
+
+# The functions below leave in `severity` how far a row lies beyond the limit.
+
+
+def _evaluate_windowed(
+    group: WindowedRules, table: Floats, newest: Positions, found: Evaluation
+) -> None:
+    targets, count = group.targets, len(group.rules)
+    deciding = newest.take(group.columns[:count], axis=1) * group.slots[:, : newest.shape[2]]
+    periods = deciding.take(group.measured, axis=1)
+    picked = at_periods(table, periods, group.columns)
+    measured = level(picked, periods)
+    if (trends := group.trends).size:
+        windows = group.windows[group.measured[trends]]
+        measured[:, trends] = slope(
+            picked[:, trends], periods[:, trends], measured[:, trends], windows
+        )
+    badness = group.sign * measured[:, :count]
+    usual = 2 * count - targets
+    found.measured[:, :targets] = measured[:, :targets]
+    found.measured[:, targets:count] = measured[:, count:usual]
+    found.expected[:, targets:count] = measured[:, usual:]
+    found.spreads[:, targets:count] = badness[:, targets:]
+    last = deciding[:, :, 0]
+    first = np.where(deciding > 0, deciding, last[:, :, None]).min(axis=-1)
+    found.first[:, :count], found.last[:, :count] = first, last
+    stretch = np.where(group.trend, last - first, 1)
     excess = badness - group.limit
-    hits = excess > group.margin
-    severity = _severity(excess * weight)
+    found.hits[:, :count] = excess > group.margin
+    found.severity[:, :count] = excess * (stretch / group.far[last, np.arange(count)])
     if group.over_levels.any():
-        known = group.over_levels & ~np.isnan(badness)
-        code = np.where(known, badness, 0).astype(np.intp)
-        listed = group.levels[np.arange(len(group.rules)), code]
-        hits = np.where(group.over_levels, known & listed, hits)
-        severity = np.where(group.over_levels, 0.5, severity)
-    found.hits[:, group.rules] = hits
-    found.severity[:, group.rules] = severity
+        _decide_over_levels(group, badness, found)
 
 
-def _severity(excess: Doubles) -> Doubles:
-    """Map how far beyond the limit to [0, 1)."""
-    beyond = np.maximum(excess, 0)
-    return np.asarray(beyond / (1 + beyond), np.float64)
+def _decide_over_levels(group: WindowedRules, badness: Doubles, found: Evaluation) -> None:
+    count = len(group.rules)
+    known = group.over_levels & ~np.isnan(badness)
+    code = np.where(known, badness, 0).astype(np.intp)
+    listed = group.levels[np.arange(count), code]
+    found.hits[:, :count] = np.where(group.over_levels, known & listed, found.hits[:, :count])
+    found.severity[:, :count][:, group.over_levels] = 1
 
 
-def _evaluate_gaps(group: GapRules, lengths: Ints, observed: Bools, found: Evaluation) -> None:
-    clock = np.arange(1, observed.shape[1] + 1)
-    last_seen = (observed[:, :, group.columns] * clock[:, None]).max(axis=1)
-    missing = group.counted[lengths] - group.counted[last_seen, np.arange(len(group.rules))]
-    found.hits[:, group.rules] = missing >= group.limit
-    found.severity[:, group.rules] = _severity((missing - group.limit) / group.limit)
-    found.measured[:, group.rules] = missing
-    found.expected[:, group.rules] = group.limit
-    found.first[:, group.rules] = np.where(missing > 0, last_seen + 1, 0)
-    found.last[:, group.rules] = np.where(missing > 0, lengths[:, None], 0)
+def _evaluate_gaps(group: GapRules, lengths: Ints, newest: Positions, found: Evaluation) -> None:
+    count = len(group.rules)
+    last_seen = newest[:, :, 0].take(group.columns, axis=1)
+    missing = group.counted[lengths] - group.counted[last_seen, np.arange(count)]
+    gone = missing > 0
+    found.hits[:, -count:] = missing >= group.expected
+    found.severity[:, -count:] = (missing - group.expected) / group.expected
+    found.measured[:, -count:] = missing
+    found.first[:, -count:] = (last_seen + 1) * gone
+    found.last[:, -count:] = lengths[:, None] * gone
