@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.training.small_cohort import small_cohort
+from records.cohort import Cohort
+from tests.training.small_cohort import HOURS, MARK, small_cohort
 from training import boosting
 from training.boosting import risk_boosting, score_boosting
 from training.metrics import risk_report, score_report
@@ -52,3 +53,19 @@ def test_large_cohorts_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     predicted = risk_boosting(PARTS, 0).predicted
     np.testing.assert_array_equal(risk_boosting(PARTS, 0).predicted, predicted)
     assert not np.array_equal(risk_boosting(PARTS, 1).predicted, predicted, equal_nan=True)
+
+
+def test_features_never_observed_or_once_in_each_history_stop_nothing() -> None:
+    def gappy(cohort: Cohort, hours: float) -> Cohort:
+        values = cohort.values.copy()
+        values[:, :, HOURS] = np.where(cohort.observed, hours, np.nan)
+        values[:, 1:, MARK] = np.nan
+        return replace(cohort, values=values)
+
+    train, validation = gappy(PARTS.train, np.nan), gappy(PARTS.validation, np.nan)
+    unseen = risk_boosting(Parts(train, validation, gappy(PARTS.test, np.nan)), 0)
+    np.testing.assert_array_equal(~np.isnan(unseen.predicted), known_risk(PARTS.test))
+    # What training knew nothing of tells nothing when it appears.
+    later = risk_boosting(Parts(train, validation, gappy(PARTS.test, 9.0)), 0)
+    np.testing.assert_array_equal(later.predicted, unseen.predicted)
+    assert score_boosting(Parts(train, validation, gappy(PARTS.test, np.nan)), 0) is not None
