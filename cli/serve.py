@@ -89,14 +89,15 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _examples(address: str, request: Path) -> list[str]:
+    # Flush left: an indented here-document would neither end nor be Python.
     return [
-        f"  curl -s {address}/score -H 'content-type: application/json' -d @{request}",
+        f"curl -s {address}/score -H 'content-type: application/json' -d @{request}",
         "",
-        "  .venv/bin/python - <<'PYTHON'",
-        "  import json, bentoml",
-        f"  request = json.load(open('{request}'))",
-        f"  with bentoml.SyncHTTPClient('{address}') as client:",
-        "      print(json.dumps(client.score(**request), indent=2))",
-        "  PYTHON",
+        f"{sys.executable} - <<'PYTHON'",
+        "import json, bentoml",
+        f"request = json.load(open('{request}'))",
+        f"with bentoml.SyncHTTPClient('{address}') as client:",
+        "    print(json.dumps(client.score(**request), indent=2))",
+        "PYTHON",
         "",
     ]
