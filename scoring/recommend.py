@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from records.cohort import Floats, Ints
+from records.cohort import Bools, Floats, Ints
 from records.contract import Contract, Feature, Kind
 from records.reference import Reference
 from scoring.policy import Measure, Policy, Rule
@@ -110,14 +111,18 @@ class Recommender:
         self._rules = CompiledRules(policy, contract, reference)
         self._advice = [_Advice(rule, policy, contract) for rule in policy.rules]
         self._priority = np.array([rule.priority for rule in policy.rules], np.intp)
-        self._feature = np.array(
-            [contract.feature_names.index(rule.feature) for rule in policy.rules], np.intp
-        )
+        # Of one topic only the first is kept.
+        features = contract.feature_names
+        self._topics = [
+            features.index(rule.feature) if policy.one_per_feature else place
+            for place, rule in enumerate(policy.rules)
+        ]
         # One row a tier, and a last one, reached by -1, for students without a tier.
         self._speaks = np.zeros((len(policy.tiers) + 1, len(policy.rules)), np.bool_)
         for column, rule in enumerate(policy.rules):
             speaking = policy.tiers_of(rule)
             self._speaks[:-1, column] = [tier.name in speaking for tier in policy.tiers]
+        self._advised = np.asarray(self._speaks.any(axis=1))
 
     def recommend(
         self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
@@ -133,46 +138,46 @@ class Recommender:
             Each row's recommendations, the worst first; none where no rule speaks in its tier.
         """
         answers: list[tuple[Recommendation, ...]] = [()] * len(values)
-        rows = np.flatnonzero(self._speaks[tiers].any(axis=1))
+        rows = self._advised[tiers].nonzero()[0]
         if not rows.size:
             return answers
         found = self._rules.evaluate(values[rows], lengths[rows])
-        row, rule = self._choose(found, found.hits & self._speaks[tiers[rows]])
-        advised = self._assemble(found, row, rule)
-        ends = np.searchsorted(row, np.arange(len(rows)), side="right").tolist()
-        start = 0
-        for position, end in zip(rows.tolist(), ends, strict=True):
-            answers[position] = tuple(advised[start:end])
-            start = end
+        chosen = self._choose(found, found.hits & self._speaks[tiers[rows]])
+        advised = iter(self._assemble(found, chosen))
+        for position, rules in zip(rows.tolist(), chosen, strict=True):
+            answers[position] = tuple(islice(advised, len(rules)))
         return answers
 
-    def _choose(
-        self, found: Evaluation, hits: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return (row, rule) of what is recommended, by row and then the worst first."""
-        row, rule = np.nonzero(hits)
-        order = np.lexsort((rule, -found.severity[row, rule], self._priority[rule], row))
-        row, rule = row[order], rule[order]
-        if self._policy.one_per_feature:
-            key = row * (self._feature.max(initial=0) + 1) + self._feature[rule]
-            first = np.sort(np.unique(key, return_index=True)[1])
-            row, rule = row[first], rule[first]
-        place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-        kept = place < self._policy.max_recommendations
-        return row[kept], rule[kept]
+    def _choose(self, found: Evaluation, hits: Bools) -> list[list[int]]:
+        """Return which rules speak to each row, the worst first."""
+        row, rule = hits.nonzero()
+        # Stable: what is equal stays in the order of the file.
+        order = np.lexsort((-found.severity[row, rule], self._priority[rule], row))
+        chosen: list[list[int]] = [[] for _ in range(len(hits))]
+        taken: set[tuple[int, int]] = set()
+        most, topics = self._policy.max_recommendations, self._topics
+        for at, which in zip(row[order].tolist(), rule[order].tolist(), strict=True):
+            topic = at, topics[which]
+            if len(chosen[at]) < most and topic not in taken:
+                taken.add(topic)
+                chosen[at].append(which)
+        return chosen
 
-    def _assemble(
-        self, found: Evaluation, row: NDArray[np.intp], rule: NDArray[np.intp]
-    ) -> list[Recommendation]:
+    def _assemble(self, found: Evaluation, chosen: list[list[int]]) -> list[Recommendation]:
+        """Return the recommendations of all rows, one row after the other."""
+        width = found.hits.shape[1]
+        cells = np.array(
+            [row * width + rule for row, rules in enumerate(chosen) for rule in rules], np.intp
+        )
+        tables = (found.measured, found.expected, found.spreads)
         # Adding zero turns -0.0 into 0.0.
-        numbers = [
-            (np.round(table[row, rule], DECIMALS) + 0.0).tolist()
-            for table in (found.measured, found.expected, found.spreads)
-        ]
-        first, last = found.first[row, rule].tolist(), found.last[row, rule].tolist()
+        numbers = np.array([table.take(cells) for table in tables]).round(DECIMALS) + 0.0
+        first, last = found.first.take(cells).tolist(), found.last.take(cells).tolist()
         return [
             self._advice[which].recommendation(*grounds)
-            for which, *grounds in zip(rule.tolist(), *numbers, first, last, strict=True)
+            for which, *grounds in zip(
+                chain.from_iterable(chosen), *numbers.tolist(), first, last, strict=True
+            )
         ]
 
 
@@ -180,8 +185,9 @@ class _Advice:
     """One rule's recommendation, complete but for the student's numbers."""
 
     def __init__(self, rule: Rule, policy: Policy, contract: Contract) -> None:
-        self._rule = rule
         self._feature = contract.feature(rule.feature)
+        self._numeric = rule.measure is Measure.GAP or self._feature.kind is Kind.NUMERIC
+        self._others = _others(rule, self._feature)
         self._unit = _unit(rule, self._feature, contract.periods.name)
         self._against: Literal["target", "cohort"] = "cohort" if rule.spreads else "target"
         # By position: half the time of keywords, and this runs once for every recommendation.
@@ -204,27 +210,24 @@ class _Advice:
     ) -> Recommendation:
         """Complete the recommendation with a student's numbers."""
         evidence = Evidence(
-            measured=self._worded(measured),
-            expected=self._worded(expected) if self._rule.is_any is None else self._others(),
-            unit=self._unit,
-            against=self._against,
-            spreads=spreads if self._against == "cohort" else None,
-            first_period=first,
-            last_period=last,
+            measured if self._numeric else _level_name(measured, self._feature),
+            self._others or (expected if self._numeric else _level_name(expected, self._feature)),
+            self._unit,
+            self._against,
+            spreads if self._against == "cohort" else None,
+            first,
+            last,
         )
         return self._complete(evidence)
 
-    def _worded(self, number: float) -> float | str:
-        if self._rule.measure is Measure.GAP or self._feature.kind is Kind.NUMERIC:
-            return number
-        return _level_name(number, self._feature)
 
-    def _others(self) -> str:
-        names = (
-            _level_name(value, self._feature) if isinstance(value, bool) else value
-            for value in self._rule.is_any or ()
-        )
-        return "other than " + " or ".join(f"'{name}'" for name in names)
+def _others(rule: Rule, feature: Feature) -> str | None:
+    if rule.is_any is None:
+        return None
+    names = (
+        _level_name(value, feature) if isinstance(value, bool) else value for value in rule.is_any
+    )
+    return "other than " + " or ".join(f"'{name}'" for name in names)
 
 
 def _level_name(code: float, feature: Feature) -> str:
