@@ -48,4 +48,7 @@ with without_notices():
     import keras
     import tensorflow as tf
 
+# Python's side of it, such as advice on retracing when a process runs many networks.
+tf.get_logger().setLevel("ERROR")
+
 __all__ = ["keras", "tf"]

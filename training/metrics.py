@@ -21,8 +21,8 @@ def risk_figures(outcome: NDArray[np.floating], probability: NDArray[np.floating
         probability: (n,) 0 … 1.
     """
     truth, warned = outcome > 0.5, probability >= THRESHOLD
-    counts = metrics.confusion_matrix(truth, warned, labels=[False, True]).ravel().tolist()
-    true_negative, false_positive, false_negative, true_positive = counts
+    counts = np.bincount(2 * truth + warned, minlength=4)
+    true_negative, false_positive, false_negative, true_positive = map(int, counts)
     records, positives = int(truth.size), int(truth.sum())
     both = 0 < positives < records
     return RiskFigures(

@@ -76,8 +76,9 @@ class SplitSettings(_Frozen):
     Attributes:
         kind: Paper A's 80:20, paper B's 70/15/15, or by cohort in the order of time.
         test_cohorts: Temporal only: the cohorts to test on; empty for the latest.
-        validation_cohorts: Temporal only: the cohorts to validate on. Empty: those before the
-            test cohorts or, where `test_cohorts` are given, 15% of the remaining students.
+        validation_cohorts: Temporal only: the cohorts to validate on; empty for those before the
+            latest or, where cohorts are few or `test_cohorts` are given, for 15% of the earlier
+            students.
     """
 
     kind: SplitKind = "stratified-80-20"

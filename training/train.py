@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from records.cohort import Cohort
+from records.progress import Progress
 from training.baselines import RISK_BASELINES, SCORE_BASELINES, fit_baselines
 from training.environment import environment
 from training.figures import RiskTable, RunMetrics, ScoreTable
@@ -20,8 +21,6 @@ from training.prepare import Prepared, prepare
 from training.run_folder import RunFolder, RunRecord, check_free, new_run_folder
 from training.settings import TrainingSettings
 from training.write_run import write_run
-
-Progress = Callable[[str, int, int], None]
 
 
 def train(

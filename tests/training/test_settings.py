@@ -1,0 +1,58 @@
+"""Presets and the settings chosen for a cohort."""
+
+import pytest
+from pydantic import ValidationError
+
+from records.cohort import Cohort
+from tests.training.small_cohort import small_cohort
+from training.settings import RISK_PRESETS, SCORE_PRESETS, TrainingSettings, settings_for
+
+
+def _named(cohort: Cohort, name: str) -> Cohort:
+    object.__setattr__(cohort, "contract", cohort.contract.model_copy(update={"name": name}))
+    return cohort
+
+
+def test_paper_a_is_as_the_paper_says() -> None:
+    preset = RISK_PRESETS["paper-a"]
+    assert (preset.units, preset.dropout, preset.scaling) == (64, 0.2, "min-max")
+    assert preset.schedule.learning_rate == 0.001
+    assert not preset.missing_indicators
+
+
+def test_paper_b_is_as_the_paper_says() -> None:
+    preset = SCORE_PRESETS["paper-b"]
+    assert (preset.units, preset.scaling, preset.schedule.batch_size) == (64, "z-score", 32)
+    assert not preset.residual
+
+
+def test_simulated_and_semesters_follow_their_papers() -> None:
+    simulated = settings_for(_named(small_cohort(), "simulated"), seed=4)
+    assert (simulated.risk.name, simulated.score.name) == ("paper-a", "paper-b")
+    assert (simulated.split.kind, simulated.seed) == ("stratified-80-20", 4)
+    assert simulated.score_selection is None
+    semesters = settings_for(_named(small_cohort(), "semesters"))
+    assert semesters.split.kind == "stratified-70-15-15"
+    assert semesters.score_selection == 0.1
+    assert semesters.risk_selection is None
+
+
+def test_other_data_is_tested_on_its_latest_cohort_where_it_has_several(cohort: Cohort) -> None:
+    assert settings_for(cohort).split.kind == "temporal"
+    assert settings_for(small_cohort(cohorts=1)).split.kind == "stratified-80-20"
+
+
+def test_long_histories_take_the_large_presets(cohort: Cohort) -> None:
+    assert settings_for(cohort).risk.name == "paper-a"
+    periods = cohort.contract.periods.model_copy(update={"maximum": 39})
+    contract = cohort.contract.model_copy(update={"periods": periods})
+    longer = small_cohort()
+    object.__setattr__(longer, "contract", contract)
+    assert settings_for(longer).risk.name == settings_for(longer).score.name == "large"
+
+
+def test_settings_do_not_change_once_made_and_survive_a_file() -> None:
+    settings = TrainingSettings(seed=3)
+    with pytest.raises(ValidationError):
+        settings.seed = 4  # type: ignore[misc]
+    assert TrainingSettings.model_validate_json(settings.model_dump_json()) == settings

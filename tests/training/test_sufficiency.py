@@ -1,0 +1,80 @@
+"""What is missing is said plainly."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from records.cohort import Cohort
+from records.errors import CohortError
+from tests.training.small_cohort import AID, CONTRACT, HOURS, small_cohort
+from training.parts import Parts
+from training.statistics import learn_statistics
+from training.sufficiency import check_cohort, check_parts, check_statistics
+
+PARTS = Parts(small_cohort(120), small_cohort(40, seed=1), small_cohort(60, seed=2))
+
+
+def _without(cohort: Cohort, target: str) -> Cohort:
+    return replace(cohort, **{target: np.full_like(getattr(cohort, target), np.nan)})
+
+
+def test_a_good_cohort_passes(cohort: Cohort) -> None:
+    check_cohort(cohort)
+    check_parts(PARTS)
+    assert check_statistics(learn_statistics(cohort), CONTRACT.feature_names) == []
+
+
+def test_no_records(cohort: Cohort) -> None:
+    with pytest.raises(CohortError, match="no records"):
+        check_cohort(cohort.take([]))
+
+
+def test_nobody_eligible(cohort: Cohort) -> None:
+    with pytest.raises(CohortError, match="no eligible period"):
+        check_cohort(replace(cohort, eligible=np.zeros_like(cohort.eligible)))
+
+
+@pytest.mark.parametrize(
+    ("target", "says"), [("risk", "known outcome"), ("score", "known next score")]
+)
+def test_no_known_target(cohort: Cohort, target: str, says: str) -> None:
+    with pytest.raises(CohortError, match=says):
+        check_cohort(_without(cohort, target))
+
+
+@pytest.mark.parametrize(("outcome", "says"), [(0, "is not at risk"), (1, "is at risk")])
+def test_one_class(outcome: int, says: str) -> None:
+    train = replace(PARTS.train, risk=np.full_like(PARTS.train.risk, outcome))
+    with pytest.raises(CohortError, match=says):
+        check_parts(replace(PARTS, train=train))
+
+
+def test_too_few_students_and_whatever_else_is_missing_in_one_message() -> None:
+    train = PARTS.train.take(np.arange(20))
+    parts = Parts(train, PARTS.validation, _without(PARTS.test, "score"))
+    with pytest.raises(CohortError, match="only 20 students") as raised:
+        check_parts(parts)
+    assert "the test records have no eligible period with a known next score" in str(raised.value)
+
+
+def test_many_records_of_few_students_are_few_students() -> None:
+    with pytest.raises(CohortError, match="only 10 students"):
+        check_parts(replace(PARTS, train=small_cohort(200, students=10)))
+
+
+def test_features_that_carry_nothing_are_named(cohort: Cohort) -> None:
+    values = cohort.values.copy()
+    values[:, :, HOURS] = np.where(cohort.observed, 3, np.nan)
+    values[:, :, AID] = np.nan
+    learnt = learn_statistics(replace(cohort, values=values))
+    constant, unseen = check_statistics(learnt, CONTRACT.feature_names)
+    assert "'hours' has one and the same value" in constant
+    assert "'aid' is never observed" in unseen
+
+
+def test_no_variation_at_all(cohort: Cohort) -> None:
+    values = np.where(cohort.observed[:, :, None], np.float32(1), np.float32(np.nan))
+    still = replace(cohort, values=np.repeat(values, 5, axis=2))
+    with pytest.raises(CohortError, match="no feature varies"):
+        check_statistics(learn_statistics(still), CONTRACT.feature_names)
