@@ -16,9 +16,9 @@ STUDENTS = [
     {
         "id": "s-1",
         "periods": [
-            {"period": 1, "attendance": 91, "assignments": 74, "quiz": 68, "engagement": 7.5},
-            {"period": 2, "attendance": 72, "assignments": 61, "quiz": 55, "engagement": 5.0},
-            {"period": 3, "attendance": 48, "assignments": 38, "quiz": None, "engagement": 2.5},
+            {"period": 1, "attendance": 71, "assignments": 54, "quiz": 48, "engagement": 4.5},
+            {"period": 2, "attendance": 58, "assignments": 41, "quiz": 37, "engagement": 3.0},
+            {"period": 3, "attendance": 39, "assignments": 28, "quiz": None, "engagement": 1.5},
         ],
     },
     {"id": "s-2", "periods": [{"period": 1, "attendance": 150}]},  # a fault, to show its error
