@@ -43,12 +43,12 @@ def load_cohort(
         ContractError: A contract that cannot be read.
         RecordError: A table that breaks its contract.
     """
+    if risk is not None and data != "midfield":
+        raise CohortError(f"'{data}' has one risk outcome; leave risk (--risk) out.")
     if data not in SHIPPED:
         return _table(data, contract, on_error, rejects, progress)
     if contract is not None and str(contract) != data:
         raise CohortError(f"'{data}' has a contract of its own; leave the contract out.")
-    if risk is not None and data != "midfield":
-        raise CohortError(f"'{data}' has one risk outcome; leave risk (--risk) out.")
     # pandas and pyarrow are imported only by those who need them.
     if data == "simulated":
         from records.sources import simulated

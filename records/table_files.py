@@ -70,6 +70,8 @@ def read_header(path: Path) -> list[str]:
         CohortError: No such file, an empty file, or one that is not what its name says.
         RecordError: A header that is not UTF-8 or has broken quotes.
     """
+    if path.is_dir():
+        raise CohortError(f"{path} is a folder; name the table in it.")
     if not path.is_file():
         raise CohortError(f"{path}: no such file.")
     if table_format(path) == ".parquet":

@@ -212,4 +212,6 @@ def check_free(out: Path, *, overwrite: bool = False) -> None:
     if not (out / RECORD).is_file():
         raise RunFolderError(f"{out} exists and is no run folder; choose another name.")
     if not overwrite:
-        raise RunFolderError(f"{out} holds a run already; choose another name or overwrite it (--overwrite).")
+        raise RunFolderError(
+            f"{out} holds a run already; choose another name or overwrite it (--overwrite)."
+        )

@@ -104,7 +104,9 @@ def test_midfield_offers_both_outcomes(midfield_dir: Path) -> None:
     assert "six years" in cohort.contract.targets.risk.label
 
 
-@pytest.mark.parametrize(("data", "reason"), [("midfield", "low_gpa"), ("oulad", "--risk")])
+@pytest.mark.parametrize(
+    ("data", "reason"), [("midfield", "low_gpa"), ("oulad", "--risk"), ("marks.csv", "--risk")]
+)
 def test_an_outcome_that_is_not_offered_is_refused(data: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(CohortError, match=reason):
         load_cohort(data, data_dir=tmp_path, risk="grade")

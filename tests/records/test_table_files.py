@@ -128,6 +128,11 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
         read_table(tmp_path / "marks.csv", CONTRACT)
 
 
+def test_a_folder_is_called_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="is a folder"):
+        read_table(tmp_path, CONTRACT)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
 def test_progress_comes_in_percent_and_ends_with_all(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"marks{suffix}"
