@@ -23,7 +23,8 @@ def split_summary(run: RunFolder) -> list[str]:
         names = sorted(cohort for of, cohort in found if of == part)
         if names:
             records = sum(found[part, name] for name in names)
-            shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
+            shown = ", ".join(name or "unnamed" for name in names[:_MOST_NAMES])
+            shown += ", …" if len(names) > _MOST_NAMES else ""
             cohorts = f" ({shown})" if kind == "temporal" else ""
             lines.append(f"  {part.replace('_', ' ')}: {records:,} records{cohorts}")
     return lines

@@ -93,7 +93,7 @@ def train(
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
     for table in metrics_tables(run.metrics, run.contract):
         console.print(table)
-    for line in [*split_summary(run), *_left_out(run)]:
+    for line in [*split_summary(run), _presets(run), *_left_out(run)]:
         console.print(line)
     for note in run.record.notes:
         console.print(f"Note: {note}")
@@ -122,6 +122,12 @@ def _settings(
         for network in ("risk", "score"):
             chosen[network]["missing_indicators"] = missing_indicators
     return TrainingSettings.model_validate(chosen)
+
+
+def _presets(run: "RunFolder") -> str:
+    """Say which hyperparameters and which scaling the networks had."""
+    risk, score = run.record.settings.risk, run.record.settings.score
+    return f"Presets: risk {risk.name} ({risk.scaling}), score {score.name} ({score.scaling})"
 
 
 def _left_out(run: "RunFolder") -> list[str]:

@@ -126,12 +126,12 @@ def settings_for(cohort: Cohort, *, seed: int = 0) -> TrainingSettings:
         "risk": RISK_PRESETS["large" if large else "paper-a"],
         "score": SCORE_PRESETS["large" if large else "paper-b"],
     }
-    counting = cohort.cohorts[usable(cohort)]
+    named = cohort.cohorts[usable(cohort) & (cohort.cohorts != "")]
     kind: SplitKind = "stratified-80-20"
     selection = None
     if cohort.contract.name == "semesters":
         kind, selection = "stratified-70-15-15", 0.1
-    elif cohort.contract.name != "simulated" and len(np.unique(counting)) > 1:
+    elif cohort.contract.name != "simulated" and len(np.unique(named)) > 1:
         kind = "temporal"
     return TrainingSettings(
         **networks, split=SplitSettings(kind=kind), score_selection=selection, seed=seed

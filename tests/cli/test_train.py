@@ -44,6 +44,7 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     printed = " ".join(result.output.split())
     assert "Split: temporal, by student" in printed
     assert "(2023B)" in printed
+    assert "Presets: risk paper-a (min-max), score paper-b (z-score)" in printed
 
 
 @pytest.mark.parametrize(
