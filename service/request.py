@@ -10,12 +10,13 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from scoring.intake import Admission, Intake
-from scoring.row_faults import field_name
+from scoring.row_faults import FAULTS_PER_ROW, field_name
 from service.problems import INVALID, MALFORMED, ErrorItem, RequestError, refuse_field
 
 FIELDS = ("students", "recommendations")
@@ -89,8 +90,9 @@ class RequestReader:
         if not isinstance(request, dict):
             message = "The body must be an object with `students`."
             raise RequestError(INVALID, message, [ErrorItem(None, None, "wrong_type", message)])
-        if unknown := [_unknown_field(key) for key in request if key not in FIELDS]:
-            raise RequestError(INVALID, unknown[0].message, unknown[:20])
+        strange = islice((key for key in request if key not in FIELDS), FAULTS_PER_ROW)
+        if unknown := [_unknown_field(key) for key in strange]:
+            raise RequestError(INVALID, unknown[0].message, unknown)
         if "students" not in request:
             message = "`students` is missing: a list with one object per student."
             raise refuse_field("students", "missing_field", message)

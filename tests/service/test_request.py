@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from records.contract import load_contract
 from scoring.intake import Intake
+from scoring.row_faults import FAULTS_PER_ROW, field_name
+from service import request
 from service.problems import RequestError
 from service.request import RequestReader, ScoreRequest, parse_json
 from tests.service.asking import student
@@ -72,3 +74,20 @@ def test_python_objects_are_refused_like_json() -> None:
 def test_huge_whole_numbers_become_infinite() -> None:
     assert parse_json(b"[-" + b"9" * 5000 + b"]") == [-float("inf")]
     assert parse_json(b"[" + b"9" * 30 + b"]") == [int("9" * 30)]
+
+
+def test_thousands_of_unknown_fields_cost_no_more_than_a_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Looking for the name that was meant is slow: over 400,000 names it took ten seconds."""
+    looked_for: list[object] = []
+
+    def look(key: object) -> str:
+        looked_for.append(key)
+        return field_name(key)
+
+    monkeypatch.setattr(request, "field_name", look)
+    with pytest.raises(RequestError) as refused:
+        READER.read(json.dumps({f"k{number}": 1 for number in range(5000)}).encode())
+
+    assert len(refused.value.details.errors) == len(looked_for) == FAULTS_PER_ROW
