@@ -48,7 +48,10 @@ def options(
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # No usage reports to BentoML's makers from here.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
+    if debug:
+        logging.basicConfig(level=logging.DEBUG)
+    else:
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
 
 
 def run() -> None:

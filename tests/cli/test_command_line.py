@@ -101,6 +101,19 @@ def test_rows_at_fault_can_be_set_aside_where_one_likes(tmp_path: Path) -> None:
     assert "id: must not be empty." in row
 
 
+def test_how_many_rows_were_set_aside_is_told_plainly(tmp_path: Path) -> None:
+    table = tmp_path / "marks.csv"
+    names = ",".join(load_contract("simulated").feature_names)
+    table.write_text(f"id,period,{names}\ns-1,1,80,,,,\ns-1,2,180,,,,\n")
+    done = subprocess.run(
+        [COMMAND, "check", table, "--on-error", "reject-rows"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\nWARNING: set aside 1 of the 2 rows of marks.csv in " in done.stderr
+
+
 def test_a_contract_is_shown_with_the_columns_of_its_tables() -> None:
     printed = " ".join(_run("contract", "show", "semesters").split())
     for name in ("id", "period", "student", "risk", "score_mathematics", "gender"):
