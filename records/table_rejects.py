@@ -9,6 +9,9 @@ from records.errors import CohortError, Problem
 from records.table_files import Batch, table_format
 
 
+_OWN = ("row", "reason")
+
+
 class Rejects:
     """The file of rejected rows: row number, reason and the cells as they stood, as CSV.
 
@@ -19,7 +22,8 @@ class Rejects:
             with the first rejected row, and removed first if an earlier reading left one.
 
     Raises:
-        CohortError: `target` is the table itself, a folder, or in one that does not exist.
+        CohortError: `target` is the table itself, a folder, in one that does not exist, or holds
+            something else than rejected rows.
     """
 
     def __init__(self, path: Path, header: Sequence[str], target: Path | None) -> None:
@@ -32,6 +36,8 @@ class Rejects:
             raise CohortError(f"{self.target} is a folder; name a file for the rejected rows.")
         if not self.target.parent.is_dir():
             raise CohortError(f"{self.target.parent}: no such folder for the rejected rows.")
+        if target is not None and target.is_file() and not _holds_rejects(target):
+            raise CohortError(f"{target} holds something else; name another file for the rows.")
         self.count = 0
         self.target.unlink(missing_ok=True)
 
@@ -50,10 +56,16 @@ class Rejects:
         with self.target.open("a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             if not self.count:
-                writer.writerow(["row", "reason", *self._header])
+                writer.writerow([*_OWN, *self._header])
             for row in sorted(reasons):
-                writer.writerow([row, "; ".join(reasons[row]), *cells[row]])
+                writer.writerow([row, " ".join(reasons[row]), *cells[row]])
         self.count += len(reasons)
+
+
+def _holds_rejects(file: Path) -> bool:
+    start = ",".join(_OWN).encode()
+    with file.open("rb") as raw:
+        return raw.read(len(start)) == start
 
 
 def _legible(cell: str) -> str:

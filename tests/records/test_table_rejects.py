@@ -92,3 +92,15 @@ def test_a_table_never_becomes_its_own_rejects(tmp_path: Path) -> None:
 def test_a_folder_cannot_take_rejected_rows(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="is a folder"):
         read_table(table(tmp_path, *GOOD), CONTRACT, on_error="reject-rows", rejects=tmp_path)
+
+
+def test_a_file_of_something_else_is_never_replaced_by_rejected_rows(tmp_path: Path) -> None:
+    path, target = table(tmp_path, *GOOD, "s3,9,1,,,,"), tmp_path / "mine.toml"
+    target.write_text("mine")
+    with pytest.raises(CohortError, match="something else"):
+        read_table(path, CONTRACT, on_error="reject-rows", rejects=target)
+    assert target.read_text() == "mine"
+    target.unlink()
+    for _ in range(2):
+        read_table(path, CONTRACT, on_error="reject-rows", rejects=target)
+        assert len(target.read_text().splitlines()) == 2
