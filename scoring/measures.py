@@ -7,6 +7,8 @@ Both measures use a feature's observed values alone:
   periods between them count, whether observed or not.
 """
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,12 +26,12 @@ def newest_observed(observed: Bools, depth: int) -> Positions:
         depth: How many periods are wanted, at least 1.
 
     Returns:
-        (rows, features, slots) periods counted from 1, newest first; 0 where nothing older was
+        (slots, rows, features) periods counted from 1, newest first; 0 where nothing older was
         observed. There are `depth` slots, or as many as periods where those are fewer.
     """
-    periods = np.where(observed.swapaxes(1, 2), np.arange(1, observed.shape[1] + 1), 0)
-    periods.sort(axis=-1)
-    return periods[:, :, : -depth - 1 : -1]
+    periods = np.where(observed, np.arange(1, observed.shape[1] + 1)[:, None], 0)
+    periods.sort(axis=1)
+    return periods[:, : -depth - 1 : -1].swapaxes(0, 1)
 
 
 def at_periods(table: NDArray[np.floating], periods: Positions, columns: Positions) -> Doubles:
@@ -37,15 +39,15 @@ def at_periods(table: NDArray[np.floating], periods: Positions, columns: Positio
 
     Args:
         table: (rows, periods, features).
-        periods: (rows, measures, slots) periods counted from 1, 0 for none.
+        periods: (slots, rows, measures) periods counted from 1, 0 for none.
         columns: (measures,) feature of each measure.
 
     Returns:
-        (rows, measures, slots) float64, 0 where there is no period.
+        (slots, rows, measures) float64, 0 where there is no period.
     """
     rows, length, width = table.shape
     start = (np.arange(rows) * (length * width))[:, None] + (columns - width)
-    picked = table.ravel().take(periods * width + start[:, :, None])
+    picked = table.ravel().take(periods * width + start)
     return np.where(periods > 0, picked, np.float64(0))
 
 
@@ -53,22 +55,22 @@ def level(picked: Doubles, periods: Positions) -> Doubles:
     """Compute the mean of the values at given periods.
 
     Args:
-        picked: (rows, measures, slots) values, 0 where `periods` is 0.
-        periods: (rows, measures, slots) periods counted from 1, 0 for none.
+        picked: (slots, rows, measures) values, 0 where `periods` is 0.
+        periods: (slots, rows, measures) periods counted from 1, 0 for none.
 
     Returns:
         (rows, measures), NaN of no value.
     """
-    count = (periods > 0).sum(axis=-1)
-    return np.asarray(picked.sum(axis=-1) / np.where(count > 0, count, np.nan))
+    count = (periods > 0).sum(axis=0)
+    return np.asarray(_total(picked) / np.where(count > 0, count, np.nan))
 
 
 def slope(picked: Doubles, periods: Positions, levels: Doubles, windows: Positions) -> Doubles:
     """Compute the least-squares slope of the values at given periods.
 
     Args:
-        picked: (rows, measures, slots) values, 0 where `periods` is 0.
-        periods: (rows, measures, slots) periods counted from 1, 0 for none.
+        picked: (slots, rows, measures) values, 0 where `periods` is 0.
+        periods: (slots, rows, measures) periods counted from 1, 0 for none.
         levels: (rows, measures) mean of the values.
         windows: (measures,) how many values are needed, at least 2.
 
@@ -76,9 +78,14 @@ def slope(picked: Doubles, periods: Positions, levels: Doubles, windows: Positio
         (rows, measures) change per period, NaN of fewer values than needed.
     """
     used = periods > 0
-    full = used.sum(axis=-1) == windows
-    middle = periods.sum(axis=-1) / windows
-    step = np.where(used, periods - middle[..., None], 0.0)
-    rise = (step * np.where(used, picked - levels[..., None], 0.0)).sum(axis=-1)
-    run = (step * step).sum(axis=-1)
+    full = used.sum(axis=0) == windows
+    middle = periods.sum(axis=0) / windows
+    step = np.where(used, periods - middle, 0.0)
+    rise = _total(step * np.where(used, picked - levels, 0.0))
+    run = _total(step * step)
     return np.asarray(rise / np.where(full, run, np.nan))
+
+
+def _total(slots: Doubles) -> Doubles:
+    """Add up slot by slot: in one order whatever the batch, so that its size changes no sum."""
+    return reduce(np.add, slots)

@@ -43,7 +43,7 @@ class WindowedRules:
         measured: (measures,) the rule that each measure belongs to: one measure a rule to decide
             by, then for those against the cohort the student's own and the reference's.
         columns: (measures,) columns of the table.
-        slots: (rules, largest window) whether a rule's window reaches that far back.
+        slots: (largest window, 1, rules) whether a rule's window reaches that far back.
         trends: Which measures are slopes.
     """
 
@@ -97,7 +97,7 @@ class WindowedRules:
             far=_far(reference, positions, limits, targets),
             measured=measured,
             columns=np.concatenate((deciding, positions[cohort], positions[cohort] + 2 * width)),
-            slots=np.arange(windows.max()) < windows[:, None],
+            slots=np.arange(windows.max())[:, None, None] < windows,
             trends=np.flatnonzero(trend[measured]),
         )
 

@@ -76,7 +76,7 @@ class CompiledRules:
         windowed = [(i, rule) for i, rule in numbered if rule.measure is not Measure.GAP]
         self._windowed = WindowedRules.of(windowed, contract, reference) if windowed else None
         self._gaps = GapRules.of(gaps, contract, reference) if gaps else None
-        self._depth = self._windowed.slots.shape[1] if self._windowed else 1
+        self._depth = len(self._windowed.slots) if self._windowed else 1
         self._cohort = any(rule.spreads is not None for rule in policy.rules)
         # Findings are gathered group by group, the windowed rules first, and put in the policy's
         # order at the end.
@@ -157,14 +157,14 @@ def _evaluate_windowed(
     group: WindowedRules, table: Floats, newest: Positions, found: Evaluation
 ) -> None:
     targets, count = group.targets, len(group.rules)
-    deciding = newest.take(group.columns[:count], axis=1) * group.slots[:, : newest.shape[2]]
-    periods = deciding.take(group.measured, axis=1)
+    deciding = newest.take(group.columns[:count], axis=2) * group.slots[: len(newest)]
+    periods = deciding.take(group.measured, axis=2)
     picked = at_periods(table, periods, group.columns)
     measured = level(picked, periods)
     if (trends := group.trends).size:
         windows = group.windows[group.measured[trends]]
         measured[:, trends] = slope(
-            picked[:, trends], periods[:, trends], measured[:, trends], windows
+            picked[:, :, trends], periods[:, :, trends], measured[:, trends], windows
         )
     badness = group.sign * measured[:, :count]
     usual = 2 * count - targets
@@ -172,8 +172,8 @@ def _evaluate_windowed(
     found.measured[:, targets:count] = measured[:, count:usual]
     found.expected[:, targets:count] = measured[:, usual:]
     found.spreads[:, targets:count] = badness[:, targets:]
-    last = deciding[:, :, 0]
-    first = np.where(deciding > 0, deciding, last[:, :, None]).min(axis=-1)
+    last = deciding[0]
+    first = np.where(deciding > 0, deciding, last).min(axis=0)
     found.first[:, :count], found.last[:, :count] = first, last
     stretch = np.where(group.trend, last - first, 1)
     excess = badness - group.limit
@@ -194,7 +194,7 @@ def _decide_over_levels(group: WindowedRules, badness: Doubles, found: Evaluatio
 
 def _evaluate_gaps(group: GapRules, lengths: Ints, newest: Positions, found: Evaluation) -> None:
     count = len(group.rules)
-    last_seen = newest[:, :, 0].take(group.columns, axis=1)
+    last_seen = newest[0].take(group.columns, axis=1)
     missing = group.counted[lengths] - group.counted[last_seen, np.arange(count)]
     gone = missing > 0
     found.hits[:, -count:] = missing >= group.expected
