@@ -8,7 +8,6 @@ from pathlib import Path
 from records.errors import CohortError, Problem
 from records.table_files import Batch, table_format
 
-
 _OWN = ("row", "reason")
 
 
