@@ -79,7 +79,8 @@ def _unknown_targets(cohort: Cohort, which: str) -> list[str]:
     if not known_risk(cohort).any():
         missing.append(f"{which} have no eligible period with a known outcome (risk).")
     if not known_score(cohort).any():
-        missing.append(f"{which} have no eligible period with a known next score.")
+        columns = ", ".join(cohort.contract.targets.score.columns)
+        missing.append(f"{which} have no eligible period with a known next score ({columns}).")
     return missing
 
 

@@ -55,7 +55,8 @@ def test_too_few_students_and_whatever_else_is_missing_in_one_message() -> None:
     parts = Parts(train, PARTS.validation, _without(PARTS.test, "score"))
     with pytest.raises(CohortError, match="only 20 students") as raised:
         check_parts(parts)
-    assert "the test records have no eligible period with a known next score" in str(raised.value)
+    assert "test records have no eligible period with a known next score" in str(raised.value)
+    assert "(score_maths, score_reading)" in str(raised.value)
 
 
 def test_many_records_of_few_students_are_few_students() -> None:
