@@ -141,8 +141,10 @@ class Recommender:
         rows = self._advised[tiers].nonzero()[0]
         if not rows.size:
             return answers
-        found = self._rules.evaluate(values[rows], lengths[rows])
-        chosen = self._choose(found, found.hits & self._speaks[tiers[rows]])
+        if len(rows) < len(values):
+            values, lengths, tiers = values[rows], lengths[rows], tiers[rows]
+        found = self._rules.evaluate(values, lengths)
+        chosen = self._choose(found, found.hits & self._speaks[tiers])
         advised = iter(self._assemble(found, chosen))
         for position, rules in zip(rows.tolist(), chosen, strict=True):
             answers[position] = tuple(islice(advised, len(rules)))

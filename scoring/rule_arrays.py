@@ -29,7 +29,6 @@ class WindowedRules:
     Attributes:
         rules: Positions in the policy.
         targets: How many of them compare with a fixed target; the others with the cohort.
-        windows: How many of the last observed values they use.
         trend: Whether the slope counts, not the level.
         sign: +1 where a higher value is worse, -1 where a lower one is.
         expected: What is told as expected by those with a fixed target, NaN for the others.
@@ -45,11 +44,13 @@ class WindowedRules:
         columns: (measures,) columns of the table.
         slots: (largest window, 1, rules) whether a rule's window reaches that far back.
         trends: Which measures are slopes.
+        trend_windows: (slopes,) the windows of their rules.
+        every: 0, 1, … up to the last rule.
+        any_over_levels: Whether there is a rule over levels at all.
     """
 
     rules: Positions
     targets: int
-    windows: Positions
     trend: Bools
     sign: Doubles
     expected: Doubles
@@ -62,6 +63,9 @@ class WindowedRules:
     columns: Positions
     slots: Bools
     trends: Positions
+    trend_windows: Positions
+    every: Positions
+    any_over_levels: bool
 
     @classmethod
     def of(cls, numbered: Numbered, contract: Contract, reference: Reference) -> Self:
@@ -86,7 +90,6 @@ class WindowedRules:
         return cls(
             rules=np.array([index for index, _ in ordered], np.intp),
             targets=targets,
-            windows=windows,
             trend=trend,
             sign=sign,
             expected=np.where(every < targets, sign * limits, np.nan),
@@ -99,6 +102,9 @@ class WindowedRules:
             columns=np.concatenate((deciding, positions[cohort], positions[cohort] + 2 * width)),
             slots=np.arange(windows.max())[:, None, None] < windows,
             trends=np.flatnonzero(trend[measured]),
+            trend_windows=windows[measured][trend[measured]],
+            every=every,
+            any_over_levels=any(rule.is_any is not None for rule in rules),
         )
 
 

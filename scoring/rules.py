@@ -162,9 +162,11 @@ def _evaluate_windowed(
     picked = at_periods(table, periods, group.columns)
     measured = level(picked, periods)
     if (trends := group.trends).size:
-        windows = group.windows[group.measured[trends]]
         measured[:, trends] = slope(
-            picked[:, :, trends], periods[:, :, trends], measured[:, trends], windows
+            picked.take(trends, axis=2),
+            periods.take(trends, axis=2),
+            measured.take(trends, axis=1),
+            group.trend_windows,
         )
     badness = group.sign * measured[:, :count]
     usual = 2 * count - targets
@@ -178,8 +180,8 @@ def _evaluate_windowed(
     stretch = np.where(group.trend, last - first, 1)
     excess = badness - group.limit
     found.hits[:, :count] = excess > group.margin
-    found.severity[:, :count] = excess * (stretch / group.far[last, np.arange(count)])
-    if group.over_levels.any():
+    found.severity[:, :count] = excess * (stretch / group.far.take(last * count + group.every))
+    if group.any_over_levels:
         _decide_over_levels(group, badness, found)
 
 
@@ -187,7 +189,7 @@ def _decide_over_levels(group: WindowedRules, badness: Doubles, found: Evaluatio
     count = len(group.rules)
     known = group.over_levels & ~np.isnan(badness)
     code = np.where(known, badness, 0).astype(np.intp)
-    listed = group.levels[np.arange(count), code]
+    listed = group.levels[group.every, code]
     found.hits[:, :count] = np.where(group.over_levels, known & listed, found.hits[:, :count])
     found.severity[:, :count][:, group.over_levels] = 1
 

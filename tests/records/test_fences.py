@@ -47,6 +47,9 @@ def test_what_lies_outside_is_flagged_and_nothing_else() -> None:
     values = np.array([[9, 9], [10, 10], [90, 90], [91, 91], [np.nan, np.nan]], np.float32)
     flags = fences.outlying(values, ("attendance", "quiz"))
     assert flags.tolist() == [[False, mark] for mark in (True, False, False, True, False)]
+    # The same fences, asked about features in another order.
+    flags = fences.outlying(values, ("quiz", "attendance"))
+    assert flags.tolist() == [[mark, False] for mark in (True, False, False, True, False)]
 
 
 @given(cohort=cohorts(), reach=st.floats(0.5, 5))
