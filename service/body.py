@@ -1,13 +1,17 @@
 """Receive a request's body over ASGI, within limits."""
 
+import asyncio
+
 from starlette.types import Receive, Scope
 
-from service.problems import MALFORMED, MEDIA, TOO_LARGE, RequestError
+from service.problems import MALFORMED, MEDIA, SLOW, TOO_LARGE, RequestError
 
 JSON = b"application/json"
 # A sender that is refused while it still sends may never see the answer, so a body that is too
 # large is read on and thrown away, up to this many times the limit.
 _PATIENCE = 4
+# A sender that stops halfway would hold its connection for ever, and the server could not stop.
+ARRIVAL_SECONDS = 30.0
 
 
 class ClientGoneError(Exception):
@@ -39,7 +43,7 @@ def check_media_type(scope: Scope) -> None:
 
 
 async def receive_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """Receive the whole body.
+    """Receive the whole body, if it comes in time.
 
     Args:
         scope: The request's ASGI scope.
@@ -47,9 +51,20 @@ async def receive_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         limit: Most bytes to take.
 
     Raises:
-        RequestError: 413, the body is larger; 400, its length header is no number.
+        RequestError: 408, it does not come in time; 413, it is larger; 400, its length header is
+            no number.
         ClientGoneError: The client hung up.
     """
+    try:
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            return await _receive(scope, receive, limit)
+    except TimeoutError:
+        detail = f"The body must arrive within {ARRIVAL_SECONDS:g} seconds. Send it in one go."
+        raise RequestError(SLOW, detail, headers=[(b"connection", b"close")]) from None
+
+
+async def _receive(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """Receive the whole body; arguments and errors as `receive_body`."""
     declared = header(scope, b"content-length") or b"0"
     if not declared.isdigit():
         raise RequestError(MALFORMED, "The header Content-Length must be a number.")

@@ -13,6 +13,7 @@ from service.problems import (
     METHOD,
     NOT_FOUND,
     NOT_READY,
+    SLOW,
     STUDENTS,
     TOO_LARGE,
     ErrorItem,
@@ -36,6 +37,7 @@ _EXAMPLES: dict[int, dict[str, RequestError]] = {
     },
     404: {"path": RequestError(NOT_FOUND, "This service answers /score, /contract, …")},
     405: {"method": RequestError(METHOD, "This path takes POST.")},
+    408: {"slow": RequestError(SLOW, "The body must arrive within 30 seconds. …")},
     413: {"large": RequestError(TOO_LARGE, "The body may hold 8,388,608 bytes. …")},
     415: {"media": RequestError(MEDIA, "Send the body as `application/json`.")},
     422: {
@@ -55,6 +57,7 @@ _NAMES = {
     400: "Malformed",
     404: "NotFound",
     405: "MethodNotAllowed",
+    408: "RequestTimeout",
     413: "TooLarge",
     415: "UnsupportedMediaType",
     422: "Invalid",

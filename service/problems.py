@@ -37,6 +37,7 @@ MALFORMED = ProblemType("malformed-json", 400, "The body is not valid JSON")
 BAD_REQUEST = ProblemType("bad-request", 400, "The request cannot be understood")
 NOT_FOUND = ProblemType("not-found", 404, "There is nothing at this path")
 METHOD = ProblemType("method-not-allowed", 405, "The path does not take this method")
+SLOW = ProblemType("request-timeout", 408, "The body did not arrive in time")
 TOO_LARGE = ProblemType("body-too-large", 413, "The body is larger than the service takes")
 MEDIA = ProblemType("unsupported-media-type", 415, "The body is not JSON as the service takes it")
 INVALID = ProblemType("invalid-request", 422, "The request does not have the expected shape")
@@ -47,7 +48,7 @@ NOT_READY = ProblemType("not-ready", 503, "The service is not ready")
 TIMEOUT = ProblemType("timeout", 504, "The service took too long")
 
 TYPES = (
-    *(MALFORMED, BAD_REQUEST, NOT_FOUND, METHOD, TOO_LARGE, MEDIA),
+    *(MALFORMED, BAD_REQUEST, NOT_FOUND, METHOD, SLOW, TOO_LARGE, MEDIA),
     *(INVALID, STUDENTS, BUSY, INTERNAL, NOT_READY, TIMEOUT),
 )
 
@@ -164,7 +165,7 @@ def stock_problem(status: int, body: bytes) -> RequestError:
 _BY_STATUS = {
     kind.status: kind
     for kind in (
-        *(BAD_REQUEST, NOT_FOUND, METHOD, TOO_LARGE, MEDIA),
+        *(BAD_REQUEST, NOT_FOUND, METHOD, SLOW, TOO_LARGE, MEDIA),
         *(STUDENTS, BUSY, INTERNAL, NOT_READY, TIMEOUT),
     )
 }

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from service import body
 from service.answer import Responder
 from service.front import Front
-from tests.service.asking import kind, student
+from tests.service.asking import kind, problem, student
 
 
 class Behind:
@@ -75,6 +76,22 @@ def test_before_the_model_is_loaded_everything_is_not_ready() -> None:
         response = ask(front(None), method, path, json={})
         assert response.status_code == 503
         assert kind(response.json()) == "not-ready"
+
+
+def test_a_body_that_stops_halfway_is_given_up(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its connection would stay for ever, and the server could not stop."""
+    monkeypatch.setattr(body, "ARRIVAL_SECONDS", 0.05)
+
+    async def halfway() -> AsyncIterator[bytes]:
+        yield b'{"students": ['
+        await asyncio.sleep(10)
+
+    response = ask(front(responder), "POST", "/score", content=halfway())
+
+    assert kind(problem(response, 408)) == "request-timeout"
+    assert response.headers["connection"] == "close"
 
 
 @pytest.fixture
