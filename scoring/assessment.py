@@ -239,6 +239,8 @@ class Assessor:
     def _outlying(self, values: Floats, within: Bools) -> list[tuple[OutlyingValue, ...]]:
         flags = self._fences.outlying(values, self._features) & within[:, :, None]
         _, periods, columns = flags.nonzero()
+        if not periods.size:
+            return [()] * len(values)
         names = [self._features[column] for column in columns.tolist()]
         return _by_row(flags, tuple(map(OutlyingValue, (periods + 1).tolist(), names)))
 
