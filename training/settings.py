@@ -52,8 +52,9 @@ class ScorePreset(_Frozen):
 _LARGE = Schedule(batch_size=256, epochs=60, patience=5)
 
 # `paper-a` and `paper-b` are what the papers say; batch size, patience and paper B's heads and
-# layer sizes they leave open, and the defaults above fill in. `large` is the same network for tens
-# of thousands of long, gappy histories.
+# layer sizes they leave open, and the defaults above fill in. `large` serves tens
+# of thousands of long, gappy histories and departs from the papers: z-scores for both networks,
+# missing-value indicators, a residual around the attention, larger batches and less patience.
 RISK_PRESETS = {
     preset.name: preset
     for preset in (
