@@ -42,6 +42,19 @@ def test_nothing_of_ineligible_steps_is_learnt() -> None:
     )
 
 
+def test_it_stops_by_the_validation_part() -> None:
+    misleading = replace(PARTS.validation, risk=1 - PARTS.validation.risk)
+    stopped = risk_boosting(replace(PARTS, validation=misleading), 0).predicted
+    sure = np.nanstd(risk_boosting(PARTS, 0).predicted)
+    assert np.nanstd(stopped) < 0.8 * sure
+
+
+def test_without_validation_steps_it_still_learns() -> None:
+    blind = replace(PARTS.validation, risk=np.full_like(PARTS.validation.risk, np.nan))
+    report = risk_report(PARTS.test, risk_boosting(replace(PARTS, validation=blind), 0).predicted)
+    assert (report.last.auc or 0) > 0.8
+
+
 def test_a_subject_without_scores_has_no_boosting() -> None:
     score = PARTS.train.score.copy()
     score[:, :, 1] = np.nan

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from records.cohort import Cohort, Floats
+from records.cohort import Floats
 from tests.training.small_cohort import CONTRACT, PERIODS, small_cohort
 from training.backend import keras
 from training.fit import FitError, fit, seed_everything
@@ -16,6 +16,7 @@ from training.networks import build_risk_network, build_score_network, predict
 from training.settings import RISK_PRESETS, SCORE_PRESETS, Schedule
 from training.statistics import learn_statistics
 from training.targets import (
+    Examples,
     known_risk,
     known_score,
     risk_examples,
@@ -29,8 +30,7 @@ SHORT = Schedule(learning_rate=0.01, batch_size=16, epochs=3, patience=2)
 
 
 def _fit_risk(
-    train: Cohort = TRAIN,
-    validation: Cohort = VALIDATION,
+    train: Examples | None = None,
     schedule: Schedule = SHORT,
     *,
     dropout: float = 0.2,
@@ -43,14 +43,14 @@ def _fit_risk(
         network,
         "binary_crossentropy",
         schedule,
-        risk_examples(train, PERIODS),
-        risk_examples(validation, PERIODS),
+        train or risk_examples(TRAIN, PERIODS),
+        risk_examples(VALIDATION, PERIODS),
         on_epoch=on_epoch,
     )
     return network, history
 
 
-def _fit_score(train: Cohort = TRAIN) -> tuple[Any, History]:
+def _fit_score(train: Examples | None = None) -> tuple[Any, History]:
     seed_everything(0)
     preset = SCORE_PRESETS["paper-b"].model_copy(update={"units": 8, "heads": 2, "key_size": 4})
     network = build_score_network(CONTRACT, STATISTICS, preset, score_spread(TRAIN))
@@ -58,7 +58,7 @@ def _fit_score(train: Cohort = TRAIN) -> tuple[Any, History]:
         network,
         "mean_squared_error",
         SHORT,
-        score_examples(train, PERIODS),
+        train or score_examples(TRAIN, PERIODS),
         score_examples(VALIDATION, PERIODS),
     )
     return network, history
@@ -96,23 +96,24 @@ def test_another_seed_gives_other_weights() -> None:
     assert not np.array_equal(starts[0], starts[2])
 
 
-def test_outcomes_of_ineligible_steps_do_not_touch_the_weights(risk: tuple[Any, History]) -> None:
-    outcome = np.where(TRAIN.eligible, TRAIN.risk, 1 - np.nan_to_num(TRAIN.risk))
-    network, history = _fit_risk(replace(TRAIN, risk=outcome.astype(np.float32)))
+def _spoiled(examples: Examples) -> Examples:
+    """Change every target that does not count."""
+    return replace(examples, target=np.where(examples.weight > 0, examples.target, np.float32(7)))
+
+
+def test_outcomes_of_steps_that_do_not_count_do_not_touch_the_weights(
+    risk: tuple[Any, History],
+) -> None:
+    network, history = _fit_risk(_spoiled(risk_examples(TRAIN, PERIODS)))
     np.testing.assert_array_equal(_weights(network), _weights(risk[0]))
-    assert history.epochs == risk[1].epochs
+    assert [epoch.loss for epoch in history.epochs] == [epoch.loss for epoch in risk[1].epochs]
 
 
-def test_scores_of_ineligible_steps_do_not_touch_the_weights(score: tuple[Any, History]) -> None:
-    other = np.where(TRAIN.eligible[:, :, None], TRAIN.score, np.float32(0))
-    np.testing.assert_array_equal(
-        _weights(_fit_score(replace(TRAIN, score=other))[0]), _weights(score[0])
-    )
-
-
-def test_outcomes_of_eligible_steps_do(risk: tuple[Any, History]) -> None:
-    network, _ = _fit_risk(replace(TRAIN, risk=1 - TRAIN.risk))
-    assert not np.array_equal(_weights(network), _weights(risk[0]))
+def test_scores_of_steps_that_do_not_count_do_not_touch_the_weights(
+    score: tuple[Any, History],
+) -> None:
+    network, _ = _fit_score(_spoiled(score_examples(TRAIN, PERIODS)))
+    np.testing.assert_array_equal(_weights(network), _weights(score[0]))
 
 
 def test_the_recorded_loss_is_the_cross_entropy_of_the_steps_that_count(

@@ -57,6 +57,10 @@ def test_long_histories_take_the_large_presets(cohort: Cohort) -> None:
     assert settings_for(longer).risk.name == settings_for(longer).score.name == "large"
 
 
+def test_many_records_take_the_large_presets() -> None:
+    assert settings_for(small_cohort(10_001)).risk.name == "large"
+
+
 def test_settings_do_not_change_once_made_and_survive_a_file() -> None:
     settings = TrainingSettings(seed=3)
     with pytest.raises(ValidationError):

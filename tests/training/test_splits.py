@@ -16,9 +16,9 @@ from training.targets import known_risk, last_known
 
 drawn_cohorts = st.builds(
     small_cohort,
-    st.integers(80, 200),
+    st.integers(180, 240),
     seed=st.integers(0, 1000),
-    students=st.none() | st.integers(60, 80),
+    students=st.none() | st.integers(120, 160),
     cohorts=st.integers(2, 6),
 )
 seeds = st.integers(0, 2**32 - 1)
