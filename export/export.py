@@ -88,4 +88,4 @@ def _check_free(out: Path, *, overwrite: bool) -> None:
     if not (out / MANIFEST).is_file():
         raise ExportError(f"{out} exists and is no bundle; choose another folder.")
     if not overwrite:
-        raise ExportError(f"{out} holds a bundle already; delete it or choose another folder.")
+        raise ExportError(f"{out} holds a bundle already; `--overwrite` replaces it.")
