@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from records.cohort import Bools, Cohort, Floats
 from training.history_features import known_so_far
@@ -13,6 +14,8 @@ from training.targets import known_risk, known_score
 
 _READS = "everything known so far"
 _MOST_STEPS = 200_000
+# Below, threads wait for each other longer than they work, and on a busy machine far longer.
+_PARALLEL_STEPS = 50_000
 _OPTIONS = {"learning_rate": 0.05, "max_iter": 500, "n_iter_no_change": 20}
 
 Steps = Callable[[Cohort], Bools]
@@ -72,7 +75,9 @@ def _fit(trees: Any, parts: Parts, steps: Steps, target: Target, seed: int) -> B
     if stops:
         watched["X_val"] = _only(seen, known_so_far(parts.validation, stopping)[0])
         watched["y_val"] = target(parts.validation)[stopping]
-    trees.fit(rows, target(parts.train)[chosen], **watched)
+    threads = 1 if len(rows) < _PARALLEL_STEPS else None
+    with threadpool_limits(limits=threads, user_api="openmp"):
+        trees.fit(rows, target(parts.train)[chosen], **watched)
     return seen
 
 

@@ -50,7 +50,7 @@ def _fit_risk(
     return network, history
 
 
-def _fit_score(train: Examples | None = None) -> tuple[Any, History]:
+def _fit_score() -> tuple[Any, History]:
     seed_everything(0)
     preset = SCORE_PRESETS["paper-b"].model_copy(update={"units": 8, "heads": 2, "key_size": 4})
     network = build_score_network(CONTRACT, STATISTICS, preset, score_spread(TRAIN))
@@ -58,7 +58,7 @@ def _fit_score(train: Examples | None = None) -> tuple[Any, History]:
         network,
         "mean_squared_error",
         SHORT,
-        train or score_examples(TRAIN, PERIODS),
+        score_examples(TRAIN, PERIODS),
         score_examples(VALIDATION, PERIODS),
     )
     return network, history
@@ -107,13 +107,6 @@ def test_outcomes_of_steps_that_do_not_count_do_not_touch_the_weights(
     network, history = _fit_risk(_spoiled(risk_examples(TRAIN, PERIODS)))
     np.testing.assert_array_equal(_weights(network), _weights(risk[0]))
     assert [epoch.loss for epoch in history.epochs] == [epoch.loss for epoch in risk[1].epochs]
-
-
-def test_scores_of_steps_that_do_not_count_do_not_touch_the_weights(
-    score: tuple[Any, History],
-) -> None:
-    network, _ = _fit_score(_spoiled(score_examples(TRAIN, PERIODS)))
-    np.testing.assert_array_equal(_weights(network), _weights(score[0]))
 
 
 def test_the_recorded_loss_is_the_cross_entropy_of_the_steps_that_count(
