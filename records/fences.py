@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from records.cohort import Bools, Cohort, Floats, numeric_columns
+from records.kept import ArrayPair
 
 
 class Fences(BaseModel):
@@ -47,11 +48,11 @@ class Fences(BaseModel):
         if (bounds := self._bounds.get(feature_names)) is None:
             lower = np.array([self.lower.get(name, -np.inf) for name in feature_names], np.float32)
             upper = np.array([self.upper.get(name, np.inf) for name in feature_names], np.float32)
-            bounds = self._bounds[feature_names] = lower, upper
-        return np.asarray((values < bounds[0]) | (values > bounds[1]))
+            bounds = self._bounds[feature_names] = ArrayPair(lower, upper)
+        return np.asarray((values < bounds.first) | (values > bounds.second))
 
     @cached_property
-    def _bounds(self) -> dict[tuple[str, ...], tuple[Floats, Floats]]:
+    def _bounds(self) -> dict[tuple[str, ...], ArrayPair]:
         """Lower and upper fences as arrays, laid out once for each order of features."""
         return {}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from records.cohort import Cohort, Floats, Ints
+from records.kept import ArrayPair
 
 
 class Reference(BaseModel):
@@ -41,25 +42,25 @@ class Reference(BaseModel):
 
     def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mean and spread as (periods, features) float32, NaN where unknown."""
-        return self._arrays
+        return self._arrays.first, self._arrays.second
 
     def scales(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mean and spread by period from 0 to one beyond the last, to compare with.
 
         NaN in the first and last row, where the spread is zero, and where nothing is known.
         """
-        return self._scales
+        return self._scales.first, self._scales.second
 
     @cached_property
-    def _arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return np.array(self.mean, np.float32), np.array(self.spread, np.float32)
+    def _arrays(self) -> ArrayPair:
+        return ArrayPair(np.array(self.mean, np.float32), np.array(self.spread, np.float32))
 
     @cached_property
-    def _scales(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _scales(self) -> ArrayPair:
         nothing = np.full((1, len(self.features)), np.nan, np.float32)
-        mean, spread = self._arrays
+        mean, spread = self.arrays()
         scale = np.where(spread > 0, spread, np.float32(np.nan))
-        return np.vstack([nothing, mean, nothing]), np.vstack([nothing, scale, nothing])
+        return ArrayPair(np.vstack([nothing, mean, nothing]), np.vstack([nothing, scale, nothing]))
 
 
 def learn_reference(cohort: Cohort) -> Reference:

@@ -69,3 +69,13 @@ def test_fences_survive_their_file_and_refuse_a_broken_one(cohort: Cohort) -> No
     assert Fences.model_validate_json(fences.model_dump_json()) == fences
     with pytest.raises(ValidationError, match="same features"):
         Fences(reach=3, lower={"quiz": 1}, upper={})
+
+
+def test_fences_stay_equal_to_their_like_once_they_were_used() -> None:
+    used, fresh, other = (
+        Fences(reach=3.0, lower={"quiz": 1.0}, upper={"quiz": upper}) for upper in (9.0, 9.0, 8.0)
+    )
+    for fences in (used, fresh, other):
+        fences.outlying(np.zeros((1, 1), np.float32), ("quiz",))
+    assert used == fresh
+    assert used != other

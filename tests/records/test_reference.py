@@ -75,3 +75,15 @@ def test_a_reference_survives_its_file() -> None:
 def test_a_table_that_is_not_rectangular_is_refused() -> None:
     with pytest.raises(ValidationError, match="tables"):
         Reference(features=("a",), count=((1,), (1, 2)), mean=((1,), (1,)), spread=((1,), (1,)))
+
+
+def test_references_stay_equal_to_their_like_once_they_were_used() -> None:
+    used, fresh, other = (
+        Reference(features=("quiz",), count=((1,),), mean=((mean,),), spread=((None,),))
+        for mean in (5.0, 5.0, 6.0)
+    )
+    for reference in (used, fresh, other):
+        reference.arrays()
+        reference.scales()
+    assert used == fresh
+    assert used != other
