@@ -37,6 +37,13 @@ def train(
             "[bold]no_degree[/] in six years; the latter wants a policy of its own."
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="[bold]papers[/] (both papers' networks and scaling) or [bold]large[/] (departs "
+            "from them for long histories); by default what suits the data.",
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -89,7 +96,7 @@ def train(
             risk=risk,
             progress=report,
         )
-        settings = _settings(cohort, seed, split, select_above, missing_indicators)
+        settings = _settings(cohort, seed, preset, split, select_above, missing_indicators)
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
     for table in metrics_tables(run.metrics, run.contract):
         console.print(table)
@@ -104,14 +111,28 @@ def train(
 def _settings(
     cohort: "Cohort",
     seed: int,
+    preset: str | None,
     split: str | None,
     select_above: float | None,
     missing_indicators: bool | None,
 ) -> "TrainingSettings":
     """Take the settings that suit the cohort, changed where an option says so."""
-    from training.settings import SplitKind, TrainingSettings, settings_for
+    from training.settings import (
+        RISK_PRESETS,
+        SCORE_PRESETS,
+        SplitKind,
+        TrainingSettings,
+        settings_for,
+    )
 
     chosen = settings_for(cohort, seed=seed).model_dump()
+    if preset is not None:
+        presets = {"papers": ("paper-a", "paper-b"), "large": ("large", "large")}
+        if preset not in presets:
+            raise CohortError(f"--preset is one of {', '.join(presets)}.")
+        risk, score = presets[preset]
+        chosen["risk"] = RISK_PRESETS[risk].model_dump()
+        chosen["score"] = SCORE_PRESETS[score].model_dump()
     if split is not None:
         if split not in (kinds := get_args(SplitKind)):
             raise CohortError(f"--split is one of {', '.join(kinds)}.")

@@ -33,7 +33,15 @@ def test_records_become_an_answer_and_the_printed_examples_work(tmp_path: Path) 
 
     run, bundle, request = tmp_path / "run", tmp_path / "bundle", tmp_path / "request.json"
     figures = bellwether("train", "--students", "300", "--out", run)
-    for row in ("network", "base rate", "boosting", "last score", "accuracy", "RMSE"):
+    for row in (
+        "network",
+        "base rate",
+        "boosting",
+        "last score",
+        "accuracy",
+        "RMSE",
+        "paper-a (min-max)",
+    ):
         assert row in figures
     assert "all equal" in bellwether("export", run, "--out", bundle)
     [tag] = [

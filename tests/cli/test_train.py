@@ -31,7 +31,7 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     result = _invoke(
         *("train", "--data", table, "--contract", "simulated", "--out", out, "--seed", "5"),
         *("--on-error", "reject-rows", "--split", "temporal", "--select-above", "0.2"),
-        "--missing-indicators",
+        *("--missing-indicators", "--preset", "large"),
     )
     assert result.exit_code == 0, result.output
     settings = RunFolder(out).record.settings
@@ -44,13 +44,14 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     printed = " ".join(result.output.split())
     assert "Split: temporal, by student" in printed
     assert "(2023B)" in printed
-    assert "Presets: risk paper-a (min-max), score paper-b (z-score)" in printed
+    assert "Presets: risk large (z-score), score large (z-score)" in printed
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         ("--split", "random", "stratified-80-20, stratified-70-15-15, temporal"),
+        ("--preset", "huge", "papers, large"),
         ("--on-error", "ignore", "'fail' or 'reject-rows'"),
     ],
 )
