@@ -1,7 +1,6 @@
 """The path of `make serve`, command by command, ending with what it prints for a user to try."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +85,6 @@ def test_records_become_an_answer_and_the_printed_examples_work(tmp_path: Path) 
 
 def _examples(printed: str) -> list[str]:
     """Cut what the command printed into the two things that a user would paste."""
-    curl = printed[printed.index("curl -s ") :]
-    client = curl[curl.index(os.fspath(sys.executable)) :]
-    end = "\nPYTHON\n"
-    return [curl[: curl.index("\n")], client[: client.index(end) + len(end)]]
+    lines = printed[printed.index("curl -s ") :].splitlines(keepends=True)
+    [start] = [n for n, line in enumerate(lines) if line.endswith(" - <<'PYTHON'\n")]
+    return [lines[0], "".join(lines[start : lines.index("PYTHON\n") + 1])]
