@@ -107,8 +107,7 @@ def temporal_split(
 
     Where no cohorts are named, the borders lie between cohorts, as near as possible to 70% and
     85% of the usable records. With fewer than four cohorts, or with test cohorts alone, no cohort
-    can be spared and 15% of the earlier students validate (OULAD, tested on 2014B: AUC 0.785 at
-    week 8 when 2013J only validates, 0.800 when it trains).
+    can be spared from training, and 15% of the earlier students validate.
 
     A student with records in several parts stays in the latest of them, so that the test part is
     whole, and the earlier records are left out; so are records without a cohort and cohorts that
