@@ -53,7 +53,7 @@ serve: $(BUNDLE)/manifest.json ## From nothing to an answering service (DATA, DA
 	@$(BIN)/bellwether serve $(BUNDLE) --host $(HOST) --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) --request build/$(DATA)-request.json
 
 test: lint ## Lint, types, import rules and every test, with coverage
-	@$(BIN)/pytest --cov --cov-report=term
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 lint: $(ENV) ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.service.asking import problem, score, student
 from tests.service.running import environment, serving
 
-TRAINING_ONLY = ("tensorflow", "keras", "tf2onnx", "sklearn", "pandas", "pyarrow", "pandera")
+TRAINING_ONLY = ("tensorflow", "keras", "tf2onnx", "sklearn", "pandas", "pandera")
 
 
 @dataclass(frozen=True)
