@@ -27,6 +27,8 @@ from training.statistics import Statistics
 # The periods axis of both networks' input: None, any number of periods from 1 on.
 PERIODS: int | None = None
 
+# Layer that every risk network ends in, before the sigmoid: calibration is put behind it.
+LOGIT = "logit"
 _ATTENTION, _ATTENTION_INPUT = "attention", "attention_input"
 
 
@@ -93,7 +95,8 @@ def build_risk_network(
         columns: Positions of the features to read; None for all.
 
     Returns:
-        Keras model; its output `risk` (batch, periods) holds probabilities.
+        Keras model; its layer `logit` and its output `risk`, the sigmoid of it, are (batch,
+        periods).
     """
     values = keras.Input((PERIODS, len(contract.features)), name="values")
     hidden = preprocess(
@@ -106,8 +109,9 @@ def build_risk_network(
     )
     hidden = keras.layers.LSTM(preset.units, return_sequences=True, name="lstm")(hidden)
     hidden = keras.layers.Dropout(preset.dropout, name="dropout")(hidden)
-    hidden = keras.layers.Dense(1, activation="sigmoid", name="head")(hidden)
-    return keras.Model(values, DropLastAxis(name="risk")(hidden), name="risk_network")
+    logit = DropLastAxis(name=LOGIT)(keras.layers.Dense(1, name="head")(hidden))
+    risk = keras.layers.Activation("sigmoid", name="risk")(logit)
+    return keras.Model(values, risk, name="risk_network")
 
 
 def build_score_network(

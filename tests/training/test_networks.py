@@ -72,7 +72,8 @@ def test_paper_a_is_64_units_dropout_and_one_sigmoid() -> None:
     network = build_risk_network(CONTRACT, STATISTICS, RISK_PRESETS["paper-a"])
     lstm, dropout, head = (network.get_layer(name) for name in ("lstm", "dropout", "head"))
     assert (lstm.units, dropout.rate, head.units) == (64, 0.2, 1)
-    assert head.activation.__name__ == "sigmoid"
+    assert network.get_layer("logit").output.shape == (None, None)
+    assert network.get_layer("risk").activation.__name__ == "sigmoid"
 
 
 @each_network
