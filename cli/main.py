@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli import bundle, check, contract, export, policy, request, serve, simulate, train
+from cli import bundle, check, contract, export, models, policy, request, serve, simulate, train
 from cli.console import errors
 from records.errors import BellwetherError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("simulate")(simulate.simulate)
 app.command("check")(check.check)
 app.command("train")(train.train)
+app.command("models")(models.models)
 app.command("export")(export.export)
 app.add_typer(bundle.app, name="bundle")
 app.command("serve")(serve.serve)

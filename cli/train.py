@@ -1,7 +1,7 @@
 """`bellwether train`: from records to a fitted run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -11,7 +11,10 @@ from records.contract import SHIPPED
 from records.errors import CohortError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from records.cohort import Cohort
+    from training.model import Target
     from training.run_folder import RunFolder
     from training.settings import TrainingSettings
 
@@ -44,6 +47,22 @@ def train(
             "from them for long histories); by default what suits the data.",
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Network for both, by its name in [bold]bellwether models[/]: lstm, stacked-lstm, "
+            "attention-lstm, lstm-attention, self-attention, each also as …-large.",
+        ),
+    ] = None,
+    risk_model: Annotated[str | None, typer.Option(help="Network for the risk alone.")] = None,
+    score_model: Annotated[str | None, typer.Option(help="Network for the score alone.")] = None,
+    baselines: Annotated[
+        str,
+        typer.Option(
+            help="What stands beside the networks: [bold]usual[/] (naive rows and boosting), "
+            "[bold]papers[/] (and the papers' own baselines), [bold]all[/] or [bold]none[/].",
+        ),
+    ] = "usual",
     split: Annotated[
         str | None,
         typer.Option(
@@ -96,7 +115,16 @@ def train(
             risk=risk,
             progress=report,
         )
-        settings = _settings(cohort, seed, preset, split, select_above, missing_indicators)
+        settings = _settings(
+            cohort,
+            seed,
+            preset=preset,
+            models={"risk": risk_model or model, "score": score_model or model},
+            baselines=baselines,
+            split=split,
+            select_above=select_above,
+            missing_indicators=missing_indicators,
+        )
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
     for table in metrics_tables(run.metrics, run.contract):
         console.print(table)
@@ -111,28 +139,27 @@ def train(
 def _settings(
     cohort: "Cohort",
     seed: int,
+    *,
     preset: str | None,
+    models: "Mapping[Target, str | None]",
+    baselines: str,
     split: str | None,
     select_above: float | None,
     missing_indicators: bool | None,
 ) -> "TrainingSettings":
     """Take the settings that suit the cohort, changed where an option says so."""
     from training.settings import (
-        RISK_PRESETS,
-        SCORE_PRESETS,
+        BaselineChoice,
         SplitKind,
         TrainingSettings,
         settings_for,
     )
 
     chosen = settings_for(cohort, seed=seed).model_dump()
-    if preset is not None:
-        presets = {"papers": ("paper-a", "paper-b"), "large": ("large", "large")}
-        if preset not in presets:
-            raise CohortError(f"--preset is one of {', '.join(presets)}.")
-        risk, score = presets[preset]
-        chosen["risk"] = RISK_PRESETS[risk].model_dump()
-        chosen["score"] = SCORE_PRESETS[score].model_dump()
+    _choose_networks(chosen, preset, models)
+    if baselines not in (choices := get_args(BaselineChoice)):
+        raise CohortError(f"--baselines is one of {', '.join(choices)}.")
+    chosen["baselines"] = baselines
     if split is not None:
         if split not in (kinds := get_args(SplitKind)):
             raise CohortError(f"--split is one of {', '.join(kinds)}.")
@@ -140,9 +167,29 @@ def _settings(
     if select_above is not None:
         chosen["risk_selection"] = chosen["score_selection"] = select_above
     if missing_indicators is not None:
-        for network in ("risk", "score"):
-            chosen[network]["missing_indicators"] = missing_indicators
+        for target in models:
+            chosen[target]["missing_indicators"] = missing_indicators
     return TrainingSettings.model_validate(chosen)
+
+
+def _choose_networks(
+    chosen: dict[str, Any], preset: str | None, models: "Mapping[Target, str | None]"
+) -> None:
+    """Put the hyperparameters of the named networks into `chosen`."""
+    from training.registry import network
+    from training.settings import RISK_PRESETS, SCORE_PRESETS
+
+    if preset is not None:
+        presets = {"papers": ("paper-a", "paper-b"), "large": ("large", "large")}
+        if preset not in presets:
+            raise CohortError(f"--preset is one of {', '.join(presets)}.")
+        risk, score = presets[preset]
+        chosen["risk"] = RISK_PRESETS[risk].model_dump()
+        chosen["score"] = SCORE_PRESETS[score].model_dump()
+    for target, name in models.items():
+        if name is not None:
+            found = network(target, name).preset
+            chosen[target] = found.model_dump() if found is not None else None
 
 
 def _presets(run: "RunFolder") -> str:

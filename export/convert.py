@@ -20,9 +20,8 @@ def to_onnx(model: keras.Model, specification: GraphSpecification) -> bytes:
             layers are told not to use cuDNN, whose fused operator ONNX does not know.
         specification: What to convert to.
     """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.LSTM):
-            layer.use_cudnn = False
+    for layer in _lstms(model):
+        layer.use_cudnn = False
     logging.getLogger("tf2onnx").setLevel(logging.WARNING)
     signature = tf.TensorSpec(model.inputs[0].shape, tf.float32, name=specification.input)
     converted, _ = tf2onnx.convert.from_keras(
@@ -36,6 +35,21 @@ def to_onnx(model: keras.Model, specification: GraphSpecification) -> bytes:
     ordered = canonical(converted)
     onnx.checker.check_model(ordered)
     return bytes(ordered.SerializeToString(deterministic=True))
+
+
+def lstm_layers(model: keras.Model) -> int:
+    """Count the LSTM layers of a model, nested models included: each must become one node."""
+    return len(_lstms(model))
+
+
+def _lstms(model: keras.Model) -> list[keras.layers.LSTM]:
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.LSTM):
+            found.append(layer)
+        elif isinstance(layer, keras.Model):
+            found += _lstms(layer)
+    return found
 
 
 def _declare_axes(value: onnx.ValueInfoProto, shape: tuple[int | None, ...]) -> None:

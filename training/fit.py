@@ -11,7 +11,10 @@ from training.history import Epoch, History
 from training.settings import Schedule
 from training.targets import Examples
 
-Loss = Literal["binary_crossentropy", "mean_squared_error"]
+Loss = Literal["binary_crossentropy", "mean_squared_error", "mean_absolute_error", "huber"]
+
+# Of the Huber loss, in the score's unit: an error beyond it counts by its size, not its square.
+HUBER_DELTA = 10.0
 
 
 class FitError(BellwetherError):
@@ -41,7 +44,8 @@ def fit(
     Args:
         network: Made by a builder of `training.networks`; it stays uncompiled, so that it loads
             without a loss.
-        loss: Cross-entropy for probabilities (paper A), squared error for scores (paper B).
+        loss: Cross-entropy for probabilities (paper A); squared error for scores (paper B), or
+            what minds their outliers less.
         schedule: Learning rate, batch size, epochs, patience.
         training: What to learn from.
         validation: What decides when to stop and which epoch is kept.
@@ -57,7 +61,7 @@ def fit(
     classifies = loss == "binary_crossentropy"
     fitted.compile(
         optimizer=keras.optimizers.Adam(schedule.learning_rate),
-        loss=loss,
+        loss=keras.losses.Huber(HUBER_DELTA) if loss == "huber" else loss,
         weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy")] if classifies else None,
         jit_compile=False,  # XLA on a CPU made an LSTM's epoch 5 to 10 times slower
     )
@@ -65,6 +69,12 @@ def fit(
         monitor="val_loss", patience=schedule.patience, restore_best_weights=True
     )
     callbacks = [stopping, keras.callbacks.TerminateOnNaN()]
+    if schedule.halve_after is not None:
+        callbacks.append(
+            keras.callbacks.ReduceLROnPlateau(
+                monitor="val_loss", factor=0.5, patience=schedule.halve_after
+            )
+        )
     if on_epoch is not None:
         report = on_epoch
         callbacks.append(

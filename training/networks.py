@@ -1,4 +1,4 @@
-"""The two networks, from raw records to risk and to next score, after every period.
+"""The networks, from raw records to risk or to next score, after every period.
 
 Both read `values` (batch, periods, features) float32 in raw units with NaN for missing, and are
 causal: step t is made from periods up to t. There is no masking layer, no recurrent dropout and no
@@ -7,7 +7,8 @@ cannot change what comes before it, and a short history costs no more than its l
 network in ONNX Runtime, 256 students: 2 ms for 4 periods against 29 ms for 40; one student:
 0.08 against 0.20 ms).
 
-Another network is another builder of this signature with a preset of its own.
+LSTM, stacked LSTMs, attention before or after them, attention alone: each is a preset of the same
+builder, for risk and for score.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from records.cohort import Floats
 from records.contract import Contract, ScoreTarget
 from training.backend import keras
 from training.preprocessing import preprocess, register
-from training.settings import RiskPreset, ScorePreset
+from training.settings import NetworkPreset
 from training.statistics import Statistics
 
 # The periods axis of both networks' input: None, any number of periods from 1 on.
@@ -82,11 +83,13 @@ class RawScore(keras.layers.Layer):  # type: ignore[misc]
 def build_risk_network(
     contract: Contract,
     statistics: Statistics,
-    preset: RiskPreset,
+    preset: NetworkPreset,
     *,
     columns: Sequence[int] | None = None,
 ) -> Any:
-    """Build paper A's network: preprocessing → LSTM → dropout → Dense(1, sigmoid) at every step.
+    """Build a risk network: preprocessing → LSTM → dropout → Dense(1, sigmoid) at every step.
+
+    With the preset `paper-a` it is paper A's.
 
     Args:
         contract: What the features mean.
@@ -99,16 +102,7 @@ def build_risk_network(
         periods).
     """
     values = keras.Input((PERIODS, len(contract.features)), name="values")
-    hidden = preprocess(
-        values,
-        contract,
-        statistics,
-        scaling=preset.scaling,
-        missing_indicators=preset.missing_indicators,
-        columns=columns,
-    )
-    hidden = keras.layers.LSTM(preset.units, return_sequences=True, name="lstm")(hidden)
-    hidden = keras.layers.Dropout(preset.dropout, name="dropout")(hidden)
+    hidden = _encoded(values, contract, statistics, preset, columns)
     logit = DropLastAxis(name=LOGIT)(keras.layers.Dense(1, name="head")(hidden))
     risk = keras.layers.Activation("sigmoid", name="risk")(logit)
     return keras.Model(values, risk, name="risk_network")
@@ -117,14 +111,14 @@ def build_risk_network(
 def build_score_network(
     contract: Contract,
     statistics: Statistics,
-    preset: ScorePreset,
+    preset: NetworkPreset,
     target: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
     columns: Sequence[int] | None = None,
 ) -> Any:
-    """Build paper B's network: preprocessing → causal attention → LSTM → Dense(ReLU) → Dense.
+    """Build a score network: preprocessing → causal attention → LSTM → Dense(ReLU) → Dense.
 
-    Attention(Q, K, V) = softmax(QKᵀ/√d_k)V over the periods so far, heads joined and projected.
+    With the preset `paper-b` it is paper B's.
 
     Args:
         contract: What the features and the score mean.
@@ -139,6 +133,21 @@ def build_score_network(
     """
     score: ScoreTarget = contract.targets.score
     values = keras.Input((PERIODS, len(contract.features)), name="values")
+    hidden = _encoded(values, contract, statistics, preset, columns)
+    hidden = keras.layers.Dense(len(score.subjects), name="head")(hidden)
+    mean, spread = target
+    raw = RawScore(mean.tolist(), spread.tolist(), score.minimum, score.maximum, name="score")
+    return keras.Model(values, raw(hidden), name="score_network")
+
+
+def _encoded(
+    values: Any,
+    contract: Contract,
+    statistics: Statistics,
+    preset: NetworkPreset,
+    columns: Sequence[int] | None,
+) -> Any:
+    """Build all that lies between the raw values and the head."""
     hidden = preprocess(
         values,
         contract,
@@ -147,25 +156,49 @@ def build_score_network(
         missing_indicators=preset.missing_indicators,
         columns=columns,
     )
-    hidden = keras.layers.Identity(name=_ATTENTION_INPUT)(hidden)
-    attended = keras.layers.MultiHeadAttention(preset.heads, preset.key_size, name=_ATTENTION)(
-        hidden, hidden, use_causal_mask=True
+    if preset.attention == "before":
+        hidden = _attended(hidden, preset)
+    for layer in range(preset.layers):
+        if preset.attention == "only":
+            hidden = _attended(hidden, preset, suffix=_numbered(layer))
+        else:
+            lstm = keras.layers.LSTM(
+                preset.units, return_sequences=True, name=f"lstm{_numbered(layer)}"
+            )
+            hidden = lstm(hidden)
+    if preset.attention == "after":
+        hidden = _attended(hidden, preset)
+    if preset.dropout:
+        hidden = keras.layers.Dropout(preset.dropout, name="dropout")(hidden)
+    if preset.dense_units:
+        hidden = keras.layers.Dense(preset.dense_units, activation="relu", name="dense")(hidden)
+    return hidden
+
+
+def _attended(hidden: Any, preset: NetworkPreset, *, suffix: str = "") -> Any:
+    """Let each period attend to those so far.
+
+    Attention(Q, K, V) = softmax(QKᵀ/√d_k)V, heads joined and projected (paper B).
+    """
+    hidden = keras.layers.Identity(name=f"{_ATTENTION_INPUT}{suffix}")(hidden)
+    attention = keras.layers.MultiHeadAttention(
+        preset.heads, preset.key_size, name=f"{_ATTENTION}{suffix}"
     )
+    attended = attention(hidden, hidden, use_causal_mask=True)
     if preset.residual:
-        attended = keras.layers.Add(name="residual")([hidden, attended])
-    hidden = keras.layers.LSTM(preset.units, return_sequences=True, name="lstm")(attended)
-    hidden = keras.layers.Dense(preset.dense_units, activation="relu", name="dense")(hidden)
-    hidden = keras.layers.Dense(len(score.subjects), name="head")(hidden)
-    mean, spread = target
-    raw = RawScore(mean.tolist(), spread.tolist(), score.minimum, score.maximum, name="score")
-    return keras.Model(values, raw(hidden), name="score_network")
+        attended = keras.layers.Add(name=f"residual{suffix}")([hidden, attended])
+    return attended
+
+
+def _numbered(layer: int) -> str:
+    return f"_{layer + 1}" if layer else ""
 
 
 def attention_weights(network: Any, values: Floats) -> Floats:
-    """Compute what each period's forecast attends to in a fitted score network.
+    """Compute what each period attends to in the first attention of a fitted network.
 
     Args:
-        network: Made by `build_score_network`, also after saving and loading.
+        network: One with an attention, also after saving and loading.
         values: (records, periods, features) float32, raw units.
 
     Returns:

@@ -1,6 +1,7 @@
 """How to train: the papers' hyperparameters as named presets, and the settings of a whole run."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from records.cohort import Cohort
 from training.targets import usable
 
+Attention = Literal["none", "before", "after", "only"]
+ScoreLoss = Literal["squared", "absolute", "huber"]
+BaselineChoice = Literal["usual", "papers", "all", "none"]
 SplitKind = Literal["stratified-80-20", "stratified-70-15-15", "temporal"]
 
 
@@ -22,53 +26,99 @@ class Schedule(_Frozen):
     batch_size: int = Field(default=32, ge=1, description="Records a step.")
     epochs: int = Field(default=100, ge=1, description="At most.")
     patience: int = Field(default=6, ge=1, description="Epochs without a better validation loss.")
+    halve_after: int | None = Field(
+        default=None, ge=1, description="Epochs without a better loss that halve the learning rate."
+    )
 
 
-class RiskPreset(_Frozen):
-    """Paper A's network: LSTM → dropout → Dense(1, sigmoid) at every period."""
+class NetworkPreset(_Frozen):
+    """One network's hyperparameters: what is recurrent, where it attends, how it is fitted.
 
-    name: str
-    units: int = Field(default=64, ge=1, description="Of the LSTM.")
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    scaling: Literal["min-max", "z-score"] = "min-max"
-    missing_indicators: bool = False
-    schedule: Schedule = Schedule()
-
-
-class ScorePreset(_Frozen):
-    """Paper B's network: causal multi-head attention → LSTM → Dense(ReLU) → Dense(linear)."""
+    Preprocessing → attention and LSTM layers → dropout → Dense(ReLU) → Dense, at every period.
+    """
 
     name: str
-    heads: int = Field(default=4, ge=1)
+    attention: Attention = Field(
+        default="none",
+        description="before: in front of the LSTM (paper B's best); after: behind it; only: in its "
+        "place.",
+    )
+    heads: int = Field(default=4, ge=1, description="Of the attention.")
     key_size: int = Field(default=16, ge=1, description="Of each head: d_k.")
-    residual: bool = Field(default=False, description="Whether the LSTM also reads the input.")
-    units: int = Field(default=64, ge=1, description="Of the LSTM.")
-    dense_units: int = Field(default=32, ge=1)
+    residual: bool = Field(default=False, description="Whether attention adds to what it reads.")
+    layers: int = Field(default=1, ge=1, description="LSTMs, or attentions where there is none.")
+    units: int = Field(default=64, ge=1, description="Of each LSTM.")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Behind the last of them.")
+    dense_units: int = Field(default=0, ge=0, description="Of the ReLU layer; 0 for none.")
     scaling: Literal["min-max", "z-score"] = "z-score"
     missing_indicators: bool = False
+    score_loss: ScoreLoss = Field(
+        default="squared", description="What a forecast is fitted by; a risk by cross-entropy."
+    )
     schedule: Schedule = Schedule()
 
 
 _LARGE = Schedule(batch_size=256, epochs=60, patience=5)
 
-# `paper-a` and `paper-b` are what the papers say; batch size, patience and paper B's heads and
-# layer sizes they leave open, and the defaults above fill in. `large` serves tens
-# of thousands of long, gappy histories and departs from the papers: z-scores for both networks,
-# missing-value indicators, a residual around the attention, larger batches and less patience.
-RISK_PRESETS = {
-    preset.name: preset
-    for preset in (
-        RiskPreset(name="paper-a"),
-        RiskPreset(name="large", scaling="z-score", missing_indicators=True, schedule=_LARGE),
+
+def _papers(name: str, **hyperparameters: Any) -> NetworkPreset:
+    return NetworkPreset(name=name, **hyperparameters)
+
+
+def _large(name: str, **hyperparameters: Any) -> NetworkPreset:
+    """Serve tens of thousands of long, gappy histories, departing from the papers.
+
+    Missing-value indicators, a residual around the attention, larger batches, less patience.
+    """
+    attends = hyperparameters.get("attention", "none") != "none"
+    return NetworkPreset(
+        name=name,
+        **{**hyperparameters, "residual": attends, "scaling": "z-score"},
+        missing_indicators=True,
+        schedule=_LARGE,
     )
+
+
+# What the networks of the papers are made of. Batch size, patience, paper A's alternatives and
+# paper B's heads and layer sizes are not in the papers; the defaults above fill in.
+_ARCHITECTURES: Mapping[str, Mapping[str, Any]] = {
+    "lstm": {},
+    "stacked-lstm": {"layers": 2},
+    "attention-lstm": {"attention": "before"},
+    "lstm-attention": {"attention": "after"},
+    # Attention alone knows no order: the residual tells it which period is its own.
+    "self-attention": {"attention": "only", "residual": True},
 }
-SCORE_PRESETS = {
-    preset.name: preset
-    for preset in (
-        ScorePreset(name="paper-b"),
-        ScorePreset(name="large", residual=True, missing_indicators=True, schedule=_LARGE),
-    )
+ARCHITECTURES = tuple(_ARCHITECTURES)
+# Paper A: LSTM(64) → Dropout(0.2) → Dense(1, sigmoid), min-max. Paper B: … → Dense(ReLU) →
+# Dense(1), z-scores.
+_RISK_BODY: Mapping[str, Any] = {"dropout": 0.2, "scaling": "min-max"}
+_SCORE_BODY: Mapping[str, Any] = {"dense_units": 32, "scaling": "z-score"}
+SIZES = ("papers", "large")
+# The names of the two networks that the papers propose, and of their large versions.
+_NAMED = {
+    ("risk", "lstm", "papers"): "paper-a",
+    ("risk", "lstm", "large"): "large",
+    ("score", "attention-lstm", "papers"): "paper-b",
+    ("score", "attention-lstm", "large"): "large",
 }
+
+
+def _presets(target: str, body: Mapping[str, Any]) -> dict[tuple[str, str], NetworkPreset]:
+    presets = {}
+    for architecture, layers in _ARCHITECTURES.items():
+        for size, make in zip(SIZES, (_papers, _large), strict=True):
+            plain = architecture if size == "papers" else f"{architecture}-{size}"
+            name = _NAMED.get((target, architecture, size), plain)
+            presets[architecture, size] = make(name, **{**body, **layers})
+    return presets
+
+
+# (architecture, size) -> hyperparameters.
+RISK_NETWORKS = _presets("risk", _RISK_BODY)
+SCORE_NETWORKS = _presets("score", _SCORE_BODY)
+RISK_PRESETS = {preset.name: preset for preset in RISK_NETWORKS.values()}
+SCORE_PRESETS = {preset.name: preset for preset in SCORE_NETWORKS.values()}
 
 
 class SplitSettings(_Frozen):
@@ -97,11 +147,14 @@ class TrainingSettings(_Frozen):
         risk_selection: Pearson |r| that a feature must reach to be read by the risk network; None
             reads all (paper A has no selection).
         score_selection: The same for the score network (paper B, preprocessing).
+        baselines: What stands beside the networks: naive rows and boosting (`usual`), those and
+            the papers' baselines, every model of the registry that is no network, or nothing.
         seed: Of the split, the weights, the order of batches and dropout.
     """
 
-    risk: RiskPreset = RISK_PRESETS["paper-a"]
-    score: ScorePreset = SCORE_PRESETS["paper-b"]
+    baselines: BaselineChoice = "usual"
+    risk: NetworkPreset = RISK_PRESETS["paper-a"]
+    score: NetworkPreset = SCORE_PRESETS["paper-b"]
     split: SplitSettings = SplitSettings()
     fence_reach: float = Field(default=3.0, gt=0)
     outlying_limit: float = Field(default=0.05, ge=0, le=1)

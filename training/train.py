@@ -10,16 +10,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from records.cohort import Cohort
 from records.progress import Progress
-from training.baselines import RISK_BASELINES, SCORE_BASELINES, fit_baselines
 from training.environment import environment
 from training.figures import RiskTable, RunMetrics, ScoreTable
 from training.metrics import THRESHOLD, risk_report, score_report
-from training.parts import Baseline
+from training.model import TARGETS, Fitted, FittedNetwork, Target
 from training.prepare import Prepared, prepare
-from training.run_folder import RunFolder, RunRecord, check_free, new_run_folder
+from training.registry import baselines, fit_preset
+from training.run_folder import FitSummary, RunFolder, RunRecord, check_free, new_run_folder
 from training.settings import TrainingSettings
+from training.targets import known_risk, known_score
 from training.write_run import write_run
 
 
@@ -55,24 +58,40 @@ def train(
     report("Splitting and learning statistics", 1, 1)
 
     report("Starting TensorFlow", 0, 1)
-    from training.fit_networks import fit_risk, fit_score  # noqa: PLC0415 - takes seconds
+    import training.fit_networks  # noqa: F401, PLC0415 - takes seconds, here as a stage of its own
 
     report("Starting TensorFlow", 1, 1)
-    fitted = {
-        "risk": fit_risk(prepared, settings, _epochs(report, "Fitting the risk network")),
-        "score": fit_score(prepared, settings, _epochs(report, "Fitting the score network")),
+    presets = {"risk": settings.risk, "score": settings.score}
+    fitted: dict[str, Fitted] = {
+        target: fit_preset(
+            prepared,
+            target,
+            presets[target],
+            settings.seed,
+            _epochs(report, f"Fitting the {target} network"),
+        )
+        for target in TARGETS
     }
-    risk_baselines, score_baselines = _fit_baselines(prepared, settings.seed, report)
+    networks = {name: one.network for name, one in fitted.items() if one.network is not None}
+    beside = _fit_baselines(prepared, settings, report)
     test = prepared.parts.test
     metrics = RunMetrics(
         threshold=THRESHOLD,
         risk=RiskTable(
-            network=risk_report(test, fitted["risk"].predicted),
-            baselines={k: risk_report(test, v.predicted) for k, v in risk_baselines.items()},
+            network=risk_report(test, fitted["risk"].predict(test)),
+            baselines={
+                name: risk_report(test, one.predict(test, known_risk(test)))
+                for name, one in beside["risk"].items()
+            },
         ),
         score=ScoreTable(
-            network=score_report(test, fitted["score"].predicted),
-            baselines={k: score_report(test, v.predicted) for k, v in score_baselines.items()},
+            network=score_report(test, fitted["score"].predict(test)),
+            baselines={
+                name: score_report(
+                    test, one.predict(test, np.asarray(known_score(test).any(axis=2)))
+                )
+                for name, one in beside["score"].items()
+            },
         ),
     )
     record = RunRecord(
@@ -84,11 +103,11 @@ def train(
         fingerprint=cohort.fingerprint(),
         parts={name: len(rows) for name, rows in prepared.split.parts().items()},
         outlying=int(prepared.outlying.sum()),
-        networks={name: one.summary for name, one in fitted.items()},
+        networks={name: _summary(one) for name, one in networks.items()},
         selection=prepared.selection,
         baselines={
-            "risk": {name: baseline.reads for name, baseline in risk_baselines.items()},
-            "score": {name: baseline.reads for name, baseline in score_baselines.items()},
+            target: {name: one.reads for name, one in rows.items()}
+            for target, rows in beside.items()
         },
         notes=prepared.notes,
         environment=environment(),
@@ -101,8 +120,8 @@ def train(
             folder,
             cohort,
             prepared,
-            networks={name: one.network for name, one in fitted.items()},
-            histories={name: one.history for name, one in fitted.items()},
+            networks={name: one.keras for name, one in networks.items()},
+            histories={name: one.history for name, one in networks.items()},
             metrics=metrics,
             record=record,
         )
@@ -115,16 +134,30 @@ def _epochs(report: Progress, stage: str) -> Callable[[int, int], None]:
 
 
 def _fit_baselines(
-    prepared: Prepared, seed: int, report: Progress
-) -> tuple[dict[str, Baseline], dict[str, Baseline]]:
-    total = len(RISK_BASELINES) + len(SCORE_BASELINES)
+    prepared: Prepared, settings: TrainingSettings, report: Progress
+) -> dict[Target, dict[str, Fitted]]:
+    """Fit what stands beside the networks; what the contract gives no ground for is absent."""
+    chosen = {target: baselines(target, settings.baselines) for target in TARGETS}
+    total = sum(map(len, chosen.values()))
     done = itertools.count(1)
-
-    def on_fitted() -> None:
-        report("Fitting the baselines", next(done), total)
-
     report("Fitting the baselines", 0, total)
-    return (
-        fit_baselines(RISK_BASELINES, prepared.parts, seed=seed, on_fitted=on_fitted),
-        fit_baselines(SCORE_BASELINES, prepared.parts, seed=seed, on_fitted=on_fitted),
+    found: dict[Target, dict[str, Fitted]] = {target: {} for target in TARGETS}
+    for target, models in chosen.items():
+        for model in models:
+            fitted = model.fit(prepared, settings.seed, lambda *_: None)
+            if fitted is not None:
+                found[target][model.name] = fitted
+            report("Fitting the baselines", next(done), total)
+    return found
+
+
+def _summary(network: FittedNetwork) -> FitSummary:
+    history = network.history
+    return FitSummary(
+        preset=network.preset.name,
+        parameters=int(network.keras.count_params()),
+        epochs=len(history.epochs),
+        best=history.best,
+        stopped_early=history.stopped_early,
+        seconds=history.seconds,
     )

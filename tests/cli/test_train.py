@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from records.errors import CohortError
+from training.registry import UnknownModelError
 from training.run_folder import RunFolder
 
 
@@ -31,7 +32,8 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     result = _invoke(
         *("train", "--data", table, "--contract", "simulated", "--out", out, "--seed", "5"),
         *("--on-error", "reject-rows", "--split", "temporal", "--select-above", "0.2"),
-        *("--missing-indicators", "--preset", "large"),
+        *("--missing-indicators", "--preset", "large", "--risk-model", "self-attention-large"),
+        *("--baselines", "none"),
     )
     assert result.exit_code == 0, result.output
     settings = RunFolder(out).record.settings
@@ -44,7 +46,7 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     printed = " ".join(result.output.split())
     assert "Split: temporal, by student" in printed
     assert "(2023B)" in printed
-    assert "Presets: risk large (z-score), score large (z-score)" in printed
+    assert "Presets: risk self-attention-large (z-score), score large (z-score)" in printed
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,7 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     [
         ("--split", "random", "stratified-80-20, stratified-70-15-15, temporal"),
         ("--preset", "huge", "papers, large"),
+        ("--baselines", "many", "usual, papers, all, none"),
         ("--on-error", "ignore", "'fail' or 'reject-rows'"),
     ],
 )
@@ -61,3 +64,15 @@ def test_a_wrong_choice_is_told_the_right_ones(
     result = _invoke("train", "--students", "50", option, value, "--out", tmp_path / "run")
     assert isinstance(result.exception, CohortError)
     assert message in str(result.exception)
+
+
+def test_a_baseline_cannot_be_the_served_network(tmp_path: Path) -> None:
+    result = _invoke("train", "--students", "50", "--risk-model", "svm", "--out", tmp_path / "run")
+    assert isinstance(result.exception, UnknownModelError)
+    assert "cannot be exported" in str(result.exception)
+
+
+def test_the_registry_is_listed_with_its_hyperparameters() -> None:
+    printed = " ".join(_invoke("models", "--details").output.split())
+    for words in ("random_forest", "support vector regression", "gamma: 0.01", "paper B", "yes"):
+        assert words in printed

@@ -9,8 +9,8 @@ import pytest
 from records.cohort import Cohort, Floats
 from records.contract import Feature
 from tests.training.small_cohort import MARK, small_cohort
-from training.baselines import Fit
 from training.history_features import last_observed, mean_so_far
+from training.model import Fitted
 from training.naive import (
     risk_base_rate,
     risk_last_value,
@@ -26,7 +26,7 @@ PARTS = Parts(small_cohort(120), small_cohort(40, seed=1), small_cohort(60, seed
 
 def test_the_base_rate_is_that_of_the_training_records_in_the_period() -> None:
     known = known_risk(PARTS.train)
-    predicted = risk_base_rate(PARTS, 0).predicted
+    predicted = risk_base_rate(PARTS, 0).predict(PARTS.test, known_risk(PARTS.test))
     steps = known_risk(PARTS.test)
     np.testing.assert_array_equal(np.isnan(predicted), ~steps)
     for period in range(known.shape[1]):
@@ -38,7 +38,7 @@ def test_a_period_without_training_steps_gets_the_overall_rate() -> None:
     eligible = PARTS.train.eligible.copy()
     eligible[:, 4] = False
     train = replace(PARTS.train, eligible=eligible)
-    predicted = risk_base_rate(replace(PARTS, train=train), 0).predicted
+    predicted = risk_base_rate(replace(PARTS, train=train), 0).predict(PARTS.test)
     overall = train.risk[known_risk(train)].mean()
     assert predicted[:, 4][known_risk(PARTS.test)[:, 4]] == pytest.approx(overall, rel=1e-5)
 
@@ -48,11 +48,12 @@ def test_the_last_value_is_that_of_the_most_telling_feature() -> None:
     assert baseline is not None
     assert baseline.reads == "mark"
     steps = known_risk(PARTS.test)
+    predicted = baseline.predict(PARTS.test, steps)
     mark = last_observed(PARTS.test.values[:, :, MARK])
     seen = steps & ~np.isnan(mark)
     order = np.argsort(mark[seen])
-    assert (np.diff(baseline.predicted[seen][order]) <= 0).all()
-    assert len(np.unique(baseline.predicted[steps & np.isnan(mark)])) == 1
+    assert (np.diff(predicted[seen][order]) <= 0).all()
+    assert len(np.unique(predicted[steps & np.isnan(mark)])) == 1
 
 
 def test_without_a_telling_feature_there_is_no_last_value() -> None:
@@ -62,7 +63,7 @@ def test_without_a_telling_feature_there_is_no_last_value() -> None:
 
 
 def test_the_mean_is_by_subject() -> None:
-    predicted = score_mean(PARTS, 0).predicted
+    predicted = score_mean(PARTS, 0).predict(PARTS.test)
     for subject in range(2):
         known = known_score(PARTS.train)[:, :, subject]
         expected = PARTS.train.score[:, :, subject][known].mean()
@@ -74,21 +75,22 @@ def test_the_mean_is_by_subject() -> None:
     ("baseline", "carry"), [(score_last, last_observed), (score_mean_so_far, mean_so_far)]
 )
 def test_the_last_score_is_laid_over_the_range_of_the_target(
-    baseline: Fit, carry: Callable[[Floats], Floats]
+    baseline: Callable[[Parts, int], Fitted | None], carry: Callable[[Floats], Floats]
 ) -> None:
     found = baseline(PARTS, 0)
     assert found is not None
     assert found.reads == "maths: mark, reading: mark"
     # Marks go from 0 to 20, scores from 0 to 100.
+    predicted = found.predict(PARTS.test)
     carried = carry(PARTS.test.values[:, :, MARK]) * 5
     for subject in range(2):
         steps = known_score(PARTS.test)[:, :, subject]
         seen = steps & ~np.isnan(carried)
-        assert found.predicted[:, :, subject][seen] == pytest.approx(carried[seen], rel=1e-5)
+        assert predicted[:, :, subject][seen] == pytest.approx(carried[seen], rel=1e-5)
         mean = PARTS.train.score[:, :, subject][known_score(PARTS.train)[:, :, subject]].mean()
         unseen = steps & np.isnan(carried)
         assert unseen.any()
-        assert found.predicted[:, :, subject][unseen] == pytest.approx(mean, rel=1e-5)
+        assert predicted[:, :, subject][unseen] == pytest.approx(mean, rel=1e-5)
 
 
 def test_without_a_feature_of_known_range_there_is_no_last_score(cohort: Cohort) -> None:

@@ -49,6 +49,10 @@ NETWORKS = {
     "risk, large": _risk("large"),
     "score, paper B": _score(),
     "score, large": _score("large"),
+    "risk, stacked": _risk("stacked-lstm"),
+    "risk, attention first": _risk("attention-lstm"),
+    "score, attention last": _score("lstm-attention-large"),
+    "score, attention alone": _score("self-attention-large"),
 }
 each_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
 histories = hnp.arrays(

@@ -1,0 +1,139 @@
+"""Every row of the registry, fitted for real on a small cohort."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.small_cohort import small_cohort
+from training.metrics import risk_report, score_report
+from training.model import TARGETS, Model, Target
+from training.prepare import Prepared, prepare
+from training.registry import MODELS, UnknownModelError, baselines, fit_preset, model, network
+from training.settings import (
+    RISK_PRESETS,
+    SCORE_PRESETS,
+    NetworkPreset,
+    Schedule,
+    TrainingSettings,
+)
+
+COHORT = small_cohort(400, students=350)
+LATER = small_cohort(60, seed=9)
+SHORT = Schedule(epochs=3, patience=1, learning_rate=0.02)
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    return prepare(COHORT, TrainingSettings())
+
+
+def _rows(*, exportable: bool) -> list[Any]:
+    return [
+        pytest.param(row, id=f"{target}-{name}")
+        for (target, name), row in MODELS.items()
+        if row.exportable is exportable
+    ]
+
+
+def _nothing(_epoch: int, _epochs: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize("row", _rows(exportable=False))
+def test_every_baseline_predicts_any_cohort_at_every_observed_step(
+    row: Model, prepared: Prepared
+) -> None:
+    fitted = row.fit(prepared, 0, _nothing)
+    assert fitted is not None
+    predicted = fitted.predict(LATER)
+    finite = np.isfinite(predicted)
+    if row.target == "risk":
+        np.testing.assert_array_equal(finite, LATER.observed)
+        assert np.nanmin(predicted) >= 0
+        assert np.nanmax(predicted) <= 1
+        if row.family != "naive":
+            assert (risk_report(LATER, predicted).last.auc or 0) > 0.8
+    else:
+        np.testing.assert_array_equal(finite.all(axis=2), LATER.observed)
+        if row.family != "naive":
+            assert (score_report(LATER, predicted).overall.r2 or 0) > 0.4
+    some = LATER.observed & (np.arange(5) == 1)
+    asked = fitted.predict(LATER, some)
+    np.testing.assert_allclose(asked[some], predicted[some], rtol=1e-5)
+    assert np.isnan(asked[~some]).all()
+
+
+@pytest.mark.parametrize("row", _rows(exportable=False))
+def test_what_comes_later_changes_no_baseline(row: Model, prepared: Prepared) -> None:
+    fitted = row.fit(prepared, 0, _nothing)
+    assert fitted is not None
+    early, late = fitted.predict(LATER.at(2)), fitted.predict(LATER)
+    np.testing.assert_allclose(early[:, :2], late[:, :2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("row", _rows(exportable=True)[::3])
+def test_networks_predict_like_any_other_model(row: Model, prepared: Prepared) -> None:
+    assert row.preset is not None
+    small = row.preset.model_copy(update={"units": 6, "schedule": SHORT})
+    fitted = fit_preset(prepared, row.target, small, 0, _nothing)
+    assert fitted.network is not None
+    assert fitted.network.preset == small
+    predicted = fitted.predict(LATER)
+    where = np.isfinite(predicted)
+    np.testing.assert_array_equal(where if row.target == "risk" else where[..., 0], LATER.observed)
+
+
+@pytest.mark.parametrize("loss", ["absolute", "huber"])
+def test_a_forecast_can_be_fitted_by_losses_that_mind_outliers_less(
+    loss: str, prepared: Prepared
+) -> None:
+    preset = NetworkPreset.model_validate(
+        {
+            **SCORE_PRESETS["paper-b"].model_dump(),
+            "units": 6,
+            "schedule": SHORT.model_copy(update={"halve_after": 1}),
+            "score_loss": loss,
+        }
+    )
+    fitted = fit_preset(prepared, "score", preset, 0, _nothing)
+    assert fitted.network is not None
+    losses = [epoch.validation_loss for epoch in fitted.network.history.epochs]
+    known = LATER.observed
+    assert min(losses) < losses[0] or len(losses) == 1
+    assert np.isfinite(fitted.predict(LATER)[known]).all()
+
+
+def test_the_registry_holds_both_papers_and_names_are_told_when_wrong() -> None:
+    for target, names in (
+        ("risk", {"svm", "random_forest", "ann", "lstm"}),
+        ("score", {"linear_regression", "ridge", "svr", "dnn", "lstm", "attention-lstm"}),
+    ):
+        assert names <= {name for of, name in MODELS if of == target}
+    with pytest.raises(UnknownModelError, match="did you mean 'random_forest'"):
+        model("risk", "random_forst")
+    with pytest.raises(UnknownModelError, match="cannot be exported"):
+        network("risk", "svm")
+    assert network("risk", "lstm").preset == RISK_PRESETS["paper-a"]
+    assert network("score", "attention-lstm").preset == SCORE_PRESETS["paper-b"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_choice_of_baselines_holds_the_one_before(target: Target) -> None:
+    chosen = [
+        {row.name for row in baselines(target, choice)}
+        for choice in ("none", "usual", "papers", "all")
+    ]
+    assert not chosen[0]
+    for fewer, more in itertools.pairwise(chosen):
+        assert fewer < more
+
+
+def test_paper_b_gives_the_hyperparameters_of_its_baselines() -> None:
+    assert model("score", "ridge").hyperparameters["alpha"] == 0.1
+    svr = model("score", "svr").hyperparameters
+    assert (svr["kernel"], svr["C"], svr["gamma"]) == ("rbf", 100.0, 0.01)
+    dnn = model("score", "dnn").hyperparameters
+    assert (dnn["hidden_layer_sizes"], dnn["activation"]) == ((64, 32), "relu")
+    assert (dnn["learning_rate_init"], dnn["batch_size"], dnn["max_iter"]) == (0.01, 32, 100)
