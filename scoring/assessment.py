@@ -1,9 +1,8 @@
 """The assessment: what is said of one student at one period, and how it is arrived at."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import isfinite
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,19 @@ from pydantic import Field
 from records.cohort import Bools, Floats, Ints
 from scoring.measures import Doubles, Positions
 from scoring.policy import Policy, rounded
-from scoring.recommend import DECIMALS, Recommendation, Recommender
+from scoring.recommend import DECIMALS, Recommendation, Recommender, by_row
 from scoring.scorer import Scorer, Scores
-
-Status = Literal["assessed", "not_enough_data", "no_estimate"]
-Thing = TypeVar("Thing")
-_NO_TIER = -1
+from scoring.table import (
+    ASSESSED,
+    NO_ESTIMATE,
+    NO_TIER,
+    NOT_ENOUGH_DATA,
+    STATUSES,
+    AdviceTable,
+    AssessmentTable,
+    OutlyingCells,
+    Status,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,12 @@ class Assessor:
         self._unit = contract.targets.score.unit
 
     def assess(
-        self, values: Floats, lengths: Ints, *, recommendations: bool = True
+        self,
+        values: Floats,
+        lengths: Ints,
+        *,
+        recommendations: bool = True,
+        forecast: bool = True,
     ) -> list[Assessment]:
         """Score students and say what the policy makes of it.
 
@@ -148,6 +159,7 @@ class Assessor:
             values: (rows, periods, features) float32, raw units, NaN for missing.
             lengths: (rows,) periods observed, 0 to `periods`.
             recommendations: Whether to evaluate the rules.
+            forecast: Whether to run the score graph.
 
         Returns:
             One assessment a row, in order; no row influences another's.
@@ -155,77 +167,101 @@ class Assessor:
         Raises:
             CohortError: Shapes or lengths that do not fit the bundle's contract.
         """
-        scores = self.scorer.score(values, lengths)
+        scores = self.scorer.score(values, lengths, forecast=forecast)
         return self.conclude(values, lengths, scores, recommendations=recommendations)
 
     def conclude(
         self, values: Floats, lengths: Ints, scores: Scores, *, recommendations: bool = True
     ) -> list[Assessment]:
         """Say what the policy makes of scores that are already there; else as `assess`."""
+        return self.worded(self.tabulate(values, lengths, scores, recommendations=recommendations))
+
+    def tabulate(
+        self,
+        values: Floats,
+        lengths: Ints,
+        scores: Scores,
+        *,
+        recommendations: bool | Bools = True,
+    ) -> AssessmentTable:
+        """Say what the policy makes of scores, as arrays.
+
+        Args:
+            values: (rows, periods, features) float32, raw units, NaN for missing.
+            lengths: (rows,) int32, periods observed, 0 to `periods`.
+            scores: Of the same rows and periods.
+            recommendations: Whether to evaluate the rules; (rows,) to say so row by row.
+
+        Returns:
+            One row a student, in order; no row influences another's.
+        """
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
         clock = np.arange(1, values.shape[1] + 1)
         within = clock <= lengths[:, None]
         # Without any period this is the last column, where nothing is observed either.
         last = (np.arange(len(values)), lengths - 1)
-        enough, observed = self._sufficiency(values, within, clock, last)
+        seen, share = self._sufficiency(values, within, clock)
+        minimum = self.policy.minimum
+        enough = within & (seen >= minimum.periods) & (share >= minimum.share)
         risk = rounded(np.where(enough, scores.risk, np.nan))
         tiers = self.policy.tier_of_rounded(risk)
-        present = tiers[last]
-        points = _trajectories(risk, tiers != _NO_TIER)
-        forecasts = scores.score[last].astype(np.float64).round(DECIMALS).tolist()
-        outlying = self._outlying(values, within)
-        advice: list[tuple[Recommendation, ...]] = [()] * len(values)
-        if recommendations:
-            advice = self._recommender.recommend(values, lengths, present)
-        since = _since(tiers, present, within, clock).tolist()
-        known = enough[last].tolist()
-        # By position: less than half the time of keywords, and this runs once for every student.
+        tier = tiers[last]
+        assessed = tier != NO_TIER
+        wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
+        return AssessmentTable(
+            status=np.where(
+                assessed, ASSESSED, np.where(enough[last], NO_ESTIMATE, NOT_ENOUGH_DATA)
+            ).astype(np.int8),
+            period=lengths,
+            risk=np.where(assessed, risk[last], np.nan),
+            tier=tier,
+            since=np.where(assessed, _since(tiers, tier, within, clock), 0),
+            trajectory=np.where(assessed[:, None] & (tiers != NO_TIER), risk, np.nan),
+            forecast=_forecast(scores.score[last], assessed),
+            observed_periods=seen[last],
+            observed_share=share[last].round(DECIMALS),
+            outlying=self._outlying(values, within),
+            advice=AdviceTable.none()
+            if recommendations is False
+            else self._recommender.advise(values, lengths, wanted),
+        )
+
+    def worded(self, table: AssessmentTable) -> list[Assessment]:
+        """Put a table into words: one assessment a row, in order."""
+        rows = len(table)
+        points, forecasts = _trajectories(table.trajectory), table.forecast.tolist()
+        outlying, advice = self._flags(table.outlying, rows), table.advice
+        recommendations = by_row(self._recommender.worded(advice), advice.row, rows)
+        observed = map(Observed, table.observed_periods.tolist(), table.observed_share.tolist())
+        whole = (table.status, table.period, table.risk, table.tier, table.since)
+        # By position: less than half the time of keywords.
         return [
             Assessment(
-                "assessed",
-                length,
-                points[row][-1].risk,
-                self._names[tier],
-                since[row],
+                STATUSES[status],
+                period,
+                risk if tier != NO_TIER else None,
+                self._names[tier] if tier != NO_TIER else None,
+                since if tier != NO_TIER else None,
                 points[row],
                 self._forecast(forecasts[row]),
                 outlying[row],
-                observed[row],
-                advice[row],
+                known,
+                recommendations[row],
                 "bundle",
             )
-            if tier != _NO_TIER
-            else Assessment(
-                "no_estimate" if known[row] else "not_enough_data",
-                length,
-                None,
-                None,
-                None,
-                (),
-                (),
-                outlying[row],
-                observed[row],
-                (),
-                "bundle",
-            )
-            for row, (length, tier) in enumerate(
-                zip(lengths.tolist(), present.tolist(), strict=True)
+            for row, (status, period, risk, tier, since, known) in enumerate(
+                zip(*(column.tolist() for column in whole), observed, strict=True)
             )
         ]
 
     def _sufficiency(
-        self, values: Floats, within: Bools, clock: Positions, last: tuple[NDArray[np.integer], ...]
-    ) -> tuple[Bools, list[Observed]]:
-        """Tell after which periods enough was known, and how much is known at the last one."""
+        self, values: Floats, within: Bools, clock: Positions
+    ) -> tuple[Positions, Doubles]:
+        """Tell after every period how much is known: observed periods, share of the values."""
         considered = values if self._actionable is None else values.take(self._actionable, axis=2)
         seen = (~np.isnan(considered)).sum(axis=2) * within
-        periods = (seen > 0).cumsum(axis=1)
-        share = seen.cumsum(axis=1) / (clock * considered.shape[2])
-        minimum = self.policy.minimum
-        enough = within & (periods >= minimum.periods) & (share >= minimum.share)
-        told = periods[last].tolist(), share[last].round(DECIMALS).tolist()
-        return enough, list(map(Observed, *told))
+        return (seen > 0).cumsum(axis=1), seen.cumsum(axis=1) / (clock * considered.shape[2])
 
     def _forecast(self, scores: list[float]) -> tuple[ScoreForecast, ...]:
         return tuple(
@@ -236,13 +272,14 @@ class Assessor:
             ]
         )
 
-    def _outlying(self, values: Floats, within: Bools) -> list[tuple[OutlyingValue, ...]]:
+    def _outlying(self, values: Floats, within: Bools) -> OutlyingCells:
         flags = self._fences.outlying(values, self._features) & within[:, :, None]
-        _, periods, columns = flags.nonzero()
-        if not periods.size:
-            return [()] * len(values)
-        names = [self._features[column] for column in columns.tolist()]
-        return _by_row(flags, tuple(map(OutlyingValue, (periods + 1).tolist(), names)))
+        row, period, feature = flags.nonzero()
+        return OutlyingCells(row, period + 1, feature)
+
+    def _flags(self, cells: OutlyingCells, rows: int) -> list[tuple[OutlyingValue, ...]]:
+        names = [self._features[column] for column in cells.feature.tolist()]
+        return by_row(list(map(OutlyingValue, cells.period.tolist(), names)), cells.row, rows)
 
 
 def _with_one_period(values: Floats, scores: Scores) -> tuple[Floats, Scores]:
@@ -256,9 +293,15 @@ def _with_one_period(values: Floats, scores: Scores) -> tuple[Floats, Scores]:
     )
 
 
-def _trajectories(risk: Doubles, shown: Bools) -> list[tuple[RiskPoint, ...]]:
-    periods = (shown.nonzero()[1] + 1).tolist()
-    return _by_row(shown, tuple(map(RiskPoint, periods, risk[shown].tolist())))
+def _forecast(scores: Floats, assessed: Bools) -> Doubles:
+    known = np.where(assessed[:, None] & np.isfinite(scores), scores, np.nan)
+    return np.asarray(known.astype(np.float64).round(DECIMALS))
+
+
+def _trajectories(risk: Doubles) -> list[tuple[RiskPoint, ...]]:
+    row, period = (~np.isnan(risk)).nonzero()
+    points = list(map(RiskPoint, (period + 1).tolist(), risk[row, period].tolist()))
+    return by_row(points, row, len(risk))
 
 
 def _since(
@@ -267,13 +310,3 @@ def _since(
     """Find the period since which each row has had its present tier without a break."""
     other = within & (tiers != present[:, None])
     return np.asarray((other * clock).max(axis=1) + 1, np.intp)
-
-
-def _by_row(mask: Bools, things: tuple[Thing, ...]) -> list[tuple[Thing, ...]]:
-    """Split `things`, one for each true cell of `mask`, into one tuple a row."""
-    if not things:
-        return [()] * len(mask)
-    if len(mask) == 1:
-        return [things]
-    ends = mask.sum(axis=tuple(range(1, mask.ndim))).cumsum().tolist()
-    return [things[start:end] for start, end in pairwise([0, *ends])]

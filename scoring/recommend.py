@@ -1,9 +1,10 @@
 """Turn what the rules found into recommendations, the worst first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,14 @@ from pydantic import Field
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract, Feature, Kind
 from records.reference import Reference
+from scoring.measures import Positions
 from scoring.policy import Measure, Policy, Rule
 from scoring.rules import CompiledRules, Evaluation
+from scoring.table import AdviceTable
 
 # Enough for any unit in use; hides that 0.7 is 0.69999999 in float32.
 DECIMALS = 4
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +128,7 @@ class Recommender:
             self._speaks[:-1, column] = [tier.name in speaking for tier in policy.tiers]
         self._advised = np.asarray(self._speaks.any(axis=1))
 
-    def recommend(
-        self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
-    ) -> list[tuple[Recommendation, ...]]:
+    def advise(self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]) -> AdviceTable:
         """Advise on every student.
 
         Args:
@@ -137,50 +139,64 @@ class Recommender:
         Returns:
             Each row's recommendations, the worst first; none where no rule speaks in its tier.
         """
-        answers: list[tuple[Recommendation, ...]] = [()] * len(values)
         rows = self._advised[tiers].nonzero()[0]
         if not rows.size:
-            return answers
+            return AdviceTable.none()
         if len(rows) < len(values):
             values, lengths, tiers = values[rows], lengths[rows], tiers[rows]
         found = self._rules.evaluate(values, lengths)
-        chosen = self._choose(found, found.hits & self._speaks[tiers])
-        advised = iter(self._assemble(found, chosen))
-        for position, rules in zip(rows.tolist(), chosen, strict=True):
-            answers[position] = tuple(islice(advised, len(rules)))
-        return answers
+        at, rule = self._choose(found, found.hits & self._speaks[tiers])
+        cells = at * found.hits.shape[1] + rule
+        tables = (found.measured, found.expected, found.spreads)
+        # Adding zero turns -0.0 into 0.0.
+        measured, expected, spreads = (
+            np.array([table.take(cells) for table in tables]).round(DECIMALS) + 0.0
+        )
+        first, last = found.first.take(cells), found.last.take(cells)
+        return AdviceTable(rows[at], rule, measured, expected, spreads, first, last)
 
-    def _choose(self, found: Evaluation, hits: Bools) -> list[list[int]]:
-        """Return which rules speak to each row, the worst first."""
+    def worded(self, advice: AdviceTable) -> list[Recommendation]:
+        """Put recommendations into words, in the order of the table."""
+        numbers = (advice.measured, advice.expected, advice.spreads, advice.first, advice.last)
+        return [
+            self._advice[rule].recommendation(*grounds)
+            for rule, *grounds in zip(
+                advice.rule.tolist(), *(column.tolist() for column in numbers), strict=True
+            )
+        ]
+
+    def recommend(
+        self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
+    ) -> list[tuple[Recommendation, ...]]:
+        """Advise on every student, in words; arguments as `advise`."""
+        advice = self.advise(values, lengths, tiers)
+        return by_row(self.worded(advice), advice.row, len(values))
+
+    def _choose(self, found: Evaluation, hits: Bools) -> tuple[Positions, Positions]:
+        """Return rows and rules of what is advised: row by row, the worst first."""
         row, rule = hits.nonzero()
         # Stable: what is equal stays in the order of the file.
         order = np.lexsort((-found.severity[row, rule], self._priority[rule], row))
-        chosen: list[list[int]] = [[] for _ in range(len(hits))]
+        chosen: list[tuple[int, int]] = []
         taken: set[tuple[int, int]] = set()
+        count = [0] * len(hits)
         most, topics = self._policy.max_recommendations, self._topics
         for at, which in zip(row[order].tolist(), rule[order].tolist(), strict=True):
             topic = at, topics[which]
-            if len(chosen[at]) < most and topic not in taken:
+            if count[at] < most and topic not in taken:
                 taken.add(topic)
-                chosen[at].append(which)
-        return chosen
+                count[at] += 1
+                chosen.append((at, which))
+        rows, rules = np.array(chosen, np.intp).reshape(-1, 2).T
+        return rows, rules
 
-    def _assemble(self, found: Evaluation, chosen: list[list[int]]) -> list[Recommendation]:
-        """Return the recommendations of all rows, one row after the other."""
-        width = found.hits.shape[1]
-        cells = np.array(
-            [row * width + rule for row, rules in enumerate(chosen) for rule in rules], np.intp
-        )
-        tables = (found.measured, found.expected, found.spreads)
-        # Adding zero turns -0.0 into 0.0.
-        numbers = np.array([table.take(cells) for table in tables]).round(DECIMALS) + 0.0
-        first, last = found.first.take(cells).tolist(), found.last.take(cells).tolist()
-        return [
-            self._advice[which].recommendation(*grounds)
-            for which, *grounds in zip(
-                chain.from_iterable(chosen), *numbers.tolist(), first, last, strict=True
-            )
-        ]
+
+def by_row(things: Sequence[Thing], row: Positions, rows: int) -> list[tuple[Thing, ...]]:
+    """Split `things` into one tuple a row; `row` says, ascending, which row each belongs to."""
+    if not things:
+        return [()] * rows
+    ends = row.searchsorted(np.arange(rows + 1)).tolist()
+    return [tuple(things[start:end]) for start, end in pairwise(ends)]
 
 
 class _Advice:

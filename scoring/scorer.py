@@ -1,6 +1,7 @@
 """The scorer: a bundle loaded on an execution provider, arrays in, arrays out."""
 
 from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from records.cohort import Floats, Ints
+from records.cohort import Bools, Floats, Ints
 from records.errors import CohortError
 from scoring.bundle import Bundle
 from scoring.manifest import GraphFacts
+from scoring.measures import Positions
 from scoring.providers import Provider, active_provider, open_sessions
 
 # Rows of one execution. 128 to 512 rows are fastest; from 1,024 on the gates of an LSTM(64) no
 # longer fit the L2 cache and a quarter of the speed is gone.
 CHUNK = 256
+# Periods of padding that cost as much as an execution of their own.
+RUN_COST = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +29,14 @@ class Scores:
 
     Attributes:
         risk: (records, periods) float32 probability, NaN from the record's length on.
-        score: (records, periods, subjects) float32 forecast, raw units, NaN likewise.
+        score: (records, periods, subjects) float32 forecast, raw units, NaN likewise, and where
+            none was asked for.
+        executions: Records of each execution of the risk graph.
     """
 
     risk: Floats
     score: Floats
+    executions: tuple[int, ...] = ()
 
 
 class Scorer:
@@ -88,7 +95,7 @@ class Scorer:
                 for rows in (1, CHUNK):
                     graph.run(np.full((rows, periods, features), np.nan, np.float32))
 
-    def score(self, values: Floats, lengths: Ints) -> Scores:
+    def score(self, values: Floats, lengths: Ints, *, forecast: bool | Bools = True) -> Scores:
         """Score records after each of their periods.
 
         Args:
@@ -96,6 +103,7 @@ class Scorer:
                 of periods up to the contract's maximum. What stands from a record's length on
                 cannot change the result.
             lengths: (records,) periods observed, 0 to `periods`.
+            forecast: Whether to run the score graph; (records,) to say so record by record.
 
         Returns:
             Scores with the records and periods of `values`.
@@ -107,26 +115,16 @@ class Scorer:
         different = set(lengths.ravel().tolist())
         self._check(values, lengths, different)
         records, periods, _ = values.shape
-        risk = np.full((records, periods), np.nan, np.float32)
+        risk = np.full((records, periods, 1), np.nan, np.float32)
         score = np.full((records, periods, self._subjects), np.nan, np.float32)
-        if len(different) == 1:
-            # One student, or all at the end: nothing to sort and nothing to hide.
-            longest = different.pop()
-            for start in range(0, records if longest else 0, CHUNK):
-                known = values[start : start + CHUNK, :longest]
-                risk[start : start + CHUNK, :longest] = self._risk.run(known)
-                score[start : start + CHUNK, :longest] = self._score.run(known)
-            return Scores(risk=risk, score=score)
-        # By length, so that chunks of short histories run over few periods; empty ones do not run.
-        order = np.argsort(lengths, kind="stable")[np.count_nonzero(lengths == 0) :]
-        for start in range(0, len(order), CHUNK):
-            rows = order[start : start + CHUNK]
-            longest = int(lengths[rows[-1]])
-            observed = (np.arange(longest) < lengths[rows, None])[:, :, None]
-            known = np.where(observed, values[rows, :longest], np.float32(np.nan))
-            risk[rows, :longest] = np.where(observed[:, :, 0], self._risk.run(known), np.nan)
-            score[rows, :longest] = np.where(observed, self._score.run(known), np.nan)
-        return Scores(risk=risk, score=score)
+        executions = self._risk.fill(risk, values, lengths, different)
+        if forecast is True:
+            self._score.fill(score, values, lengths, different)
+        elif forecast is not False and (wanted := forecast.nonzero()[0]).size:
+            chosen, part = lengths[wanted], score[wanted]
+            self._score.fill(part, values[wanted], chosen, set(chosen.tolist()))
+            score[wanted] = part
+        return Scores(risk=risk[:, :, 0], score=score, executions=tuple(executions))
 
     def _check(self, values: Floats, lengths: Ints, different: set[int]) -> None:
         contract = self.bundle.contract
@@ -147,6 +145,39 @@ class Scorer:
             raise CohortError(
                 f"record {wrong[0]}: its length is not within 0 to {values.shape[1]} periods."
             )
+
+
+def batches(lengths: Ints, buckets: Sequence[int]) -> Iterator[tuple[Positions, int]]:
+    """Divide records into executions, so that short histories run over few periods.
+
+    Records are taken by length; a group of one bucket joins the next longer one where the periods
+    that it is padded with cost less than an execution of its own (`RUN_COST`). Empty histories are
+    not run.
+
+    Args:
+        lengths: (records,) periods observed.
+        buckets: Lengths that the graph runs at, ascending.
+
+    Yields:
+        Positions of at most `CHUNK` records, and the longest of their lengths.
+    """
+    order = np.argsort(lengths, kind="stable")
+    ascending = lengths[order]
+    edges = ascending.searchsorted(buckets, side="right").tolist()
+    start = int(ascending.searchsorted(0, side="right"))
+    for at, end in enumerate(edges):
+        if end == start or _joins(end - start, at, edges, buckets):
+            continue
+        for first in range(start, end, CHUNK):
+            rows = order[first : min(first + CHUNK, end)]
+            yield rows, int(lengths[rows[-1]])
+        start = end
+
+
+def _joins(waiting: int, at: int, edges: Sequence[int], buckets: Sequence[int]) -> bool:
+    """Tell whether `waiting` records up to bucket `at` are better run with the next longer ones."""
+    longer = next((later for later in range(at + 1, len(edges)) if edges[later] > edges[at]), None)
+    return longer is not None and waiting * (buckets[longer] - buckets[at]) < RUN_COST
 
 
 def period_buckets(maximum: int) -> tuple[int, ...]:
@@ -186,6 +217,38 @@ class _Graph:
         self._outputs = [facts.output]
         self.buckets = period_buckets(maximum) if facts.periods is None else (facts.periods,)
 
+    def fill(
+        self, result: Floats, values: Floats, lengths: Ints, different: Collection[int]
+    ) -> list[int]:
+        """Write the output of every observed period into `result`.
+
+        Args:
+            result: (records, periods, outputs) NaN.
+            values: (records, periods, features).
+            lengths: (records,).
+            different: The lengths that occur.
+
+        Returns:
+            Records of each execution.
+        """
+        outputs = result.shape[2]
+        if len(different) == 1:
+            # One student, or all at the end: nothing to sort and nothing to hide.
+            (longest,) = different
+            starts = range(0, len(values) if longest else 0, CHUNK)
+            for start in starts:
+                known = values[start : start + CHUNK, :longest]
+                result[start : start + CHUNK, :longest] = self._shaped(self.run(known), outputs)
+            return [min(CHUNK, len(values) - start) for start in starts]
+        executions = []
+        for rows, longest in batches(lengths, self.buckets):
+            observed = (np.arange(longest) < lengths[rows, None])[:, :, None]
+            known = np.where(observed, values[rows, :longest], np.float32(np.nan))
+            output = self._shaped(self.run(known), outputs)
+            result[rows, :longest] = np.where(observed, output, np.float32(np.nan))
+            executions.append(len(rows))
+        return executions
+
     def run(self, values: Floats) -> Floats:
         """Run (rows, periods, features) and return the output for those periods."""
         periods = values.shape[1]
@@ -193,3 +256,7 @@ class _Graph:
         padded = pad_periods(values, length)
         output: Floats = self._session.run(self._outputs, {self._input: padded})[0]
         return output[:, :periods]
+
+    @staticmethod
+    def _shaped(output: Floats, outputs: int) -> Floats:
+        return output.reshape(*output.shape[:2], outputs)

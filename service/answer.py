@@ -1,23 +1,31 @@
 """Answer requests from a loaded bundle: bytes in, bytes out. Knows neither HTTP nor BentoML.
 
-body -> `RequestReader` -> admitted students -> `Assessor` -> `ScoreAnswer` -> body
+body -> `RequestReader` -> admitted students -> `Assessor` -> `AssessmentTable` -> body
+
+The students of several requests go through the model and the policy together; each request's
+answer is made of its own rows and errors alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
 
-from scoring.assessment import Assessor
+from records.cohort import Bools, Floats, Ints
+from scoring.assessment import Assessment, Assessor
 from scoring.bundle import Bundle, read_bundle
 from scoring.intake import Intake
 from scoring.providers import RUNTIME_NAMES, Provider, thread_count
 from scoring.scorer import Scorer
+from scoring.table import STATUSES, AssessmentTable
 from service.problems import STUDENTS, ErrorItem, RequestError, error_items
 from service.request import RequestReader, ScoreRequest
 from service.sample import sample_students
@@ -47,6 +55,47 @@ class Answered:
     body: bytes
     assessed: int
     refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageSeconds:
+    """Where the time of one pass over several requests went, in seconds.
+
+    Attributes:
+        compute: `Scorer.score`, both graphs.
+        policy: `Assessor.tabulate`: tiers, trajectories, rules.
+        encode: Assessments to JSON.
+    """
+
+    compute: float = 0.0
+    policy: float = 0.0
+    encode: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers to several requests that were worked on together.
+
+    Attributes:
+        results: One a request, in order: its answer, or why none of its students can be scored.
+        stages: Seconds of the whole pass.
+        executions: Rows of each execution of the risk graph.
+        tiers: Students by the name of their tier; every tier of the policy is a key.
+        statuses: Students by status; every status is a key.
+        table: What was said of all students, request after request; None where there was none.
+    """
+
+    results: list[Answered | RequestError]
+    stages: StageSeconds
+    executions: tuple[int, ...]
+    tiers: dict[str, int]
+    statuses: dict[str, int]
+    table: AssessmentTable | None
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """JSON bodies in order; of a refused request the problem's."""
+        return [one.body() if isinstance(one, RequestError) else one.body for one in self.results]
 
 
 class Responder:
@@ -79,6 +128,7 @@ class Responder:
         )
         self._scorer.warm_up()
         self._assessor = Assessor(self._scorer)
+        self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         self._reader = RequestReader(Intake(self.bundle.contract), settings.max_students)
         self.info = self._info(settings, threads)
         self.contract = self.bundle.contract.model_dump_json().encode()
@@ -88,26 +138,79 @@ class Responder:
         self.sample_request = msgspec.json.encode({"students": sample, "recommendations": True})
         self.sample_answer = self.score(self.sample_request).body
 
+    def read(self, body: bytes) -> ScoreRequest:
+        """Read the body of a `score` request.
+
+        Raises:
+            RequestError: It cannot be read as a whole: no JSON, not the expected shape, no
+                student, too many.
+        """
+        return self._reader.read(body)
+
+    def answer(self, requests: Sequence[ScoreRequest]) -> Answers:
+        """Answer several requests in one pass over all their students.
+
+        What one request asks for, or got wrong, changes nothing for another.
+        """
+        kept = [request for request in requests if request.students.ids]
+        results: Iterator[Answered] = iter(())
+        stages = StageSeconds()
+        executions: tuple[int, ...] = ()
+        table: AssessmentTable | None = None
+        started = perf_counter()
+        if kept:
+            values, lengths = _joined(kept)
+            forecast = _wanted([request.forecast for request in kept], kept)
+            advice = _wanted([request.recommendations for request in kept], kept)
+            scores = self._scorer.score(values, lengths, forecast=forecast)
+            computed = perf_counter()
+            table = self._assessor.tabulate(values, lengths, scores, recommendations=advice)
+            decided = perf_counter()
+            results = iter(self._encoded(kept, table))
+            ended = perf_counter()
+            executions = scores.executions
+            stages = StageSeconds(computed - started, decided - computed, ended - decided)
+        return Answers(
+            results=[
+                next(results) if request.students.ids else _refusal(request) for request in requests
+            ],
+            stages=stages,
+            executions=executions,
+            tiers=_counts(self._tiers, None if table is None else table.tier),
+            statuses=_counts(STATUSES, None if table is None else table.status),
+            table=table,
+        )
+
     def score(self, body: bytes) -> Answered:
         """Answer a `score` request.
 
         Raises:
             RequestError: It cannot be read, or none of its students can be scored.
         """
-        answer = self._answer(self._reader.read(body))
-        return Answered(
-            body=msgspec.json.encode(answer),
-            assessed=len(answer.assessments),
-            refused=refused_rows(answer.errors),
-        )
+        (result,) = self.answer([self.read(body)]).results
+        if isinstance(result, RequestError):
+            raise result
+        return result
 
-    def score_students(self, students: Any, recommendations: Any) -> ScoreAnswer:
+    def score_students(
+        self, students: Any, recommendations: Any = True, forecast: Any = True
+    ) -> ScoreAnswer:
         """Answer a `score` request whose fields are JSON-like Python objects already.
 
         Raises:
             RequestError: As `score`.
         """
-        return self._answer(self._reader.admit(students, recommendations))
+        request = self._reader.admit(students, recommendations, forecast)
+        admitted = request.students
+        if not admitted.ids:
+            raise _refusal(request)
+        assessments = self._assessor.assess(
+            admitted.values,
+            admitted.lengths,
+            recommendations=request.recommendations,
+            forecast=request.forecast,
+        )
+        return self._answer(request, assessments)
 
     @property
     def unready(self) -> str | None:
@@ -120,20 +223,22 @@ class Responder:
             "Mend that, or ask for 'auto' if any will do."
         )
 
-    def _answer(self, request: ScoreRequest) -> ScoreAnswer:
+    def _encoded(self, requests: Sequence[ScoreRequest], table: AssessmentTable) -> list[Answered]:
+        assessments = iter(self._assessor.worded(table))
+        answered = []
+        for request in requests:
+            answer = self._answer(request, islice(assessments, len(request.students.ids)))
+            body = msgspec.json.encode(answer)
+            answered.append(Answered(body, len(answer.assessments), refused_rows(answer.errors)))
+        return answered
+
+    def _answer(self, request: ScoreRequest, assessments: Iterable[Assessment]) -> ScoreAnswer:
         students = request.students
-        errors = error_items(students.faults)
-        if not students.ids:
-            detail = "None of the students can be scored; each error says what to mend."
-            raise RequestError(STUDENTS, detail, errors)
-        assessments = self._assessor.assess(
-            students.values, students.lengths, recommendations=request.recommendations
-        )
         rows = students.rows.tolist()
         return ScoreAnswer(
             model=self.info.model,
             assessments=list(map(of_student, students.ids, rows, assessments)),
-            errors=errors,
+            errors=error_items(students.faults),
         )
 
     def _info(self, settings: Settings, threads: int) -> ModelInfo:
@@ -155,6 +260,36 @@ class Responder:
             versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
             loaded_at=self._scorer.loaded_at,
         )
+
+
+def _joined(requests: Sequence[ScoreRequest]) -> tuple[Floats, Ints]:
+    """Return values and lengths of all students, request after request."""
+    if len(requests) == 1:
+        return requests[0].students.values, requests[0].students.lengths
+    return (
+        np.concatenate([request.students.values for request in requests]),
+        np.concatenate([request.students.lengths for request in requests]),
+    )
+
+
+def _wanted(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool | Bools:
+    """Return whether a part is wanted: by all, by none, or row by row."""
+    if all(options) or not any(options):
+        return options[0]
+    return np.repeat(options, [len(request.students.ids) for request in requests])
+
+
+def _refusal(request: ScoreRequest) -> RequestError:
+    detail = "None of the students can be scored; each error says what to mend."
+    return RequestError(STUDENTS, detail, error_items(request.students.faults))
+
+
+def _counts(names: Sequence[str], positions: NDArray[np.int8] | None) -> dict[str, int]:
+    """Count positions by name; negative ones count for none."""
+    if positions is None:
+        return dict.fromkeys(names, 0)
+    counts = np.bincount(positions[positions >= 0], minlength=len(names)).tolist()
+    return dict(zip(names, counts, strict=True))
 
 
 def refused_rows(errors: Sequence[ErrorItem]) -> int:

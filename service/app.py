@@ -75,7 +75,7 @@ Students = Annotated[
         }
     ),
 ]
-Recommendations = Annotated[Any, WithJsonSchema({"type": "boolean"})]
+Option = Annotated[Any, WithJsonSchema({"type": "boolean"})]
 
 
 @bentoml.service(
@@ -103,11 +103,11 @@ class Bellwether:
 
     @bentoml.api
     def score(
-        self, students: Students, recommendations: Recommendations = True
+        self, students: Students, recommendations: Option = True, forecast: Option = True
     ) -> Annotated[ScoreAnswer, _AS_IT_IS]:
         """Assess one or many students at the end of the last period sent."""
         try:
-            return self.responder.score_students(students, recommendations)
+            return self.responder.score_students(students, recommendations, forecast)
         except RequestError as refusal:
             raise StudentsRefusedError(
                 refusal.body().decode(), error_code=HTTPStatus(refusal.status)

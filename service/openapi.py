@@ -219,6 +219,11 @@ def _request_schema() -> dict[str, Any]:
                 "default": True,
                 "description": "Whether to say what is advised.",
             },
+            "forecast": {
+                "type": "boolean",
+                "default": True,
+                "description": "Whether to forecast the next score.",
+            },
         },
     }
 

@@ -19,7 +19,9 @@ from scoring.intake import Admission, Intake
 from scoring.row_faults import FAULTS_PER_ROW, field_name
 from service.problems import INVALID, MALFORMED, ErrorItem, RequestError, refuse_field
 
-FIELDS = ("students", "recommendations")
+# Whether an answer holds this part; true unless told.
+OPTIONS = ("recommendations", "forecast")
+FIELDS = ("students", *OPTIONS)
 # Longer whole numbers fit no feature, and `int` takes quadratic time over their digits.
 _LONGEST_INTEGER = 400
 
@@ -31,10 +33,12 @@ class ScoreRequest:
     Attributes:
         students: Those that can be scored, and what is wrong with the others.
         recommendations: Whether recommendations are wanted.
+        forecast: Whether the forecast of the next score is wanted.
     """
 
     students: Admission
-    recommendations: bool
+    recommendations: bool = True
+    forecast: bool = True
 
 
 class RequestReader:
@@ -50,7 +54,10 @@ class RequestReader:
         self._max_students = max_students
         body_type = msgspec.defstruct(
             "Body",
-            [("students", list[intake.student_type]), ("recommendations", bool, True)],  # type: ignore[name-defined]
+            [
+                ("students", list[intake.student_type]),  # type: ignore[name-defined]
+                *((option, bool, True) for option in OPTIONS),
+            ],
             forbid_unknown_fields=True,
             gc=False,
         )
@@ -68,9 +75,12 @@ class RequestReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._read_tolerantly(body)
         self._check_number(request.students)
-        return ScoreRequest(self._intake.gather(request.students), request.recommendations)
+        students = self._intake.gather(request.students)
+        return ScoreRequest(students, request.recommendations, request.forecast)
 
-    def admit(self, students: object, recommendations: object) -> ScoreRequest:
+    def admit(
+        self, students: object, recommendations: object = True, forecast: object = True
+    ) -> ScoreRequest:
         """Read a request whose fields are already JSON-like Python objects.
 
         Raises:
@@ -79,11 +89,12 @@ class RequestReader:
         if not isinstance(students, list | tuple):
             message = "`students` must be a list with one object per student."
             raise refuse_field("students", "wrong_type", message)
-        if not isinstance(recommendations, bool):
-            message = "`recommendations` must be true or false."
-            raise refuse_field("recommendations", "wrong_type", message)
+        options = [
+            _boolean(name, value)
+            for name, value in zip(OPTIONS, (recommendations, forecast), strict=True)
+        ]
         self._check_number(students)
-        return ScoreRequest(self._intake.read(students), recommendations)
+        return ScoreRequest(self._intake.read(students), *options)
 
     def _read_tolerantly(self, body: bytes) -> ScoreRequest:
         request = parse_json(body)
@@ -96,7 +107,7 @@ class RequestReader:
         if "students" not in request:
             message = "`students` is missing: a list with one object per student."
             raise refuse_field("students", "missing_field", message)
-        return self.admit(request["students"], request.get("recommendations", True))
+        return self.admit(request["students"], *(request.get(option, True) for option in OPTIONS))
 
     def _check_number(self, students: Sequence[object]) -> None:
         if not students:
@@ -141,8 +152,15 @@ def _malformed(reason: str) -> RequestError:
     return RequestError(MALFORMED, message, [ErrorItem(None, None, "malformed_json", message)])
 
 
+def _boolean(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise refuse_field(name, "wrong_type", f"`{name}` must be true or false.")
+    return value
+
+
 def _unknown_field(key: object) -> ErrorItem:
     name = field_name(key)
     close = difflib.get_close_matches(name, FIELDS, n=1)
-    advice = f"did you mean `{close[0]}`?" if close else "known are `students`, `recommendations`."
+    known = ", ".join(f"`{one}`" for one in FIELDS)
+    advice = f"did you mean `{close[0]}`?" if close else f"known are {known}."
     return ErrorItem(None, name, "unknown_field", f"`{name}` is no field of a request; {advice}")

@@ -12,7 +12,15 @@ from records.cohort import Floats, Ints
 from records.errors import CohortError
 from scoring.bundle import read_bundle
 from scoring.providers import Provider, ProviderError, loadable_providers
-from scoring.scorer import CHUNK, Scorer, Scores, pad_periods, period_buckets
+from scoring.scorer import (
+    CHUNK,
+    RUN_COST,
+    Scorer,
+    Scores,
+    batches,
+    pad_periods,
+    period_buckets,
+)
 
 TOLERANCE = 1e-5
 
@@ -188,7 +196,7 @@ def test_long_histories_do_not_lengthen_short_ones_and_empty_ones_do_not_run(
     lengths = np.tile(np.array([8, 0, 1, 1], np.int32), CHUNK // 2)
     scorer.score(values, lengths)
     shapes = [shown.shape[:2] for shown in seen]
-    assert shapes == [(CHUNK, 1), (CHUNK, 1), (CHUNK // 2, 8), (CHUNK // 2, 8)]
+    assert shapes == [(CHUNK, 1), (CHUNK // 2, 8), (CHUNK, 1), (CHUNK // 2, 8)]
     seen.clear()
     scorer.score(values, np.zeros_like(lengths))
     assert seen == []
@@ -246,3 +254,37 @@ def test_padding_appends_missing_periods_only() -> None:
     assert padded.shape == (2, 5, 4)
     assert np.array_equal(padded[:, :3], values)
     assert np.isnan(padded[:, 3:]).all()
+
+
+@settings(deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 39), max_size=600).map(lambda all_: np.array(all_, np.int32))
+)
+def test_every_observed_history_runs_once_and_padding_costs_less_than_a_run(lengths: Ints) -> None:
+    buckets = period_buckets(39)
+    runs = list(batches(lengths, buckets))
+    taken = np.concatenate([np.empty(0, np.intp), *(rows for rows, _ in runs)])
+    assert sorted(taken.tolist()) == np.flatnonzero(lengths).tolist()
+    for rows, longest in runs:
+        assert 0 < len(rows) <= CHUNK
+        assert longest == lengths[rows].max()
+        bucket = min(length for length in buckets if length >= longest)
+        shorter = buckets[: buckets.index(bucket)]
+        # What could have run apart, up to any shorter bucket, would not have paid for it.
+        if len(runs) == 1 and shorter:
+            apart = np.count_nonzero(lengths[rows] <= shorter[-1])
+            assert apart * (bucket - shorter[-1]) < RUN_COST
+
+
+def test_the_forecast_can_be_left_out_row_by_row(scorer: Scorer) -> None:
+    values, lengths = students(scorer, 30, seed=4)
+    whole = scorer.score(values, lengths)
+    wanted = np.arange(30) % 3 == 0
+    part = scorer.score(values, lengths, forecast=wanted)
+    np.testing.assert_array_equal(part.risk, whole.risk)
+    np.testing.assert_allclose(part.score[wanted], whole.score[wanted], atol=1e-3)
+    assert np.isnan(part.score[~wanted]).all()
+    for unwanted in (False, np.zeros(30, np.bool_)):
+        nothing = scorer.score(values, lengths, forecast=unwanted)
+        np.testing.assert_array_equal(nothing.risk, whole.risk)
+        assert np.isnan(nothing.score).all()
