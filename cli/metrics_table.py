@@ -2,8 +2,8 @@
 
 from rich.table import Table
 
+from evaluation.figures import RiskFigures, RiskReport, RunMetrics, ScoreFigures, ScoreReport
 from records.contract import Contract
-from training.figures import RiskFigures, RiskReport, RunMetrics, ScoreFigures, ScoreReport
 
 HORIZONS = 6
 

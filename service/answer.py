@@ -308,7 +308,7 @@ def _stamp(bundle: Bundle) -> ModelStamp:
     )
 
 
-# Where a run keeps the figures of its networks (`training.metrics`): the risk at the end of each
+# Where a run keeps the figures of its networks (`evaluation.metrics`): the risk at the end of each
 # record, the score over all periods.
 _HEADLINES = {"risk": ("risk", "network", "last"), "score": ("score", "network", "overall")}
 

@@ -4,7 +4,7 @@
     contract.toml    what the records hold
     risk.keras       probability after every period
     score.keras      next score after every period
-    metrics.json     figures of networks and baselines on the test part (`training.metrics`)
+    metrics.json     figures of networks and baselines on the test part (`evaluation.metrics`)
     history.csv      losses and accuracies, epoch by epoch
     splits.parquet   which record was in which part
     heldout.parquet  the test part
@@ -24,13 +24,13 @@ from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from evaluation.figures import RunMetrics
 from records.cohort import Cohort
 from records.contract import Contract
 from records.errors import BellwetherError
 from records.fences import Fences
 from records.reference import Reference
 from records.toml_file import parse_toml
-from training.figures import RunMetrics
 from training.selection import Selection
 from training.settings import TrainingSettings
 

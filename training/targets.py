@@ -1,37 +1,23 @@
-"""Which steps of a cohort count, and what the networks learn from them."""
+"""What the networks learn from the steps of a cohort that count (`evaluation.known`)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.known import known_risk, known_score, last_known, usable
 from records.cohort import Bools, Cohort, Floats
 
-
-def known_risk(cohort: Cohort) -> Bools:
-    """(records, periods) whether the period is eligible and its outcome known."""
-    return np.asarray(cohort.eligible & ~np.isnan(cohort.risk))
-
-
-def known_score(cohort: Cohort) -> Bools:
-    """(records, periods, subjects) whether the period is eligible and the next score known."""
-    return np.asarray(cohort.eligible[:, :, None] & ~np.isnan(cohort.score))
-
-
-def usable(cohort: Cohort) -> Bools:
-    """(records,) whether some period counts for one of the targets."""
-    return np.asarray(known_risk(cohort).any(axis=1) | known_score(cohort).any(axis=(1, 2)))
-
-
-def last_known(known: Bools) -> NDArray[np.intp]:
-    """Return each record's last counting period as a position, -1 where there is none.
-
-    Args:
-        known: (records, periods).
-    """
-    periods = known.shape[1]
-    last = periods - 1 - np.argmax(known[:, ::-1], axis=1)
-    return np.where(known.any(axis=1), last, -1)
+__all__ = [
+    "Examples",
+    "known_risk",
+    "known_score",
+    "last_known",
+    "risk_examples",
+    "score_examples",
+    "score_spread",
+    "usable",
+]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.figures import RiskTable, RunMetrics, ScoreTable
+from evaluation.metrics import THRESHOLD, risk_report, score_report
 from records.cohort import Cohort
 from records.progress import Progress
 from training.environment import environment
-from training.figures import RiskTable, RunMetrics, ScoreTable
-from training.metrics import THRESHOLD, risk_report, score_report
 from training.model import TARGETS, Fitted, FittedNetwork, Target
 from training.prepare import Prepared, prepare
 from training.registry import baselines, fit_preset

@@ -9,11 +9,11 @@ import pyarrow as pa
 import tomli_w
 from pyarrow import parquet
 
+from evaluation.figures import RunMetrics
 from records.cohort import Cohort
 from records.contract import SHIPPED, Contract, load_contract, shipped_text
 from records.tables import write_table
 from training import run_folder as names
-from training.figures import RunMetrics
 from training.history import History, write_histories
 from training.prepare import Prepared
 from training.run_folder import RunRecord

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from evaluation.metrics import risk_report, score_report
 from records.cohort import Cohort
 from tests.training.small_cohort import HOURS, MARK, small_cohort
 from training import boosting
@@ -15,7 +16,6 @@ from training.boosting import (
     score_boosting,
     score_boosting_by_horizon,
 )
-from training.metrics import risk_report, score_report
 from training.naive import score_mean
 from training.parts import Parts
 from training.targets import known_risk

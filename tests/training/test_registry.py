@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evaluation.metrics import risk_report, score_report
 from tests.training.small_cohort import small_cohort
-from training.metrics import risk_report, score_report
 from training.model import TARGETS, Model, Target
 from training.prepare import Prepared, prepare
 from training.registry import MODELS, UnknownModelError, baselines, fit_preset, model, network

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from evaluation.metrics import risk_report, score_report
 from records.cohort import Cohort
 from records.errors import CohortError
 from tests.training.small_cohort import HOURS, small_cohort
-from training.metrics import risk_report, score_report
 from training.networks import load_network, predict
 from training.run_folder import FILES, RunFolder, RunFolderError
 from training.settings import (

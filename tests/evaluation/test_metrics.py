@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from evaluation.metrics import risk_figures, risk_report, score_figures, score_report
 from records.cohort import Cohort
 from tests.training.small_cohort import PERIODS
-from training.metrics import risk_figures, risk_report, score_figures, score_report
 from training.targets import known_risk, known_score
 
 

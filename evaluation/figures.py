@@ -1,7 +1,7 @@
 """The figures of a run: the layout of `metrics.json`.
 
 Every figure is over the periods that count (eligible, target known); a figure that is undefined,
-such as the AUC of one class, is None. `training.metrics` computes them.
+such as the AUC of one class, is None. `evaluation.metrics` computes them.
 """
 
 from pydantic import BaseModel, ConfigDict

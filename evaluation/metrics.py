@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from evaluation.figures import Confusion, RiskFigures, RiskReport, ScoreFigures, ScoreReport
+from evaluation.known import known_risk, known_score, last_known
 from records.cohort import Bools, Cohort, Floats
-from training.figures import Confusion, RiskFigures, RiskReport, ScoreFigures, ScoreReport
-from training.targets import known_risk, known_score, last_known
 
 THRESHOLD = 0.5
 

@@ -1,0 +1,1 @@
+"""How well predictions do, whoever made them: figures, intervals, fairness. Fits nothing."""
