@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli import bundle, check, contract, export, models, policy, request, serve, simulate, train
+from cli import (
+    bundle,
+    check,
+    compare,
+    contract,
+    export,
+    models,
+    policy,
+    request,
+    serve,
+    simulate,
+    train,
+)
 from cli.console import errors
 from records.errors import BellwetherError
 
@@ -27,6 +39,7 @@ app = typer.Typer(
 app.command("simulate")(simulate.simulate)
 app.command("check")(check.check)
 app.command("train")(train.train)
+app.command("compare")(compare.compare)
 app.command("models")(models.models)
 app.command("export")(export.export)
 app.add_typer(bundle.app, name="bundle")

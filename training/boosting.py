@@ -40,10 +40,13 @@ Score = Callable[[Floats], NDArray[np.floating]]
 def horizons(periods: int) -> tuple[int, ...]:
     """Return the last period of each band that gets a model of its own.
 
-    Every period where they are few; else every fourth and the last, as the weeks 4, 8, 12, 16, …
+    Every period where they are few, the first six of some more, every fourth up to the 16th of
+    many; the last period ends the last band.
     """
     if periods <= 8:
         return tuple(range(1, periods + 1))
+    if periods <= 16:
+        return (*range(1, 7), periods)
     return (*range(4, min(periods, 20), 4), periods)
 
 

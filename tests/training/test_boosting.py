@@ -112,7 +112,7 @@ def test_each_horizon_is_tuned_and_predicted_by_its_own_model() -> None:
     np.testing.assert_array_equal(early[:, :2], everywhere[:, :2])
 
 
-def test_long_histories_have_a_horizon_every_fourth_period() -> None:
+def test_horizons_grow_with_the_number_of_periods() -> None:
     assert horizons(5) == (1, 2, 3, 4, 5)
-    assert horizons(14) == (4, 8, 12, 14)
+    assert horizons(14) == (1, 2, 3, 4, 5, 6, 14)
     assert horizons(39) == (4, 8, 12, 16, 39)

@@ -1,0 +1,128 @@
+"""A comparison: every cell once, resumable, and its tables."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.known import known_risk
+from evaluation.metrics import risk_report
+from tests.training.small_cohort import small_cohort
+from training.prepare import prepare
+from training.registry import model
+from training.study import Plan, StudyError, cells, judged, predictions, split_settings
+from training.study_fit import run_study
+from training.study_tables import figures, summarise
+
+COHORT = small_cohort(400, students=350)
+PLAN = Plan(
+    data="small",
+    models={
+        "risk": ("base_rate", "random_forest", "boosting"),
+        "score": ("last_score", "ridge", "svr"),
+    },
+    splits=("temporal", "stratified-80-20"),
+    seeds=(0, 1),
+    horizons=(2, 4),
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_study(COHORT, tmp_path_factory.mktemp("studies") / "small", PLAN)
+
+
+def _stamps(study: Path) -> dict[str, int]:
+    return {str(path.relative_to(study)): path.stat().st_mtime_ns for path in study.rglob("*.npz")}
+
+
+def test_every_model_split_and_seed_is_a_cell_and_models_without_chance_have_one_seed(
+    study: Path,
+) -> None:
+    # (1 + 2 + 2) + (1 + 1 + 2), on each of two splits.
+    assert len(list(cells(PLAN))) == len(_stamps(study)) == 18
+
+
+def test_what_is_there_is_not_fitted_again_and_what_is_new_is(study: Path) -> None:
+    before = _stamps(study)
+    steps: list[tuple[str, int, int]] = []
+    run_study(COHORT, study, PLAN, progress=lambda *step: steps.append(step))
+    assert _stamps(study) == before
+    assert steps == [("Fitting small", 18, 18)]
+    (study / "cells/risk/temporal/random_forest-1.json").unlink()
+    run_study(COHORT, study, PLAN)
+    changed = {name for name, stamp in _stamps(study).items() if stamp != before[name]}
+    assert changed == {"cells/risk/temporal/random_forest-1.npz"}
+
+
+def test_other_data_makes_every_cell_anew(study: Path) -> None:
+    with pytest.raises(StudyError, match="run the comparison again"):
+        list(predictions(small_cohort(400, seed=3), study, PLAN))
+
+
+def test_stored_predictions_are_those_of_the_model(study: Path) -> None:
+    prepared = prepare(COHORT, split_settings(COHORT, PLAN, "temporal"))
+    fitted = model("risk", "random_forest").fit(prepared, 1, lambda *_: None)
+    assert fitted is not None
+    test = prepared.parts.test
+    steps = judged(test, "risk", PLAN.horizons)
+    (found,) = (
+        one
+        for one in predictions(COHORT, study, PLAN)
+        if (one.cell.split, one.cell.model, one.cell.seed) == ("temporal", "random_forest", 1)
+    )
+    np.testing.assert_array_equal(found.predicted, fitted.predict(test, steps))
+    assert (
+        risk_report(found.cohort, found.predicted).by_period[2]
+        == (risk_report(test, fitted.predict(test)).by_period[2])
+    )
+
+
+def test_the_last_step_that_counts_is_judged_beside_the_horizons() -> None:
+    known, steps = known_risk(COHORT), judged(COHORT, "risk", (2,))
+    assert (steps <= known).all()
+    np.testing.assert_array_equal(steps[:, 1], known[:, 1])
+    assert (steps.sum(axis=1) <= 2).all()
+    np.testing.assert_array_equal(steps.any(axis=1), known.any(axis=1))
+
+
+def test_tables_hold_mean_and_spread_over_the_seeds(study: Path) -> None:
+    printed = {table.name: table for table in summarise(COHORT, study, PLAN)}
+    auc = printed["risk-temporal-auc"]
+    assert auc.columns == ("model", "week 2", "week 4", "mean")
+    rows = {row[0]: row[1:] for row in auc.rows}
+    assert "±" in rows["random_forest"][0]
+    assert "±" not in rows["base_rate"][0]
+    by_seed = [
+        risk_report(one.cohort, one.predicted).by_period[2].auc or 0
+        for one in predictions(COHORT, study, PLAN)
+        if (one.cell.split, one.cell.model) == ("temporal", "random_forest")
+    ]
+    assert rows["random_forest"][0] == f"{np.mean(by_seed):.4f} ± {np.std(by_seed, ddof=1):.4f}"
+    with (study / "tables/figures.csv").open(encoding="utf-8", newline="") as file:
+        long = list(csv.DictReader(file))
+    assert len(long) == len(figures(predictions(COHORT, study, PLAN), PLAN))
+    assert {row["horizon"] for row in long} == {
+        *("2", "4", "last", "all", "mean", "maths", "reading"),
+    }
+    assert (study / "tables/score-temporal-mae.csv").is_file()
+    assert "**AUC: small, temporal, test part**" in (study / "tables/tables.md").read_text()
+
+
+def test_processes_predict_what_one_process_predicts(study: Path, tmp_path: Path) -> None:
+    plan = PLAN.model_copy(
+        update={"models": {"risk": ("random_forest",), "score": ("ridge",)}, "seeds": (0,)}
+    )
+    apart = run_study(COHORT, tmp_path / "apart", plan, workers=2)
+    for together, alone in zip(
+        predictions(COHORT, apart, plan), predictions(COHORT, study, plan), strict=True
+    ):
+        assert together.cell == alone.cell
+        np.testing.assert_allclose(together.predicted, alone.predicted, rtol=1e-6)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StudyError, match="is no study"):
+        run_study(COHORT, tmp_path, PLAN)

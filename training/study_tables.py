@@ -1,0 +1,274 @@
+"""The tables of a comparison: by horizon, mean and spread over seeds, all splits.
+
+`figures.csv` holds every figure in long form: target, split, model, seed count, horizon, figure,
+mean, spread. The printed tables pick from it.
+"""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.figures import RiskFigures, ScoreFigures
+from evaluation.metrics import risk_report, score_report
+from records.cohort import Cohort
+from training.model import TARGETS, Target
+from training.settings import SplitKind
+from training.study import Plan, Prediction, predictions
+
+LAST, ALL, MEAN = "last", "all", "mean"
+_RISK_FIGURES = ("auc", "pr_auc", "brier", "accuracy", "precision", "recall", "f1")
+_SCORE_FIGURES = ("mae", "rmse", "r2")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of one model.
+
+    Attributes:
+        target: Of which models.
+        split: On which split's part.
+        model: Name in the registry.
+        horizon: A period; `last`, each record's last that counts (risk); `all` of the judged steps
+            or a subject's name (score); `mean` over the horizons.
+        figure: Name, as in `evaluation.figures`; `seconds` is the time of the fit.
+        mean: Over the seeds.
+        spread: Standard deviation over the seeds; None for a single one.
+        seeds: How many.
+        records: How many records or scores were judged; None for a mean over horizons.
+    """
+
+    target: Target
+    split: SplitKind
+    model: str
+    horizon: str
+    figure: str
+    mean: float
+    spread: float | None
+    seeds: int
+    records: int | None
+
+
+def figures(found: Iterable[Prediction], plan: Plan) -> list[Row]:
+    """Judge every cell and sum the seeds up."""
+    values: dict[tuple[Target, SplitKind, str, str, str], list[float]] = defaultdict(list)
+    counted: dict[tuple[Target, SplitKind, str], int] = {}
+    for one in found:
+        cell = one.cell
+        for horizon, records, judgement in _judge(one, plan):
+            if records is not None:
+                counted[cell.target, cell.split, horizon] = records
+            for figure, value in judgement.items():
+                if value is not None:
+                    values[cell.target, cell.split, cell.model, horizon, figure].append(value)
+    return [
+        Row(
+            *(target, split, name, horizon, figure),
+            mean=float(np.mean(some)),
+            spread=float(np.std(some, ddof=1)) if len(some) > 1 else None,
+            seeds=len(some),
+            records=counted.get((target, split, horizon)),
+        )
+        for (target, split, name, horizon, figure), some in values.items()
+    ]
+
+
+def _judge(
+    one: Prediction, plan: Plan
+) -> Iterator[tuple[str, int | None, dict[str, float | None]]]:
+    by_period: dict[int, dict[str, float | None]]
+    if one.cell.target == "risk":
+        risk = risk_report(one.cohort, one.predicted)
+        by_period = {at: _risk(of) for at, of in risk.by_period.items()}
+        counts = {at: of.records for at, of in risk.by_period.items()}
+        yield LAST, risk.last.records, {**_risk(risk.last), "seconds": one.facts.seconds}
+    else:
+        score = score_report(one.cohort, one.predicted)
+        by_period = {at: _score(of) for at, of in score.by_period.items()}
+        counts = {at: of.scores for at, of in score.by_period.items()}
+        yield ALL, score.overall.scores, {**_score(score.overall), "seconds": one.facts.seconds}
+        if len(score.by_subject) > 1:
+            for subject, of in score.by_subject.items():
+                yield subject, of.scores, _score(of)
+    within = [at for at in plan.horizons if at in by_period]
+    for at in within:
+        yield str(at), counts[at], by_period[at]
+    means: dict[str, float | None] = {}
+    for figure in by_period[within[0]] if within else ():
+        values = [value for at in within if (value := by_period[at][figure]) is not None]
+        means[figure] = float(np.mean(values)) if len(values) == len(within) else None
+    yield MEAN, None, means
+
+
+def _risk(of: RiskFigures) -> dict[str, float | None]:
+    return {name: getattr(of, name) for name in _RISK_FIGURES}
+
+
+def _score(of: ScoreFigures) -> dict[str, float | None]:
+    return {name: getattr(of, name) for name in _SCORE_FIGURES}
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A table for people.
+
+    Attributes:
+        name: Of its CSV file.
+        title: What it shows, of which records.
+        columns: Heads; the first column holds the models' names.
+        rows: Cells as text.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, its title in bold."""
+        head = ["| " + " | ".join(self.columns) + " |", "|---|" + "--:|" * (len(self.columns) - 1)]
+        body = ["| " + " | ".join(row) + " |" for row in self.rows]
+        return "\n".join([f"**{self.title}**", "", *head, *body, ""])
+
+    def csv(self) -> str:
+        """Return the table as CSV."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
+        return text.getvalue()
+
+
+def tables(rows: list[Row], plan: Plan, clock: str) -> list[StudyTable]:
+    """Lay the figures out: one table for each target, split and what is asked.
+
+    Args:
+        rows: From `figures`.
+        plan: What was compared.
+        clock: What the contract calls a period.
+    """
+    at = [str(horizon) for horizon in plan.horizons]
+    periods = [(name, f"{clock} {name}") for name in at] + [(MEAN, MEAN)]
+    found = []
+    for target in TARGETS:
+        for split in plan.splits:
+            of = [row for row in rows if row.target == target and row.split == split]
+            if not of:
+                continue
+            name, where = f"{target}-{split}", f"{plan.data}, {split}, test part"
+            if target == "risk":
+                found.append(
+                    _pivot(
+                        of, f"{name}-auc", f"AUC: {where}", figure="auc", horizons=periods, digits=4
+                    )
+                )
+                found.append(
+                    _pivot(
+                        of,
+                        f"{name}-brier",
+                        f"Brier: {where}",
+                        figure="brier",
+                        horizons=periods,
+                        digits=4,
+                    )
+                )
+                found.append(_at(of, f"{name}-last", f"Risk at the last {clock}: {where}", LAST, 3))
+            else:
+                found.append(
+                    _pivot(
+                        of, f"{name}-mae", f"MAE: {where}", figure="mae", horizons=periods, digits=2
+                    )
+                )
+                found.append(
+                    _pivot(
+                        of,
+                        f"{name}-rmse",
+                        f"RMSE: {where}",
+                        figure="rmse",
+                        horizons=periods,
+                        digits=2,
+                    )
+                )
+                found.append(_at(of, f"{name}-all", f"Score: {where}", ALL, 2))
+                subjects = [
+                    (row.horizon, row.horizon)
+                    for row in of
+                    if row.horizon not in {*at, MEAN, ALL} and row.model == of[0].model
+                ]
+                subjects = list(dict.fromkeys(subjects))
+                if subjects:
+                    title = f"MAE by subject: {where}"
+                    found.append(
+                        _pivot(
+                            of, f"{name}-subjects", title, figure="mae", horizons=subjects, digits=2
+                        )
+                    )
+    return found
+
+
+def _pivot(
+    rows: list[Row],
+    name: str,
+    title: str,
+    *,
+    figure: str,
+    horizons: list[tuple[str, str]],
+    digits: int,
+) -> StudyTable:
+    cells = {(row.model, row.horizon): row for row in rows if row.figure == figure}
+    models = dict.fromkeys(row.model for row in rows)
+    body = [
+        (model, *(_cell(cells.get((model, horizon)), digits) for horizon, _ in horizons))
+        for model in models
+    ]
+    return StudyTable(name, title, ("model", *(head for _, head in horizons)), tuple(body))
+
+
+def _at(rows: list[Row], name: str, title: str, horizon: str, digits: int) -> StudyTable:
+    cells = {(row.model, row.figure): row for row in rows if row.horizon == horizon}
+    names = list(dict.fromkeys(figure for _, figure in cells))
+    body = [
+        (
+            model,
+            *(_cell(cells.get((model, of)), 1 if of == "seconds" else digits) for of in names),
+        )
+        for model in dict.fromkeys(row.model for row in rows)
+    ]
+    return StudyTable(name, title, ("model", *names), tuple(body))
+
+
+def _cell(row: Row | None, digits: int) -> str:
+    if row is None:
+        return "n/a"
+    spread = "" if row.spread is None else f" ± {row.spread:.{digits}f}"
+    return f"{row.mean:.{digits}f}{spread}"
+
+
+def summarise(cohort: Cohort, out: Path, plan: Plan) -> list[StudyTable]:
+    """Judge a finished study on the test part, write its tables, and return them.
+
+    Raises:
+        StudyError: A cell is missing.
+    """
+    rows = figures(predictions(cohort, out, plan), plan)
+    printed = tables(rows, plan, cohort.contract.periods.name)
+    write_tables(rows, printed, out)
+    return printed
+
+
+def write_tables(rows: list[Row], printed: list[StudyTable], out: Path) -> None:
+    """Write `figures.csv`, `tables.md` and one CSV file for each printed table."""
+    folder = out / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "figures.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Row.__dataclass_fields__)
+        for row in rows:
+            values = (getattr(row, name) for name in Row.__dataclass_fields__)
+            writer.writerow(["" if value is None else value for value in values])
+    for table in printed:
+        (folder / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
+    text = "\n".join(table.markdown() for table in printed)
+    (folder / "tables.md").write_text(text, encoding="utf-8")
