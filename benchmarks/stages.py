@@ -28,8 +28,9 @@ from scoring.intake import Intake
 from scoring.providers import Provider, open_session
 from scoring.scorer import CHUNK, Scorer
 from service.answer import Responder
+from service.encoding import TableEncoder
 from service.settings import Settings
-from service.wire import ScoreAnswer, of_student
+from service.wire import ScoreAnswer
 
 SIZES = (1, 30, CHUNK)
 Result = TypeVar("Result")
@@ -43,7 +44,7 @@ class Stages:
         decode: JSON to typed students.
         intake: Typed students to arrays.
         compute: `Scorer.score`: arrays to risks and scores, both graphs within.
-        policy: `Assessor.conclude`: tiers, trajectories, rules and recommendations.
+        policy: `Assessor.tabulate`: tiers, trajectories, rules and recommendations.
         encode: Assessments to JSON.
         whole: `Responder.score`: all of the above in one.
         graphs: ONNX Runtime alone on the two graphs.
@@ -101,6 +102,10 @@ class _Request:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body)
         self._scorer = Scorer(bundle, provider=Provider.CPU, strict=True, threads=1)
         self._assessor = Assessor(self._scorer)
+        advice = self._assessor.recommender.advice
+        self._encoder = TableEncoder(bundle.contract, bundle.policy, advice)
+        empty = msgspec.json.encode(ScoreAnswer(responder.info.model, [], []))
+        self._before = empty.removesuffix(b'],"errors":[]}')
         facts = bundle.manifest.graphs
         self._graphs = [
             (open_session(path, Provider.CPU, strict=True, threads=1), facts[name])
@@ -130,11 +135,11 @@ class _Request:
         taken = timed(lambda: self._intake.gather(students))
         values, lengths = taken.values, taken.lengths
         scores = timed(lambda: self._scorer.score(values, lengths))
-        said = timed(lambda: self._assessor.conclude(values, lengths, scores))
+        table = timed(lambda: self._assessor.tabulate(values, lengths, scores))
 
         def encode() -> bytes:
-            answers = list(map(of_student, taken.ids, taken.rows.tolist(), said))
-            return msgspec.json.encode(ScoreAnswer(self._responder.info.model, answers, []))
+            written = self._encoder.students(table, taken.ids, taken.rows.tolist())
+            return b'%b%b],"errors":[]}' % (self._before, b",".join(written))
 
         encoded = timed(encode)
         if encoded != timed(lambda: self._responder.score(body)).body:
@@ -145,7 +150,7 @@ class _Request:
                 session.run([facts.output], {facts.input: values})
 
         timed(run_graphs)
-        return sum(bool(one.recommendations) for one in said)
+        return len(set(table.advice.row.tolist()))
 
 
 def main(

@@ -128,6 +128,9 @@ class Assessor:
     Args:
         scorer: Its bundle brings contract, fences and reference.
         policy: Checked against the bundle's contract; the bundle's own where None.
+
+    Attributes:
+        recommender: The policy's rules, compiled.
     """
 
     def __init__(self, scorer: Scorer, policy: Policy | None = None) -> None:
@@ -137,7 +140,7 @@ class Assessor:
         self._fences = scorer.bundle.fences
         self._features = contract.feature_names
         self._names = [tier.name for tier in self.policy.tiers]
-        self._recommender = Recommender(self.policy, contract, scorer.bundle.reference)
+        self.recommender = Recommender(self.policy, contract, scorer.bundle.reference)
         actionable = [i for i, feature in enumerate(contract.features) if feature.actionable]
         # None stands for all of them.
         some = 0 < len(actionable) < len(contract.features)
@@ -224,7 +227,7 @@ class Assessor:
             outlying=self._outlying(values, within),
             advice=AdviceTable.none()
             if recommendations is False
-            else self._recommender.advise(values, lengths, wanted),
+            else self.recommender.advise(values, lengths, wanted),
         )
 
     def worded(self, table: AssessmentTable) -> list[Assessment]:
@@ -232,7 +235,7 @@ class Assessor:
         rows = len(table)
         points, forecasts = _trajectories(table.trajectory), table.forecast.tolist()
         outlying, advice = self._flags(table.outlying, rows), table.advice
-        recommendations = by_row(self._recommender.worded(advice), advice.row, rows)
+        recommendations = by_row(self.recommender.worded(advice), advice.row, rows)
         observed = map(Observed, table.observed_periods.tolist(), table.observed_share.tolist())
         whole = (table.status, table.period, table.risk, table.tier, table.since)
         # By position: less than half the time of keywords.

@@ -108,12 +108,15 @@ class Recommender:
         policy: Checked against `contract`.
         contract: Order and meaning of the features.
         reference: The cohort to compare with.
+
+    Attributes:
+        advice: What each rule says, in the policy's order.
     """
 
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
         self._policy = policy
         self._rules = CompiledRules(policy, contract, reference)
-        self._advice = [_Advice(rule, policy, contract) for rule in policy.rules]
+        self.advice = [Advice(rule, policy, contract) for rule in policy.rules]
         self._priority = np.array([rule.priority for rule in policy.rules], np.intp)
         # Of one topic only the first is kept.
         features = contract.feature_names
@@ -159,7 +162,7 @@ class Recommender:
         """Put recommendations into words, in the order of the table."""
         numbers = (advice.measured, advice.expected, advice.spreads, advice.first, advice.last)
         return [
-            self._advice[rule].recommendation(*grounds)
+            self.advice[rule].recommendation(*grounds)
             for rule, *grounds in zip(
                 advice.rule.tolist(), *(column.tolist() for column in numbers), strict=True
             )
@@ -199,21 +202,27 @@ def by_row(things: Sequence[Thing], row: Positions, rows: int) -> list[tuple[Thi
     return [tuple(things[start:end]) for start, end in pairwise(ends)]
 
 
-class _Advice:
-    """One rule's recommendation, complete but for the student's numbers."""
+class Advice:
+    """One rule's recommendation, complete but for the student's numbers.
+
+    Attributes:
+        names: Names of the levels that its numbers are positions of; empty for real numbers.
+        others: What is told as expected by a rule over levels; None for the others.
+    """
 
     def __init__(self, rule: Rule, policy: Policy, contract: Contract) -> None:
-        self._feature = contract.feature(rule.feature)
-        self._numeric = rule.measure is Measure.GAP or self._feature.kind is Kind.NUMERIC
-        self._others = _others(rule, self._feature)
-        self._unit = _unit(rule, self._feature, contract.periods.name)
+        feature = contract.feature(rule.feature)
+        numeric = rule.measure is Measure.GAP or feature.kind is Kind.NUMERIC
+        self.names = () if numeric else _names(feature)
+        self.others = _others(rule, feature)
+        self._unit = _unit(rule, feature, contract.periods.name)
         self._against: Literal["target", "cohort"] = "cohort" if rule.spreads else "target"
         # By position: half the time of keywords, and this runs once for every recommendation.
         self._complete = partial(
             Recommendation,
             rule.id,
             rule.feature,
-            self._feature.label,
+            feature.label,
             rule.measure.value,
             rule.recommendation,
             rule.message,
@@ -228,8 +237,8 @@ class _Advice:
     ) -> Recommendation:
         """Complete the recommendation with a student's numbers."""
         evidence = Evidence(
-            measured if self._numeric else _level_name(measured, self._feature),
-            self._others or (expected if self._numeric else _level_name(expected, self._feature)),
+            self.names[int(measured)] if self.names else measured,
+            self.others or (self.names[int(expected)] if self.names else expected),
             self._unit,
             self._against,
             spreads if self._against == "cohort" else None,
@@ -242,14 +251,14 @@ class _Advice:
 def _others(rule: Rule, feature: Feature) -> str | None:
     if rule.is_any is None:
         return None
-    names = (
-        _level_name(value, feature) if isinstance(value, bool) else value for value in rule.is_any
-    )
-    return "other than " + " or ".join(f"'{name}'" for name in names)
+    names = _names(feature)
+    listed = (names[value] if isinstance(value, bool) else value for value in rule.is_any)
+    return "other than " + " or ".join(f"'{name}'" for name in listed)
 
 
-def _level_name(code: float, feature: Feature) -> str:
-    return ("false", "true")[int(code)] if feature.kind is Kind.FLAG else feature.levels[int(code)]
+def _names(feature: Feature) -> tuple[str, ...]:
+    """Return what the positions of a feature that is no number are called."""
+    return ("false", "true") if feature.kind is Kind.FLAG else feature.levels
 
 
 def _unit(rule: Rule, feature: Feature, period: str) -> str:

@@ -8,7 +8,7 @@ answer is made of its own rows and errors alone.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,6 +26,7 @@ from scoring.intake import Intake
 from scoring.providers import RUNTIME_NAMES, Provider, thread_count
 from scoring.scorer import Scorer
 from scoring.table import STATUSES, AssessmentTable
+from service.encoding import TableEncoder
 from service.problems import STUDENTS, ErrorItem, RequestError, error_items
 from service.request import RequestReader, ScoreRequest
 from service.sample import sample_students
@@ -131,6 +132,12 @@ class Responder:
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         self._reader = RequestReader(Intake(self.bundle.contract), settings.max_students)
         self.info = self._info(settings, threads)
+        self._encoder = TableEncoder(
+            self.bundle.contract, self.bundle.policy, self._assessor.recommender.advice
+        )
+        # Every answer begins alike.
+        empty = msgspec.json.encode(ScoreAnswer(self.info.model, [], []))
+        self._before = empty.removesuffix(b'],"errors":[]}')
         self.contract = self.bundle.contract.model_dump_json().encode()
         self.policy = self.bundle.policy.model_dump_json(by_alias=True).encode()
         self.model = TypeAdapter(ModelInfo).dump_json(self.info)
@@ -224,12 +231,23 @@ class Responder:
         )
 
     def _encoded(self, requests: Sequence[ScoreRequest], table: AssessmentTable) -> list[Answered]:
-        assessments = iter(self._assessor.worded(table))
-        answered = []
-        for request in requests:
-            answer = self._answer(request, islice(assessments, len(request.students.ids)))
-            body = msgspec.json.encode(answer)
-            answered.append(Answered(body, len(answer.assessments), refused_rows(answer.errors)))
+        admitted = [request.students for request in requests]
+        ids = chain.from_iterable(students.ids for students in admitted)
+        rows = chain.from_iterable(students.rows.tolist() for students in admitted)
+        written = self._encoder.students(table, ids, rows)
+        answered, start = [], 0
+        for students in admitted:
+            end = start + len(students.ids)
+            errors = error_items(students.faults)
+            answered.append(
+                Answered(
+                    b'%b%b],"errors":%b}'
+                    % (self._before, b",".join(written[start:end]), msgspec.json.encode(errors)),
+                    end - start,
+                    refused_rows(errors),
+                )
+            )
+            start = end
         return answered
 
     def _answer(self, request: ScoreRequest, assessments: Iterable[Assessment]) -> ScoreAnswer:

@@ -1,0 +1,150 @@
+"""Answers written from columns say what the values put into words say."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from records.cohort import Cohort
+from records.contract import load_contract
+from records.reference import learn_reference
+from records.sources.semesters import simulate
+from scoring.assessment import Assessor
+from scoring.bundle import read_bundle
+from scoring.policy import Policy
+from scoring.recommend import Recommender
+from scoring.scorer import Scorer, Scores
+from scoring.table import AssessmentTable
+from service.encoding import TableEncoder, _AdviceFragments, _numbers
+from service.wire import of_student
+
+unhurried = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200
+)
+IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def assessor(bundle_dir: Path) -> Assessor:
+    return Assessor(Scorer(read_bundle(bundle_dir), provider="cpu"))
+
+
+@pytest.fixture(scope="module")
+def encoder(assessor: Assessor) -> TableEncoder:
+    contract = assessor.scorer.bundle.contract
+    return TableEncoder(contract, assessor.policy, assessor.recommender.advice)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[np.random.Generator, int, float, float]:
+    seed = draw(st.integers(0, 2**32 - 1))
+    missing = draw(st.sampled_from([0.0, 0.2, 0.8, 1.0]))
+    silent = draw(st.sampled_from([0.0, 0.1, 1.0]))
+    return np.random.default_rng(seed), draw(st.integers(0, 12)), missing, silent
+
+
+def table_of(
+    assessor: Assessor, generator: np.random.Generator, rows: int, missing: float, silent: float
+) -> AssessmentTable:
+    """Students with gaps, of every length, and models that are silent here and there."""
+    values = generator.uniform(0, [100, 100, 100, 100, 10], (rows, 8, 5)).astype(np.float32)
+    values[generator.random(values.shape) < missing] = np.nan
+    lengths = generator.integers(0, 9, rows).astype(np.int32)
+    risk = generator.choice([0, 1e-7, 0.1, 0.4, 0.123456, 0.7, 0.9999996, 1], (rows, 8))
+    risk = np.where(generator.random(risk.shape) < 0.5, generator.random(risk.shape), risk)
+    score = generator.uniform(0, 100, (rows, 8, 1))
+    risk[generator.random(risk.shape) < silent] = np.nan
+    score[generator.random(score.shape) < silent] = np.nan
+    scores = Scores(risk.astype(np.float32), score.astype(np.float32))
+    return assessor.tabulate(values, lengths, scores)
+
+
+@unhurried
+@given(tables(), st.lists(IDS, min_size=12, max_size=12))
+@example((np.random.default_rng(1), 12, 0.2, 0.1), ['"\\\n\t\x00/ é 学生 🎓\u2028\x7f'] * 12)
+def test_columns_and_words_are_the_same_json(
+    assessor: Assessor,
+    encoder: TableEncoder,
+    made: tuple[np.random.Generator, int, float, float],
+    ids: list[str],
+) -> None:
+    table = table_of(assessor, *made)
+    rows = [3 * row for row in range(len(table))]
+
+    written = encoder.students(table, ids[: len(table)], rows)
+
+    said = map(of_student, ids, rows, assessor.worded(table))
+    expected = [msgspec.json.decode(msgspec.json.encode(one)) for one in said]
+    assert [msgspec.json.decode(one, strict=True) for one in written] == expected
+    # Another parser, and the order of the fields.
+    assert list(map(json.dumps, map(json.loads, written))) == list(map(json.dumps, expected))
+
+
+def test_risks_are_written_with_all_their_decimals(
+    assessor: Assessor, encoder: TableEncoder
+) -> None:
+    values = np.full((1, 8, 5), [90, 80, 80, 80, 8], np.float32)
+    risk = np.array([[0, 1, 0.5, 0.1234564, 0.25, 1e-6, 0.9, 0.4]], np.float32)
+    scores = Scores(risk, np.full((1, 8, 1), 50, np.float32))
+    (written,) = encoder.students(
+        assessor.tabulate(values, np.array([8], np.int32), scores), ["s"], [0]
+    )
+    assert b'{"period":2,"risk":1.000000},{"period":3,"risk":0.500000},' in written
+    assert b'{"period":4,"risk":0.123456}' in written
+    assert b'"risk":0.400000,"tier":"moderate","since":8,' in written
+
+
+def test_an_unbroken_and_a_broken_trajectory_are_written_alike(
+    assessor: Assessor, encoder: TableEncoder
+) -> None:
+    values = np.full((2, 8, 5), [90, 80, 80, 80, 8], np.float32)
+    risk = np.full((2, 8), 0.5, np.float32)
+    risk[1, [3, 5]] = np.nan
+    scores = Scores(risk, np.full((2, 8, 1), np.nan, np.float32))
+    table = assessor.tabulate(values, np.array([8, 7], np.int32), scores)
+    periods = [
+        [point["period"] for point in json.loads(one)["trajectory"]]
+        for one in encoder.students(table, ["a", "b"], [0, 1])
+    ]
+    assert periods == [[2, 3, 4, 5, 6, 7, 8], [2, 3, 5, 7]]
+
+
+def test_recommendations_over_levels_flags_and_numbers_are_the_same_json() -> None:
+    contract = load_contract("semesters")
+    words = {"recommendation": 'Say "hello", 你好.', "message": "Hi.", "owner": "tutor"}
+    rules: list[dict[str, object]] = [
+        {"id": "poor", "feature": "classroom", "measure": "level", "worse_than": "good"},
+        {"id": "alone", "feature": "tutoring", "measure": "level", "is_any": [False]},
+        {"id": "rated", "feature": "classroom", "measure": "level", "is_any": ["poor", "fair"]},
+        {"id": "low", "feature": "exam", "measure": "level", "worse_than": 70},
+        {"id": "behind", "feature": "homework", "measure": "level", "spreads": 0.1},
+        {"id": "falling", "feature": "exam", "measure": "trend", "worsens_by": 0.5},
+        {"id": "lost", "feature": "tutoring", "measure": "gap", "at_least": 1},
+    ]
+    policy = Policy.model_validate(
+        {
+            "name": "tried",
+            "version": 1,
+            "contract": "semesters",
+            "max_recommendations": 20,
+            "one_per_feature": False,
+            "owners": {"tutor": {"label": "Tutor"}},
+            "rules": [{**rule, **words, "due_days": 7, "effort_minutes": 5} for rule in rules],
+        }
+    )
+    cohort = Cohort.concatenate(list(simulate(100, seed=3)))
+    recommender = Recommender(policy, contract, learn_reference(cohort))
+    values = cohort.values.copy()
+    values[::7, :, contract.feature_names.index("tutoring")] = np.nan
+    advice = recommender.advise(values, cohort.lengths, np.full(len(values), 2, np.int8))
+    assert {*advice.rule.tolist()} == {*range(len(rules))}
+
+    written = _AdviceFragments(recommender.advice).encode(
+        advice, *_numbers(advice.measured, advice.expected, advice.spreads)
+    )
+
+    assert written == list(map(msgspec.json.encode, recommender.worded(advice)))
