@@ -14,10 +14,24 @@ class _Frozen(BaseModel):
 class Confusion(_Frozen):
     """Counts of predictions at the threshold against outcomes; positive means at risk."""
 
-    true_negative: int
-    false_positive: int
     false_negative: int
     true_positive: int
+    false_positive: int
+    true_negative: int
+
+
+class CapacityFigures(_Frozen):
+    """What an advising office finds that sees a fixed share of the students, the riskiest first.
+
+    Attributes:
+        precision: Share of those it sees that was at risk.
+        recall: Share of those at risk that it sees.
+        lift: Precision as a multiple of the base rate.
+    """
+
+    precision: float | None
+    recall: float | None
+    lift: float | None
 
 
 class RiskFigures(_Frozen):
@@ -25,6 +39,7 @@ class RiskFigures(_Frozen):
 
     Attributes:
         records: How many were judged.
+        false_negative_rate: Share of those at risk that was not warned: whom the model overlooks.
         base_rate: Share of them that was at risk.
         accuracy: Share judged rightly at the threshold.
         precision: Share of the warned that was at risk.
@@ -33,10 +48,14 @@ class RiskFigures(_Frozen):
         auc: Area under the ROC curve.
         pr_auc: Area under the precision-recall curve, as average precision.
         brier: Mean squared difference of probability and outcome.
+        expected_calibration_error: Mean distance of probability and outcome over ten bins of
+            equal mass (`evaluation.weighted`).
+        at_capacity: Percentage of the students that can be seen -> what is found among them.
         confusion: The counts behind accuracy, precision and recall.
     """
 
     records: int
+    false_negative_rate: float | None
     base_rate: float | None
     accuracy: float | None
     precision: float | None
@@ -45,6 +64,8 @@ class RiskFigures(_Frozen):
     auc: float | None
     pr_auc: float | None
     brier: float | None
+    expected_calibration_error: float | None
+    at_capacity: dict[int, CapacityFigures]
     confusion: Confusion
 
 
@@ -99,6 +120,52 @@ class ScoreTable(_Frozen):
     baselines: dict[str, ScoreReport]
 
 
+class Difference(_Frozen):
+    """A figure of a model beside that of the best other, and an interval for the difference.
+
+    Attributes:
+        value: The model's figure.
+        against: The best other model; several for a mean over horizons where they differ.
+        other: Its figure.
+        difference: `value` less `other`.
+        low: Lower bound of the interval of the difference.
+        high: Upper bound.
+    """
+
+    value: float
+    against: str
+    other: float
+    difference: float
+    low: float
+    high: float
+
+
+class Comparison(_Frozen):
+    """A paired bootstrap by student (`evaluation.bootstrap`).
+
+    Attributes:
+        figure: Which figure is compared.
+        less_is_better: Whether a difference below 0 speaks for the model.
+        model: Which model is compared with the best other.
+        resamples: Draws of the students.
+        level: Share of the draws within the interval.
+        seed: Of the draws.
+        students: How many were drawn from, each with all records and horizons.
+        horizons: Period, counted from 1 -> difference; None where the figure is undefined.
+        mean: Of the means over these horizons.
+    """
+
+    figure: str
+    less_is_better: bool
+    model: str
+    resamples: int
+    level: float
+    seed: int
+    students: int
+    horizons: dict[int, Difference | None]
+    mean: Difference | None
+
+
 class RunMetrics(_Frozen):
     """`metrics.json`: both models and all baselines on the test part.
 
@@ -107,8 +174,10 @@ class RunMetrics(_Frozen):
             recall, F1 and confusion. The policy's tiers are another matter.
         risk: Figures of the risk network and its baselines.
         score: Figures of the score network and its baselines.
+        comparisons: The networks against the best baseline at a few horizons, with intervals.
     """
 
     threshold: float
     risk: RiskTable
     score: ScoreTable
+    comparisons: tuple[Comparison, ...] = ()

@@ -1,16 +1,38 @@
 """How well a model does on one part of the records: the figures of both papers."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
-from evaluation.figures import Confusion, RiskFigures, RiskReport, ScoreFigures, ScoreReport
+from evaluation import weighted
+from evaluation.bootstrap import paired_bootstrap
+from evaluation.figures import (
+    CapacityFigures,
+    Confusion,
+    RiskFigures,
+    RiskReport,
+    RiskTable,
+    RunMetrics,
+    ScoreFigures,
+    ScoreReport,
+    ScoreTable,
+)
 from evaluation.known import known_risk, known_score, last_known
+from evaluation.predictions import risk_predictions, score_predictions
+from evaluation.weighted import CAPACITIES, SCORE_FIGURES, THRESHOLD, Figure, Judged, ones
 from records.cohort import Bools, Cohort, Floats
 
-THRESHOLD = 0.5
+__all__ = [
+    "THRESHOLD",
+    "risk_figures",
+    "risk_report",
+    "run_metrics",
+    "score_figures",
+    "score_report",
+    "spread_horizons",
+]
 
 
 def risk_figures(outcome: NDArray[np.floating], probability: NDArray[np.floating]) -> RiskFigures:
@@ -20,41 +42,53 @@ def risk_figures(outcome: NDArray[np.floating], probability: NDArray[np.floating
         outcome: (n,) 0 or 1.
         probability: (n,) 0 … 1.
     """
-    truth, warned = outcome > 0.5, probability >= THRESHOLD
-    counts = np.bincount(2 * truth + warned, minlength=4)
+    judged = Judged(np.asarray(outcome, np.float64), np.asarray(probability, np.float64))
+    weights = ones(judged)
+
+    def figure(of: Figure) -> float | None:
+        value = float(of(judged, weights)[0])
+        return None if np.isnan(value) else value
+
+    counts = np.bincount((2 * judged.truth + judged.warned).astype(int), minlength=4)
     true_negative, false_positive, false_negative, true_positive = map(int, counts)
-    records, positives = int(truth.size), int(truth.sum())
-    both = 0 < positives < records
+    share = figure(weighted.base_rate)
+    at_capacity = {}
+    for capacity in CAPACITIES:
+        found = figure(weighted.precision_at(capacity))
+        at_capacity[round(100 * capacity)] = CapacityFigures(
+            precision=found,
+            recall=figure(weighted.recall_at(capacity)),
+            lift=found / share if found is not None and share else None,
+        )
     return RiskFigures(
-        records=records,
-        base_rate=_ratio(positives, records),
-        accuracy=_ratio(true_positive + true_negative, records),
-        precision=_ratio(true_positive, true_positive + false_positive),
-        recall=_ratio(true_positive, positives),
-        f1=_ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
-        auc=float(metrics.roc_auc_score(truth, probability)) if both else None,
-        pr_auc=float(metrics.average_precision_score(truth, probability)) if positives else None,
-        brier=float(np.mean((probability - truth) ** 2, dtype=np.float64)) if records else None,
+        records=len(judged.actual),
+        false_negative_rate=figure(weighted.false_negative_rate),
+        base_rate=share,
+        accuracy=figure(weighted.accuracy),
+        precision=figure(weighted.precision),
+        recall=figure(weighted.recall),
+        f1=figure(weighted.f1),
+        auc=figure(weighted.auc),
+        pr_auc=figure(weighted.pr_auc),
+        brier=figure(weighted.brier),
+        expected_calibration_error=figure(weighted.expected_calibration_error),
+        at_capacity=at_capacity,
         confusion=Confusion(
-            true_negative=true_negative,
-            false_positive=false_positive,
             false_negative=false_negative,
             true_positive=true_positive,
+            false_positive=false_positive,
+            true_negative=true_negative,
         ),
     )
 
 
 def score_figures(actual: NDArray[np.floating], forecast: NDArray[np.floating]) -> ScoreFigures:
     """Compare forecasts with the scores that came; both (n,) in raw units."""
-    if not actual.size:
-        return ScoreFigures(scores=0, mae=None, rmse=None, r2=None)
-    actual, forecast = actual.astype(np.float64), forecast.astype(np.float64)
-    varies = actual.min() < actual.max()
+    judged = Judged(np.asarray(actual, np.float64), np.asarray(forecast, np.float64))
+    found = {name: float(of(judged, ones(judged))[0]) for name, of in SCORE_FIGURES.items()}
     return ScoreFigures(
-        scores=int(actual.size),
-        mae=float(metrics.mean_absolute_error(actual, forecast)),
-        rmse=float(metrics.root_mean_squared_error(actual, forecast)),
-        r2=float(metrics.r2_score(actual, forecast)) if varies else None,
+        scores=len(judged.actual),
+        **{name: None if np.isnan(value) else value for name, value in found.items()},
     )
 
 
@@ -104,5 +138,49 @@ def _by_period(figures: Any, known: Bools, target: Floats, predicted: Floats) ->
     }
 
 
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def run_metrics(
+    cohort: Cohort,
+    risk: Mapping[str, Floats],
+    score: Mapping[str, Floats],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> RunMetrics:
+    """Judge both networks and whatever stands beside them on one part.
+
+    Args:
+        cohort: The part to judge on.
+        risk: Model -> (records, periods) probability, 'network' among them.
+        score: Model -> (records, periods, subjects) forecast, 'network' among them.
+        resamples: Draws for the intervals of the comparisons.
+        seed: Of the draws.
+    """
+    risks = {name: risk_report(cohort, predicted) for name, predicted in risk.items()}
+    scores = {name: score_report(cohort, predicted) for name, predicted in score.items()}
+    compared = []
+    for predictions, figures in (
+        (risk_predictions(cohort, risk), ("auc", "brier")),
+        (score_predictions(cohort, score), ("mae", "rmse")),
+    ):
+        horizons = spread_horizons(np.unique(predictions.periods).tolist())
+        if horizons and len(predictions.models) > 1:
+            compared += [
+                paired_bootstrap(
+                    predictions, figure=figure, horizons=horizons, resamples=resamples, seed=seed
+                )
+                for figure in figures
+            ]
+    return RunMetrics(
+        threshold=THRESHOLD,
+        risk=RiskTable(network=risks.pop("network"), baselines=risks),
+        score=ScoreTable(network=scores.pop("network"), baselines=scores),
+        comparisons=tuple(compared),
+    )
+
+
+def spread_horizons(periods: Sequence[int], most: int = 6) -> list[int]:
+    """Pick at most `most` of `periods`, spread from the first to the last."""
+    last = len(periods) - 1
+    return sorted(
+        {periods[round(last * step / (most - 1))] for step in range(most)} if last >= 0 else ()
+    )

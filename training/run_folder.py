@@ -8,6 +8,8 @@
     history.csv      losses and accuracies, epoch by epoch
     splits.parquet   which record was in which part
     heldout.parquet  the test part
+    predictions-risk.parquet, predictions-score.parquet
+                     what networks and baselines said of the test part (`evaluation.predictions`)
     fences.json      what was ordinary in the training part
     reference.json   what was usual in the training part, period by period
 
@@ -20,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -34,13 +36,21 @@ from records.toml_file import parse_toml
 from training.selection import Selection
 from training.settings import TrainingSettings
 
+if TYPE_CHECKING:
+    from evaluation.predictions import Predictions
+
 RECORD, CONTRACT, METRICS, HISTORY = "run.json", "contract.toml", "metrics.json", "history.csv"
 RISK_NETWORK, SCORE_NETWORK = "risk.keras", "score.keras"
 SPLITS, HELDOUT = "splits.parquet", "heldout.parquet"
 FENCES, REFERENCE = "fences.json", "reference.json"
+PREDICTIONS = {
+    "risk": "predictions-risk.parquet",
+    "score": "predictions-score.parquet",
+}
 FILES = (
     *(RECORD, CONTRACT, METRICS, HISTORY, RISK_NETWORK, SCORE_NETWORK),
     *(SPLITS, HELDOUT, FENCES, REFERENCE),
+    *PREDICTIONS.values(),
 )
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -159,6 +169,12 @@ class RunFolder:
     def reference(self) -> Reference:
         """What was usual in the training part, period by period."""
         return self._read(REFERENCE, Reference)
+
+    def predictions(self, target: Literal["risk", "score"]) -> "Predictions":
+        """Read what networks and baselines predicted of the test part."""
+        from evaluation.predictions import read_predictions  # noqa: PLC0415 - pyarrow takes long
+
+        return read_predictions(self.path / PREDICTIONS[target])
 
     def heldout(self) -> Cohort:
         """Read the test part."""

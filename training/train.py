@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.figures import RiskTable, RunMetrics, ScoreTable
-from evaluation.metrics import THRESHOLD, risk_report, score_report
+from evaluation.metrics import run_metrics
+from evaluation.predictions import risk_predictions, score_predictions
 from records.cohort import Cohort
 from records.progress import Progress
 from training.environment import environment
@@ -75,25 +75,16 @@ def train(
     networks = {name: one.network for name, one in fitted.items() if one.network is not None}
     beside = _fit_baselines(prepared, settings, report)
     test = prepared.parts.test
-    metrics = RunMetrics(
-        threshold=THRESHOLD,
-        risk=RiskTable(
-            network=risk_report(test, fitted["risk"].predict(test)),
-            baselines={
-                name: risk_report(test, one.predict(test, known_risk(test)))
-                for name, one in beside["risk"].items()
-            },
-        ),
-        score=ScoreTable(
-            network=score_report(test, fitted["score"].predict(test)),
-            baselines={
-                name: score_report(
-                    test, one.predict(test, np.asarray(known_score(test).any(axis=2)))
-                )
-                for name, one in beside["score"].items()
-            },
-        ),
-    )
+    report("Judging on the test part", 0, 1)
+    risk = {"network": fitted["risk"].predict(test)} | {
+        name: one.predict(test, known_risk(test)) for name, one in beside["risk"].items()
+    }
+    counting = np.asarray(known_score(test).any(axis=2))
+    score = {"network": fitted["score"].predict(test)} | {
+        name: one.predict(test, counting) for name, one in beside["score"].items()
+    }
+    metrics = run_metrics(test, risk, score, seed=settings.seed)
+    report("Judging on the test part", 1, 1)
     record = RunRecord(
         name=out.name,
         data=data,
@@ -123,6 +114,7 @@ def train(
             networks={name: one.keras for name, one in networks.items()},
             histories={name: one.history for name, one in networks.items()},
             metrics=metrics,
+            predictions=(risk_predictions(test, risk), score_predictions(test, score)),
             record=record,
         )
     report("Writing the run", 1, 1)

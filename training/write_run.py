@@ -1,6 +1,6 @@
 """Write the files of a run folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import tomli_w
 from pyarrow import parquet
 
 from evaluation.figures import RunMetrics
+from evaluation.predictions import Predictions, write_predictions
 from records.cohort import Cohort
 from records.contract import SHIPPED, Contract, load_contract, shipped_text
 from records.tables import write_table
@@ -27,6 +28,7 @@ def write_run(
     networks: Mapping[str, Any],
     histories: Mapping[str, History],
     metrics: RunMetrics,
+    predictions: Iterable[Predictions],
     record: RunRecord,
 ) -> None:
     """Write every file that `training.run_folder` lists.
@@ -38,6 +40,7 @@ def write_run(
         networks: 'risk' and 'score' -> fitted Keras model.
         histories: 'risk' and 'score' -> epochs.
         metrics: On the test part.
+        predictions: Of the test part, for each target.
         record: What `run.json` says.
     """
     texts = {
@@ -54,6 +57,8 @@ def write_run(
     write_histories(histories, folder / names.HISTORY)
     parquet.write_table(split_table(cohort, prepared), folder / names.SPLITS)
     write_table(prepared.parts.test, folder / names.HELDOUT)
+    for one in predictions:
+        write_predictions(one, folder / names.PREDICTIONS[one.target])
 
 
 def split_table(cohort: Cohort, prepared: Prepared) -> pa.Table:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from evaluation.metrics import risk_report, score_report
+from evaluation.metrics import risk_figures, risk_report, score_figures, score_report
 from records.cohort import Cohort
 from records.errors import CohortError
 from tests.training.small_cohort import HOURS, small_cohort
@@ -110,6 +110,32 @@ def test_the_saved_networks_give_the_printed_figures(run: RunFolder) -> None:
     risk, score = (load_network(run.path / f"{name}.keras") for name in ("risk", "score"))
     assert risk_report(heldout, predict(risk, heldout.values)) == run.metrics.risk.network
     assert score_report(heldout, predict(score, heldout.values)) == run.metrics.score.network
+
+
+def test_the_written_predictions_give_the_printed_figures(run: RunFolder) -> None:
+    risk, score = run.predictions("risk"), run.predictions("score")
+    tables = run.metrics.risk, run.metrics.score
+    assert list(risk.models) == ["network", *tables[0].baselines]
+    assert list(score.models) == ["network", *tables[1].baselines]
+    last = risk.last()
+    for name, column in last.models.items():
+        report = tables[0].network if name == "network" else tables[0].baselines[name]
+        assert risk_figures(last.actual, column) == report.last
+    for name, column in score.models.items():
+        forecast = tables[1].network if name == "network" else tables[1].baselines[name]
+        assert score_figures(score.actual, column) == forecast.overall
+
+
+def test_the_networks_are_compared_with_the_best_baseline(run: RunFolder) -> None:
+    comparisons = {one.figure: one for one in run.metrics.comparisons}
+    assert set(comparisons) == {"auc", "brier", "mae", "rmse"}
+    mean = comparisons["auc"].mean
+    assert mean is not None
+    assert mean.low <= mean.difference <= mean.high
+    for period, found in comparisons["mae"].horizons.items():
+        assert found is not None
+        best = min(one.by_period[period].mae or 0 for one in run.metrics.score.baselines.values())
+        assert found.other == pytest.approx(best)
 
 
 def test_baselines_are_judged_on_the_same_steps(run: RunFolder) -> None:
