@@ -75,6 +75,9 @@ bench: $(BUNDLE)/manifest.json ## Load-test the service with Locust and measure 
 bench-peers: $(BUNDLE)/manifest.json ## Bellwether beside its peers, interleaved (about 12 minutes)
 	@$(BIN)/python -m benchmarks.peers $(BUNDLE)
 
+reproduce: | $(ENV) ## Every table of docs/results.md, resumable (DATA_DIR=../shared/data)
+	@$(BIN)/bellwether reproduce $(if $(DATA_DIR),--data-dir $(DATA_DIR)) --workers $(or $(WORKERS),2)
+
 lock: ## Renew the hash-locked requirements from pyproject.toml
 	@bash requirements/lock
 	@bash benchmarks/peers/lock
@@ -82,4 +85,4 @@ lock: ## Renew the hash-locked requirements from pyproject.toml
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train export serve test lint format bento bench bench-peers lock clean
+.PHONY: help env train export serve test lint format bento bench bench-peers reproduce lock clean

@@ -16,6 +16,7 @@ from cli import (
     export,
     models,
     policy,
+    reproduce,
     request,
     serve,
     simulate,
@@ -40,6 +41,7 @@ app.command("simulate")(simulate.simulate)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
+app.command("reproduce")(reproduce.reproduce)
 app.command("models")(models.models)
 app.command("export")(export.export)
 app.add_typer(bundle.app, name="bundle")

@@ -46,6 +46,7 @@ class Plan(BaseModel):
         models: 'risk' and 'score' -> names in the registry; an empty list leaves a target out.
         splits: Each is a comparison of its own.
         seeds: Of the models; those without chance are fitted with the first only.
+        once: Models that the first seed is enough for: costly ones beside the point.
         horizons: Periods to judge at, from 1; each record's last counting period is judged beside
             them.
         test_cohorts: Of the temporal split; empty for the latest.
@@ -58,6 +59,7 @@ class Plan(BaseModel):
     models: dict[Target, tuple[str, ...]]
     splits: tuple[SplitKind, ...]
     seeds: tuple[int, ...] = (0, 1, 2)
+    once: tuple[str, ...] = ()
     horizons: tuple[int, ...]
     test_cohorts: tuple[str, ...] = ()
     split_seed: int = 0
@@ -102,7 +104,7 @@ def cells(plan: Plan) -> Iterator[Cell]:
     for split, target in itertools.product(plan.splits, TARGETS):
         for name in plan.models.get(target, ()):
             seeds = plan.seeds
-            if model(target, name).family in _WITHOUT_CHANCE:
+            if name in plan.once or model(target, name).family in _WITHOUT_CHANCE:
                 seeds = seeds[:1]
             for seed in seeds:
                 yield Cell(target, split, name, seed)
