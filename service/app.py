@@ -49,7 +49,13 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
     def to_asgi(self, is_main: bool = True) -> Front:
         """Return the application that the server runs."""
         app = super().to_asgi(is_main=is_main)
-        return Front(app, self, is_main=is_main, max_body_bytes=SETTINGS.max_body_bytes)
+        return Front(
+            app,
+            self,
+            is_main=is_main,
+            max_body_bytes=SETTINGS.max_body_bytes,
+            queue_seconds=SETTINGS.queue_milliseconds / 1000,
+        )
 
     @cached_property
     def openapi_spec(self) -> OpenApiDocument:

@@ -7,8 +7,6 @@ other path through to BentoML, and puts every error of either into one shape.
 
 import asyncio
 import gc
-import logging
-import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -19,10 +17,13 @@ from starlette.applications import Starlette
 from starlette.routing import Match, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from service.answer import Responder, refused_rows
-from service.body import ClientGoneError, check_media_type, media_type, receive_body
+from scoring.providers import RUNTIME_NAMES, Provider
+from service.admission import Costs, Workload, measure_costs
+from service.answer import Responder
+from service.batching import LONG_BYTES, ROWS, Batcher, log_without_values
+from service.body import JSON, ClientGoneError, check_media_type, media_type, receive_body
 from service.docs_page import DOCS_ASSETS, DOCS_PAGE
-from service.metrics import count_request, count_students
+from service.metrics import SCORE, count_refusal, count_request, turn_observer
 from service.problems import (
     INTERNAL,
     MEDIA_TYPE,
@@ -33,14 +34,9 @@ from service.problems import (
     stock_problem,
 )
 
-_log = logging.getLogger("bentoml.serve")
-_JSON = b"application/json"
+ANSWER_HEADERS = [(b"cache-control", b"no-store")]
 _PICKLE = b"application/vnd.bentoml+pickle"
-_SCORE = "/score"
 _DOCS = ("/", "/docs")
-# A body of this size holds about 40 students and takes a millisecond; a larger one is worked on
-# beside the event loop, so that others are not kept waiting for it.
-_INLINE_BYTES = 32 * 1024
 # Collecting garbage over the 400,000 objects that the imports leave behind makes the slowest
 # answers thirty times slower (design notes: p99 330 ms against 10.5 ms).
 _GC_THRESHOLDS = (20_000, 20, 50)
@@ -61,15 +57,24 @@ class Front:
         is_main: Whether this is the service that clients talk to, not a dependency of one;
             only dependencies are sent pickles, by the service that depends on them.
         max_body_bytes: Larger bodies are refused.
+        queue_seconds: Requests that would wait longer are refused.
     """
 
     def __init__(
-        self, app: Starlette, service: Fronted, *, is_main: bool, max_body_bytes: int
+        self,
+        app: Starlette,
+        service: Fronted,
+        *,
+        is_main: bool,
+        max_body_bytes: int,
+        queue_seconds: float,
     ) -> None:
         self._app = app
         self._service = service
         self._is_main = is_main
         self._limit = max_body_bytes
+        self._queue_seconds = queue_seconds
+        self._batcher: Batcher | None = None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._pages: dict[str, Callable[[Responder], bytes]] = {
             "/contract": lambda responder: responder.contract,
@@ -83,7 +88,7 @@ class Front:
             await self._live(scope, receive, send)
         elif scope["type"] == "websocket":
             await _turn_away(scope, send)
-        elif scope["path"] == _SCORE or scope["path"] in self._pages:
+        elif scope["path"] == SCORE or scope["path"] in self._pages:
             if not self._is_main and media_type(scope) == _PICKLE:
                 await self._pass_on(scope, receive, send)
             else:
@@ -94,38 +99,32 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one of our own routes, whatever happens."""
         started = perf_counter()
-        route, status = scope["path"], HTTPStatus.OK.value
+        route, status, counted = scope["path"], HTTPStatus.OK.value, False
         try:
-            if route == _SCORE:
+            if route == SCORE:
                 _check_method(scope, ("POST",))
                 check_media_type(scope)
                 body = await receive_body(scope, receive, self._limit)
                 started = perf_counter()
-                answer = await self._score(body)
+                batcher, counted = self.batcher, True  # from here on the batcher counts
+                answer = await _answer_to(body, batcher)
             else:
                 _check_method(scope, ("GET", "HEAD", "POST"))
                 answer = self._pages[route](self._responder)
-            await _send(send, status, answer, _JSON, [(b"cache-control", b"no-store")])
+            await _send(send, status, answer, JSON, ANSWER_HEADERS)
         except ClientGoneError:
             return
         except RequestError as refusal:
             status = refusal.status
-            count_students(0, refused_rows(refusal.details.errors))
+            if not counted:
+                count_refusal(refusal)
             await _refuse(send, refusal)
         except Exception as error:  # noqa: BLE001 - the last guard: no fault of ours goes out bare
             status = INTERNAL.status
-            _log_without_values(route, error)
+            log_without_values(route, error)
             await _refuse(send, stock_problem(status, b""))
-        count_request(route, status, perf_counter() - started)
-
-    async def _score(self, body: bytes) -> bytes:
-        if len(body) <= _INLINE_BYTES:
-            answered = self._responder.score(body)
-        else:
-            loop = asyncio.get_running_loop()
-            answered = await loop.run_in_executor(self._beside, self._responder.score, body)
-        count_students(answered.assessed, answered.refused)
-        return answered.body
+        if not counted:
+            count_request(route, status, perf_counter() - started)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a path of BentoML's through.
@@ -162,7 +161,7 @@ class Front:
                 partly += sorted(route.methods or ())
         if partly:
             _check_method(scope, partly)
-        ours = ", ".join((_SCORE, *self._pages))
+        ours = ", ".join((SCORE, *self._pages))
         raise RequestError(NOT_FOUND, f"This service answers {ours}; `/docs` documents them.")
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -186,6 +185,8 @@ class Front:
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
+                if self._service.responder is not None:
+                    self._batcher = self._gather(measure_costs(self._service.responder))
                 gc.collect()
                 gc.freeze()
                 gc.set_threshold(*_GC_THRESHOLDS)
@@ -194,13 +195,73 @@ class Front:
         try:
             await self._app(scope, receive, watched)
         finally:
+            if self._batcher is not None:
+                self._batcher.close()
             self._beside.shutdown(wait=True)
+
+    @property
+    def batcher(self) -> Batcher:
+        """Return what answers `score`.
+
+        Raises:
+            RequestError: 503, the model is not loaded yet.
+        """
+        if self._batcher is None:
+            self._batcher = self._gather(Costs())
+        return self._batcher
+
+    def _gather(self, costs: Costs) -> Batcher:
+        responder = self._responder
+        on_cpu = responder.info.provider.active == RUNTIME_NAMES[Provider.CPU]
+        return Batcher(
+            responder,
+            Workload(costs, limit=self._queue_seconds, turn=ROWS, slice_bytes=LONG_BYTES),
+            turn_observer(
+                responder.bundle.contract, [tier.name for tier in responder.bundle.policy.tiers]
+            ),
+            executor=None if on_cpu else self._beside,
+            beside=self._beside,
+        )
 
     @property
     def _responder(self) -> Responder:
         if self._service.responder is None:
             raise RequestError(NOT_READY, "The model is not loaded yet; ask again in a moment.")
         return self._service.responder
+
+
+async def _answer_to(body: bytes, batcher: Batcher) -> bytes:
+    waiting = _Waiting()
+    if refusal := batcher.submit(body, waiting):
+        raise refusal
+    return await waiting.answer()
+
+
+class _Waiting:
+    """Whoever awaits an answer, as the batcher knows it."""
+
+    def __init__(self) -> None:
+        self.gone = False
+        self._future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def answer(self) -> bytes:
+        """Wait for the answer.
+
+        Raises:
+            RequestError: There is none, and why.
+        """
+        try:
+            return await self._future
+        finally:
+            self.gone = True
+
+    def succeed(self, body: bytes) -> None:
+        if not self._future.done():
+            self._future.set_result(body)
+
+    def fail(self, refusal: RequestError) -> None:
+        if not self._future.done():
+            self._future.set_exception(refusal)
 
 
 def _check_method(scope: Scope, allowed: Sequence[str]) -> None:
@@ -228,12 +289,6 @@ def _is_stock_error(message: Message) -> bool:
         return False
     headers = {key.lower(): value for key, value in message["headers"]}
     return headers.get(b"content-type") != MEDIA_TYPE.encode()
-
-
-def _log_without_values(route: str, error: Exception) -> None:
-    """Log where an error arose but not its message, which may quote a student's value."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("%s failed with %s\n%s", route, type(error).__qualname__, frames)
 
 
 async def _refuse(send: Send, refusal: RequestError) -> None:

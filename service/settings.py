@@ -32,6 +32,8 @@ class Settings(BaseModel):
         workers: Processes that answer requests.
         max_body_bytes: Larger request bodies are refused with 413.
         max_students: More students in one request are refused with 422.
+        queue_milliseconds: Longest that a request may wait for its turn; one that would wait
+            longer is refused at once with 429.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +45,7 @@ class Settings(BaseModel):
     workers: int = Field(default=1, ge=1, le=1024)
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
     max_students: int = Field(default=10_000, ge=1)
+    queue_milliseconds: int = Field(default=200, ge=1, le=600_000)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

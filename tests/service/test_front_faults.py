@@ -2,9 +2,8 @@
 
 import asyncio
 import gc
-import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -17,6 +16,7 @@ from starlette.routing import Route
 from service import body
 from service.answer import Responder
 from service.front import Front
+from service.request import ScoreRequest
 from tests.service.asking import kind, problem, student
 
 
@@ -42,16 +42,16 @@ def ask(front: Front, method: str, path: str, **more: Any) -> httpx.Response:
 
 def front(responder: Responder | None) -> Front:
     app = Starlette(routes=[Route("/readyz", broken), Route("/broken", broken)])
-    return Front(app, Behind(responder), is_main=True, max_body_bytes=2**16)
+    return Front(app, Behind(responder), is_main=True, max_body_bytes=2**16, queue_seconds=0.2)
 
 
 def test_a_fault_of_ours_is_a_problem_and_logs_no_value(
     responder: Responder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(body: bytes) -> None:
-        raise ValueError(f"cannot read {json.loads(body)['students'][0]['periods']}")
+    def fail(requests: Sequence[ScoreRequest]) -> None:
+        raise ValueError(f"cannot score {requests[0].students.values}")
 
-    monkeypatch.setattr(responder, "score", fail)
+    monkeypatch.setattr(responder, "answer", fail)
     with caplog.at_level(logging.DEBUG):
         response = ask(front(responder), "POST", "/score", json={"students": [student()]})
 

@@ -20,6 +20,7 @@ def test_variables_are_typed() -> None:
             "BELLWETHER_WORKERS": "3",
             "BELLWETHER_MAX_BODY_BYTES": "4096",
             "BELLWETHER_MAX_STUDENTS": "7",
+            "BELLWETHER_QUEUE_MILLISECONDS": "50",
         }
     )
 
@@ -31,6 +32,7 @@ def test_variables_are_typed() -> None:
         workers=3,
         max_body_bytes=4096,
         max_students=7,
+        queue_milliseconds=50,
     )
 
 

@@ -1,0 +1,377 @@
+"""Answer together what arrives together.
+
+`submit` -> a lane -> turns of the event loop, one pass of the model each -> `Recipient`.
+
+The first request that arrives schedules a turn with `call_soon`: it begins once every socket that
+was readable has been read, so an idle service adds no delay and a busy one finds its batches made.
+Each turn answers short requests, up to a number of rows, or one slice of a long one, in turns if
+both wait: nobody waits for the whole of a long request.
+
+On a CPU the passes run on the event loop itself: a thread beside it would take the interpreter's
+lock in turns of five milliseconds and made single students slower (docs/performance.md). On a GPU
+they run in a thread, and the next batch gathers meanwhile.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Protocol
+
+from service.admission import Answering, Workload
+from service.answer import Answered, Answers
+from service.metrics import Turn
+from service.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
+from service.request import ScoreRequest
+from service.slicing import cut, joined
+
+_log = logging.getLogger("bentoml.serve")
+
+# The rows of one pass: more no longer pay (design notes: the gates leave the L2 cache).
+ROWS = 256
+# A body of this size holds about 40 students; a larger one is a long request.
+LONG_BYTES = 32 * 1024
+# Decoding takes about a millisecond for these; larger bodies are decoded beside the event loop.
+_INLINE_BYTES = 256 * 1024
+
+Outcome = Answered | RequestError
+
+
+class Recipient(Protocol):
+    """Who waits for an answer.
+
+    Attributes:
+        gone: Whether nobody waits any more; what has not begun is then left out.
+    """
+
+    gone: bool
+
+    def succeed(self, body: bytes) -> None:
+        """Take the answer."""
+        ...
+
+    def fail(self, refusal: RequestError) -> None:
+        """Take the reason why there is none."""
+        ...
+
+
+class Model(Answering, Protocol):
+    """What answers: `service.answer.Responder`."""
+
+    def answer(self, requests: Sequence[ScoreRequest]) -> Answers:
+        """Answer several requests in one pass."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A request on its way.
+
+    Attributes:
+        body: JSON; let go once it is decoded.
+        recipient: Who waits.
+        arrived: When, on the clock of `perf_counter`.
+        work: Estimated seconds.
+        share: Those of one turn; of a short request, all of them.
+        long: Whether it goes in slices.
+        request: What it asks for, once decoded.
+        slices: What is still to be answered of a long one.
+        done: Answers to the slices before.
+    """
+
+    body: bytes
+    recipient: Recipient
+    arrived: float
+    work: float
+    share: float
+    long: bool
+    request: ScoreRequest | None = None
+    slices: deque[ScoreRequest] = field(default_factory=deque)
+    done: list[Answered] = field(default_factory=list)
+
+
+class Batcher:
+    """Gathers requests and answers them; for one event loop.
+
+    Args:
+        model: Reads and answers requests.
+        workload: Decides what is taken in.
+        observe: Is told of every turn.
+        executor: Where passes run; None for the event loop itself.
+        beside: Where large bodies are decoded; None for the event loop itself.
+        rows: Most rows of one pass.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        workload: Workload,
+        observe: Callable[[Turn], None],
+        *,
+        executor: Executor | None = None,
+        beside: Executor | None = None,
+        rows: int = ROWS,
+    ) -> None:
+        self._model = model
+        self._workload = workload
+        self._observe = observe
+        self._executor = executor
+        self._beside = beside
+        self._rows = rows
+        self._short: deque[_Job] = deque()
+        self._long: deque[_Job] = deque()
+        self._decoding: set[_Job] = set()
+        self._scheduled = False
+        self._long_next = False
+        self._closed = False
+        self._refused = 0
+        self._ended = 0.0
+
+    def submit(self, body: bytes, recipient: Recipient) -> RequestError | None:
+        """Take a request in; its recipient is told later, in another turn of the event loop.
+
+        Returns:
+            None; or why it is not taken in, and then the recipient is told nothing.
+        """
+        size = len(body)
+        long = size > LONG_BYTES
+        work = self._workload.admit(size, long=long)
+        if work is None:
+            self._refused += 1
+            return self.refusal()
+        if self._closed:
+            self._workload.leave(work, long=long)
+            return RequestError(NOT_READY, "The service is shutting down; ask another instance.")
+        job = _Job(body, recipient, perf_counter(), work, work, long)
+        if not long:
+            self._short.append(job)
+        elif self._beside is None or size <= _INLINE_BYTES:
+            self._long.append(job)
+        else:
+            self._decode_beside(job, self._beside)
+        self._schedule()
+        return None
+
+    def refusal(self) -> RequestError:
+        """Return what is told to those who are not taken in."""
+        seconds = str(self._workload.retry_after)
+        detail = f"More is being asked than can be answered. Try again in {seconds} s."
+        return RequestError(BUSY, detail, headers=[(b"retry-after", seconds.encode())])
+
+    def close(self) -> None:
+        """Refuse what still waits, and everything that comes."""
+        self._closed = True
+        refusal = RequestError(NOT_READY, "The service is shutting down; ask another instance.")
+        for job in (*self._short, *self._long, *self._decoding):
+            self._leave(job)
+            if not job.recipient.gone:
+                job.recipient.fail(refusal)
+        self._short.clear()
+        self._long.clear()
+        self._decoding.clear()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait."""
+        return len(self._short) + len(self._long) + len(self._decoding)
+
+    @property
+    def busy(self) -> bool:
+        """Return whether a turn runs or is due."""
+        return self._scheduled
+
+    def _schedule(self) -> None:
+        if not self._scheduled and (self._short or self._long):
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Answer one batch of short requests, or one slice of a long one."""
+        started = perf_counter()
+        jobs = self._next_jobs()
+        decoded = perf_counter()
+        if not jobs:
+            self._finish()
+            return
+        requests = [job.slices[0] if job.long else _decoded(job) for job in jobs]
+        if self._executor is None:
+            self._deliver(jobs, requests, self._answer(requests), started, decoded)
+            return
+        loop = asyncio.get_running_loop()
+        passing = loop.run_in_executor(self._executor, self._answer, requests)
+        passing.add_done_callback(
+            lambda passed: self._deliver(jobs, requests, passed.result(), started, decoded)
+        )
+
+    def _next_jobs(self) -> list[_Job]:
+        """Return the jobs of this turn, decoded."""
+        if self._long and (self._long_next or not self._short):
+            self._long_next = False
+            return self._next_slice()
+        self._long_next = True
+        return self._next_short()
+
+    def _next_short(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        rows = 0
+        while self._short and rows < self._rows:
+            job = self._short[0]
+            if not self._is_ready(job):
+                self._short.popleft()
+                continue
+            number = len(_decoded(job).students.ids)
+            if jobs and rows + number > self._rows:
+                break
+            rows += number
+            jobs.append(self._short.popleft())
+        return jobs
+
+    def _next_slice(self) -> list[_Job]:
+        """Return the long request whose turn it is: they go round, a slice each."""
+        while self._long:
+            job = self._long.popleft()
+            if not self._is_ready(job):
+                continue
+            if not job.slices:
+                job.slices.extend(cut(_decoded(job), self._rows))
+                job.share = job.work / len(job.slices)
+            return [job]
+        return []
+
+    def _is_ready(self, job: _Job) -> bool:
+        """Decode a request; tell of it where that is its end."""
+        if job.recipient.gone:
+            self._leave(job)
+            return False
+        if job.request is None:
+            outcome = self._read(job.body)
+            if isinstance(outcome, RequestError):
+                self._end_early(job, outcome)
+                return False
+            job.request = outcome
+            job.body = b""
+        return True
+
+    def _read(self, body: bytes) -> ScoreRequest | RequestError:
+        try:
+            return self._model.read(body)
+        except RequestError as refusal:
+            return refusal
+        except Exception as error:  # noqa: BLE001 - the fault of one request is not the others'
+            log_without_values("/score", error)
+            return stock_problem(INTERNAL.status, b"")
+
+    def _decode_beside(self, job: _Job, beside: Executor) -> None:
+        self._decoding.add(job)
+        decoding = asyncio.get_running_loop().run_in_executor(beside, self._read, job.body)
+
+        def decoded(done: asyncio.Future[ScoreRequest | RequestError]) -> None:
+            if job not in self._decoding:
+                return  # the service was closed meanwhile
+            self._decoding.discard(job)
+            outcome = done.result()
+            if isinstance(outcome, RequestError):
+                self._end_early(job, outcome)
+            else:
+                job.request, job.body = outcome, b""
+                self._long.append(job)
+                self._schedule()
+
+        decoding.add_done_callback(decoded)
+
+    def _answer(self, requests: Sequence[ScoreRequest]) -> tuple[list[Outcome], list[Answers]]:
+        """Answer requests together; where that fails, each alone, so that one harms no other."""
+        try:
+            answers = self._model.answer(requests)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are answered
+            log_without_values("/score", error)
+            if len(requests) == 1:
+                return [stock_problem(INTERNAL.status, b"")], []
+            alone = [self._answer([request]) for request in requests]
+            return [one for ones, _ in alone for one in ones], [
+                one for _, ones in alone for one in ones
+            ]
+        return list(answers.results), [answers]
+
+    def _deliver(
+        self,
+        jobs: Sequence[_Job],
+        requests: Sequence[ScoreRequest],
+        passed: tuple[list[Outcome], list[Answers]],
+        started: float,
+        decoded: float,
+    ) -> None:
+        """Hand the outcomes of a turn over, and learn from it."""
+        outcomes, answers = passed
+        began = [job for job in jobs if not job.done]
+        ended: list[tuple[_Job, Outcome]] = []
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            last = self._take_slice(job, outcome) if job.long else outcome
+            if last is not None:
+                self._end(job, last)
+                ended.append((job, last))
+        now = perf_counter()
+        # Where requests waited all the time since the last turn, reading and refusing others took
+        # its part of that time: it belongs to what this turn cost.
+        self._workload.learn(sum(job.share for job in jobs), now - (self._ended or started))
+        turn = Turn(
+            requests=requests,
+            answers=answers,
+            outcomes=[outcome for _, outcome in ended],
+            seconds=[now - job.arrived for job, _ in ended],
+            queued=[started - job.arrived for job in began],
+            decode=decoded - started,
+            refused=self._refused,
+        )
+        self._refused = 0
+        self._finish()
+        self._observe(turn)
+
+    def _take_slice(self, job: _Job, outcome: Outcome) -> Outcome | None:
+        """Keep a slice's answer; return the whole once it is complete."""
+        job.slices.popleft()
+        if isinstance(outcome, RequestError):
+            return outcome
+        job.done.append(outcome)
+        if not job.slices:
+            return joined(job.done)
+        self._long.append(job)
+        return None
+
+    def _end(self, job: _Job, outcome: Outcome) -> None:
+        self._leave(job)
+        if job.recipient.gone:
+            return
+        if isinstance(outcome, RequestError):
+            job.recipient.fail(outcome)
+        else:
+            job.recipient.succeed(outcome.body)
+
+    def _end_early(self, job: _Job, outcome: RequestError) -> None:
+        """End a request that never comes to a pass."""
+        self._end(job, outcome)
+        self._observe(Turn((), (), [outcome], [perf_counter() - job.arrived], ()))
+
+    def _leave(self, job: _Job) -> None:
+        self._workload.leave(job.work, long=job.long)
+
+    def _finish(self) -> None:
+        self._scheduled = False
+        self._ended = perf_counter() if self._short or self._long else 0.0
+        self._schedule()
+
+
+def _decoded(job: _Job) -> ScoreRequest:
+    if job.request is None:
+        raise TypeError("a request is decoded before it is batched")
+    return job.request
+
+
+def log_without_values(route: str, error: Exception) -> None:
+    """Log where an error arose but not its message, which may quote a student's value."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s failed with %s\n%s", route, type(error).__qualname__, frames)
