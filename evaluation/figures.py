@@ -107,9 +107,16 @@ class ScoreReport(_Frozen):
 
 
 class RiskTable(_Frozen):
-    """The network beside the baselines, judged on the very same periods."""
+    """The network beside the baselines, judged on the very same periods.
+
+    Attributes:
+        network: As it is served: calibrated.
+        uncalibrated: The same network without its calibration.
+        baselines: By name.
+    """
 
     network: RiskReport
+    uncalibrated: RiskReport | None = None
     baselines: dict[str, RiskReport]
 
 

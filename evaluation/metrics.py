@@ -143,6 +143,7 @@ def run_metrics(
     risk: Mapping[str, Floats],
     score: Mapping[str, Floats],
     *,
+    uncalibrated: Floats | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> RunMetrics:
@@ -152,6 +153,7 @@ def run_metrics(
         cohort: The part to judge on.
         risk: Model -> (records, periods) probability, 'network' among them.
         score: Model -> (records, periods, subjects) forecast, 'network' among them.
+        uncalibrated: (records, periods) what the risk network gave before it was calibrated.
         resamples: Draws for the intervals of the comparisons.
         seed: Of the draws.
     """
@@ -172,7 +174,11 @@ def run_metrics(
             ]
     return RunMetrics(
         threshold=THRESHOLD,
-        risk=RiskTable(network=risks.pop("network"), baselines=risks),
+        risk=RiskTable(
+            network=risks.pop("network"),
+            uncalibrated=None if uncalibrated is None else risk_report(cohort, uncalibrated),
+            baselines=risks,
+        ),
         score=ScoreTable(network=scores.pop("network"), baselines=scores),
         comparisons=tuple(compared),
     )

@@ -51,12 +51,16 @@ def fit_network(
     )
     on_epoch(epochs, epochs)
 
+    return as_fitted(FittedNetwork(keras=network, history=history, preset=preset))
+
+
+def as_fitted(network: FittedNetwork) -> Fitted:
+    """Return a network as a fitted model, which predicts any cohort."""
+
     def say(cohort: Cohort, steps: Bools | None = None) -> Floats:
-        predicted = predict(network, cohort.values)
+        predicted = predict(network.keras, cohort.values)
         chosen = wanted(cohort, steps)
         hidden = ~chosen if predicted.ndim == 2 else ~chosen[:, :, None]
         return np.where(hidden, np.float32(np.nan), predicted)
 
-    return Fitted(
-        say, "the history so far", FittedNetwork(keras=network, history=history, preset=preset)
-    )
+    return Fitted(say, "the history so far", network)

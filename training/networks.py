@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from records.cohort import Floats
 from records.contract import Contract, ScoreTarget
 from training.backend import keras
+from training.calibration_layer import LOGIT
 from training.preprocessing import preprocess, register
 from training.settings import NetworkPreset
 from training.statistics import Statistics
@@ -28,8 +29,6 @@ from training.statistics import Statistics
 # The periods axis of both networks' input: None, any number of periods from 1 on.
 PERIODS: int | None = None
 
-# Layer that every risk network ends in, before the sigmoid: calibration is put behind it.
-LOGIT = "logit"
 _ATTENTION, _ATTENTION_INPUT = "attention", "attention_input"
 
 

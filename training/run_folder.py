@@ -12,6 +12,8 @@
                      what networks and baselines said of the test part (`evaluation.predictions`)
     fences.json      what was ordinary in the training part
     reference.json   what was usual in the training part, period by period
+    calibration.json what the risk network's logits mean, period by period
+    intervals.json   how wide the intervals around score forecasts are
 
 Imports neither TensorFlow nor a table library before they are needed.
 """
@@ -27,10 +29,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from evaluation.figures import RunMetrics
+from records.calibration import Calibration
 from records.cohort import Cohort
 from records.contract import Contract
 from records.errors import BellwetherError
 from records.fences import Fences
+from records.intervals import Intervals
 from records.reference import Reference
 from records.toml_file import parse_toml
 from training.selection import Selection
@@ -43,13 +47,14 @@ RECORD, CONTRACT, METRICS, HISTORY = "run.json", "contract.toml", "metrics.json"
 RISK_NETWORK, SCORE_NETWORK = "risk.keras", "score.keras"
 SPLITS, HELDOUT = "splits.parquet", "heldout.parquet"
 FENCES, REFERENCE = "fences.json", "reference.json"
+CALIBRATION, INTERVALS = "calibration.json", "intervals.json"
 PREDICTIONS = {
     "risk": "predictions-risk.parquet",
     "score": "predictions-score.parquet",
 }
 FILES = (
     *(RECORD, CONTRACT, METRICS, HISTORY, RISK_NETWORK, SCORE_NETWORK),
-    *(SPLITS, HELDOUT, FENCES, REFERENCE),
+    *(SPLITS, HELDOUT, FENCES, REFERENCE, CALIBRATION, INTERVALS),
     *PREDICTIONS.values(),
 )
 
@@ -175,6 +180,16 @@ class RunFolder:
         from evaluation.predictions import read_predictions  # noqa: PLC0415 - pyarrow takes long
 
         return read_predictions(self.path / PREDICTIONS[target])
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What the risk network's logits mean; the saved network holds it already."""
+        return self._read(CALIBRATION, Calibration)
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        """How wide the intervals around score forecasts are."""
+        return self._read(INTERVALS, Intervals)
 
     def heldout(self) -> Cohort:
         """Read the test part."""

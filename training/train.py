@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from records.progress import Progress
 from training.environment import environment
 from training.model import TARGETS, Fitted, FittedNetwork, Target
 from training.prepare import Prepared, prepare
-from training.registry import baselines, fit_preset
+from training.registry import baselines
 from training.run_folder import FitSummary, RunFolder, RunRecord, check_free, new_run_folder
+from training.served import fit_served
 from training.settings import TrainingSettings
 from training.targets import known_risk, known_score
 from training.write_run import write_run
@@ -61,18 +63,8 @@ def train(
     import training.fit_networks  # noqa: F401, PLC0415 - takes seconds, here as a stage of its own
 
     report("Starting TensorFlow", 1, 1)
-    presets = {"risk": settings.risk, "score": settings.score}
-    fitted: dict[str, Fitted] = {
-        target: fit_preset(
-            prepared,
-            target,
-            presets[target],
-            settings.seed,
-            _epochs(report, f"Fitting the {target} network"),
-        )
-        for target in TARGETS
-    }
-    networks = {name: one.network for name, one in fitted.items() if one.network is not None}
+    served = fit_served(prepared, settings, partial(_epochs, report))
+    fitted, networks = served.fitted, served.networks
     beside = _fit_baselines(prepared, settings, report)
     test = prepared.parts.test
     report("Judging on the test part", 0, 1)
@@ -83,7 +75,13 @@ def train(
     score = {"network": fitted["score"].predict(test)} | {
         name: one.predict(test, counting) for name, one in beside["score"].items()
     }
-    metrics = run_metrics(test, risk, score, seed=settings.seed)
+    metrics = run_metrics(
+        test,
+        risk,
+        score,
+        uncalibrated=served.uncalibrated.predict(test),
+        seed=settings.seed,
+    )
     report("Judging on the test part", 1, 1)
     record = RunRecord(
         name=out.name,
@@ -113,6 +111,8 @@ def train(
             prepared,
             networks={name: one.keras for name, one in networks.items()},
             histories={name: one.history for name, one in networks.items()},
+            calibration=served.calibration,
+            intervals=served.intervals,
             metrics=metrics,
             predictions=(risk_predictions(test, risk), score_predictions(test, score)),
             record=record,

@@ -11,8 +11,10 @@ from pyarrow import parquet
 
 from evaluation.figures import RunMetrics
 from evaluation.predictions import Predictions, write_predictions
+from records.calibration import Calibration
 from records.cohort import Cohort
 from records.contract import SHIPPED, Contract, load_contract, shipped_text
+from records.intervals import Intervals
 from records.tables import write_table
 from training import run_folder as names
 from training.history import History, write_histories
@@ -27,6 +29,8 @@ def write_run(
     *,
     networks: Mapping[str, Any],
     histories: Mapping[str, History],
+    calibration: Calibration,
+    intervals: Intervals,
     metrics: RunMetrics,
     predictions: Iterable[Predictions],
     record: RunRecord,
@@ -39,6 +43,8 @@ def write_run(
         prepared: Split, fences and reference.
         networks: 'risk' and 'score' -> fitted Keras model.
         histories: 'risk' and 'score' -> epochs.
+        calibration: Of the risk network, which holds it already.
+        intervals: Around the score network's forecasts.
         metrics: On the test part.
         predictions: Of the test part, for each target.
         record: What `run.json` says.
@@ -48,6 +54,8 @@ def write_run(
         names.METRICS: metrics.model_dump_json(indent=2),
         names.FENCES: prepared.fences.model_dump_json(indent=2),
         names.REFERENCE: prepared.reference.model_dump_json(indent=2),
+        names.CALIBRATION: calibration.model_dump_json(indent=2),
+        names.INTERVALS: intervals.model_dump_json(indent=2),
         names.RECORD: record.model_dump_json(indent=2),
     }
     for name, text in texts.items():

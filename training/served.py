@@ -1,0 +1,78 @@
+"""Fit the two networks that a run holds: a calibrated risk, and a score with intervals."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from records.calibration import Calibration
+from records.intervals import Intervals
+from training.calibration import learn_calibration
+from training.held_back import ask, held_back
+from training.intervals import learn_intervals, with_coverage
+from training.model import Fitted, FittedNetwork, OnEpoch, Target
+from training.prepare import Prepared
+from training.registry import fit_preset
+from training.settings import TrainingSettings
+
+# Gives what is called after every epoch of the fit that the text names.
+Epochs = Callable[[str], OnEpoch]
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """What is served, and what it was before it was calibrated.
+
+    Attributes:
+        fitted: 'risk', calibrated, and 'score'.
+        uncalibrated: The risk network as it was fitted.
+        calibration: What lies between the two.
+        intervals: Around the score network's forecasts, with their coverage on the test part.
+    """
+
+    fitted: dict[Target, Fitted]
+    uncalibrated: Fitted
+    calibration: Calibration
+    intervals: Intervals
+
+    @property
+    def networks(self) -> dict[Target, FittedNetwork]:
+        """The Keras side of both networks."""
+        return {name: one.network for name, one in self.fitted.items() if one.network is not None}
+
+
+def fit_served(prepared: Prepared, settings: TrainingSettings, epochs: Epochs) -> Served:
+    """Fit both networks and learn what their outputs mean on records that they do not know.
+
+    Raises:
+        FitError: A network diverged.
+    """
+    from training.calibration_layer import calibrated  # noqa: PLC0415 - TensorFlow takes seconds
+    from training.fit_networks import as_fitted  # noqa: PLC0415 - likewise
+
+    presets = {"risk": settings.risk, "score": settings.score}
+
+    def fit(target: Target, known: Prepared, stage: str) -> Fitted:
+        return fit_preset(known, target, presets[target], settings.seed, epochs(stage))
+
+    chosen = held_back(prepared)
+    risk = fit("risk", prepared, "Fitting the risk network")
+    said = ask(
+        chosen, risk, lambda known, name: fit("risk", known, f"Fitting the risk network, {name}")
+    )
+    calibration = learn_calibration(said)
+    score = fit("score", prepared, "Fitting the score network")
+    latest = ask(
+        chosen[-1:],
+        score,
+        lambda known, name: fit("score", known, f"Fitting the score network, {name}"),
+    )
+    test = prepared.parts.test
+    network = risk.network
+    if network is None:
+        raise TypeError("the risk model is no network")
+    served = as_fitted(replace(network, keras=calibrated(network.keras, calibration)))
+    return Served(
+        fitted={"risk": served, "score": score},
+        uncalibrated=risk,
+        calibration=calibration,
+        intervals=with_coverage(learn_intervals(latest[0]), score.predict(test), test),
+    )
