@@ -21,6 +21,14 @@ def export(
             help="Policy to pack: a shipped name or a .toml file (default: its contract's)."
         ),
     ] = None,
+    max_gap: Annotated[
+        str | None,
+        typer.Option(
+            help="Refuse where groups of an audit attribute differ by more, such as "
+            "[bold]recall=0.1,false_positive_rate=0.1[/]; also of precision, auc, abroca, "
+            "expected_calibration_error and calibration_bias."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")
     ] = False,
@@ -30,14 +38,21 @@ def export(
 ) -> None:
     """Turn a run into a bundle; stop with the record, the step and the distance if not equal."""
     from export.export import export_run
+    from export.fairness_gate import read_limits
     from scoring.bundle import read_bundle
     from service.store import save_bundle
     from training.run_folder import RunFolder
 
+    limits = read_limits(max_gap) if max_gap else None
     target = out or Path("build/bundles") / run.resolve().name
     with progress() as report:
         folder = export_run(
-            RunFolder(run), target, policy=policy, overwrite=overwrite, progress=report
+            RunFolder(run),
+            target,
+            policy=policy,
+            overwrite=overwrite,
+            max_gaps=limits,
+            progress=report,
         )
     console.print(parity_table(read_bundle(folder).manifest))
     console.print(f"Wrote {folder}.")

@@ -173,6 +173,93 @@ class Comparison(_Frozen):
     mean: Difference | None
 
 
+class GroupFigures(_Frozen):
+    """One group of an audit attribute at each record's last period that counts.
+
+    A figure is None where it is undefined, rests on too few cases, or the group is suppressed.
+
+    Attributes:
+        group: Value of the attribute; 'unknown' where it is not known.
+        suppressed: Whether the group is too small to be shown, or would give one away that is.
+        records: How many were judged.
+        base_rate: Share of them that was at risk.
+        recall: Share of those at risk that was warned.
+        false_positive_rate: Share of those not at risk that was warned.
+        precision: Share of the warned that was at risk.
+        expected_calibration_error: As in `RiskFigures`, within the group.
+        calibration_bias: Mean probability less base rate; above 0 where risk is overstated.
+        auc: Area under the ROC curve within the group.
+        abroca: Area between its ROC curve and that of the attribute's largest group.
+    """
+
+    group: str
+    suppressed: bool
+    records: int | None = None
+    base_rate: float | None = None
+    recall: float | None = None
+    false_positive_rate: float | None = None
+    precision: float | None = None
+    expected_calibration_error: float | None = None
+    calibration_bias: float | None = None
+    auc: float | None = None
+    abroca: float | None = None
+
+
+class Gap(_Frozen):
+    """The largest difference of a figure between two groups of known value.
+
+    Attributes:
+        difference: Highest less lowest; for `abroca` the largest area.
+        lowest: Group of the lowest figure; for `abroca` the largest group.
+        highest: Group of the highest figure.
+        low: Lower bound of a bootstrap interval by student; None for `abroca`.
+        high: Upper bound. Both lie high where groups are small: a largest difference is never
+            below 0, so chance alone makes one.
+    """
+
+    difference: float
+    lowest: str
+    highest: str
+    low: float | None
+    high: float | None
+
+
+class AttributeFairness(_Frozen):
+    """A risk model by the groups of one audit attribute.
+
+    Attributes:
+        attribute: Name in the contract.
+        label: Plain words.
+        groups: Every group, by name.
+        gaps: Figure -> gap; None where fewer than two groups have the figure.
+    """
+
+    attribute: str
+    label: str
+    groups: tuple[GroupFigures, ...]
+    gaps: dict[str, Gap | None]
+
+
+class FairnessReport(_Frozen):
+    """A risk model by every audit attribute (`evaluation.fairness`).
+
+    Attributes:
+        period: Where it was judged, counted from 1; None for each record's last one that counts.
+        threshold: Probability from which a record counts as warned.
+        smallest: Groups of fewer records are suppressed.
+        fewest_cases: Figures that rest on fewer records are left open.
+        records: How many were judged in all.
+        attributes: One for each audit attribute of the contract.
+    """
+
+    period: int | None
+    threshold: float
+    smallest: int
+    fewest_cases: int
+    records: int
+    attributes: tuple[AttributeFairness, ...]
+
+
 class RunMetrics(_Frozen):
     """`metrics.json`: both models and all baselines on the test part.
 
@@ -182,9 +269,11 @@ class RunMetrics(_Frozen):
         risk: Figures of the risk network and its baselines.
         score: Figures of the score network and its baselines.
         comparisons: The networks against the best baseline at a few horizons, with intervals.
+        fairness: The risk network by audit attribute.
     """
 
     threshold: float
     risk: RiskTable
     score: ScoreTable
     comparisons: tuple[Comparison, ...] = ()
+    fairness: FairnessReport | None = None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from evaluation import weighted
 from evaluation.bootstrap import paired_bootstrap
+from evaluation.fairness import fairness_report
 from evaluation.figures import (
     CapacityFigures,
     Confusion,
@@ -181,6 +182,7 @@ def run_metrics(
         ),
         score=ScoreTable(network=scores.pop("network"), baselines=scores),
         comparisons=tuple(compared),
+        fairness=fairness_report(cohort, risk["network"], resamples=resamples, seed=seed),
     )
 
 

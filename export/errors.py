@@ -28,3 +28,7 @@ class GateError(BellwetherError):
         self.step = step
         self.distance = distance
         super().__init__(f"{graph}: {message}")
+
+
+class FairnessError(BellwetherError):
+    """A run serves groups more differently than is allowed; the message names the groups."""

@@ -1,12 +1,14 @@
 """Export a run: convert, prove, pack; all of it or nothing."""
 
+import logging
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from export.convert import lstm_layers, to_onnx
+from export.fairness_gate import check_gaps
 from export.gate import prove
 from export.pack import pack, seal
 from export.specification import SPECIFICATIONS
@@ -17,6 +19,8 @@ from scoring.bundle import MANIFEST
 from scoring.policy import load_policy, policy_text
 from training.networks import load_network
 from training.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
 
 
 class ExportError(BellwetherError):
@@ -29,6 +33,7 @@ def export_run(
     *,
     policy: str | Path | None = None,
     overwrite: bool = False,
+    max_gaps: Mapping[str, float] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Path:
     """Turn a run into a bundle, if its graphs pass the gate.
@@ -42,6 +47,8 @@ def export_run(
         policy: Name of a shipped policy or path of a TOML file; None for the shipped policy of the
             run's contract.
         overwrite: Whether a bundle that is there already gives way, once the new one is complete.
+        max_gaps: Figure -> largest difference between two groups of an audit attribute that is
+            allowed (`export.fairness_gate`).
         progress: Called with stage, step and number of steps.
 
     Returns:
@@ -50,10 +57,14 @@ def export_run(
     Raises:
         ExportError: `out` exists and may not be overwritten, or holds something else; or no
             policy was given and none is shipped for the contract.
+        FairnessError: A gap between groups is larger than allowed.
         GateError: A graph is not what its specification says, or not equal to its Keras model.
         ContractError: No such policy, or one that does not fit the contract.
     """
     _check_free(out, overwrite=overwrite)
+    if max_gaps:
+        for question in check_gaps(run.metrics.fairness, max_gaps):
+            logger.warning("%s", question)
     if policy is None and run.contract.name not in SHIPPED:
         raise ExportError(
             f"no policy is shipped for the contract '{run.contract.name}'; pass one of your own "
