@@ -22,6 +22,7 @@ from service.front import Front
 from service.metrics import show_model
 from service.openapi import OpenApiDocument, describe
 from service.problems import RequestError
+from service.protocol import take_over
 from service.settings import Settings, SettingsError
 from service.store import NAME, find_bundle
 from service.telemetry import switch_off_usage_reports
@@ -49,6 +50,8 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
     def to_asgi(self, is_main: bool = True) -> Front:
         """Return the application that the server runs."""
         app = super().to_asgi(is_main=is_main)
+        if SETTINGS.fast_path:
+            take_over()
         return Front(
             app,
             self,

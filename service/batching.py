@@ -131,21 +131,18 @@ class Batcher:
         self._refused = 0
         self._ended = 0.0
 
-    def submit(self, body: bytes, recipient: Recipient) -> RequestError | None:
+    def submit(self, body: bytes, recipient: Recipient) -> bool:
         """Take a request in; its recipient is told later, in another turn of the event loop.
 
         Returns:
-            None; or why it is not taken in, and then the recipient is told nothing.
+            Whether it is taken in; else `refusal` says why, and the recipient is told nothing.
         """
         size = len(body)
         long = size > LONG_BYTES
-        work = self._workload.admit(size, long=long)
+        work = None if self._closed else self._workload.admit(size, long=long)
         if work is None:
             self._refused += 1
-            return self.refusal()
-        if self._closed:
-            self._workload.leave(work, long=long)
-            return RequestError(NOT_READY, "The service is shutting down; ask another instance.")
+            return False
         job = _Job(body, recipient, perf_counter(), work, work, long)
         if not long:
             self._short.append(job)
@@ -154,22 +151,28 @@ class Batcher:
         else:
             self._decode_beside(job, self._beside)
         self._schedule()
-        return None
+        return True
+
+    @property
+    def retry_after(self) -> int:
+        """Return in how many seconds a refused request may come back; 0 for never."""
+        return 0 if self._closed else self._workload.retry_after
 
     def refusal(self) -> RequestError:
         """Return what is told to those who are not taken in."""
-        seconds = str(self._workload.retry_after)
+        if self._closed:
+            return RequestError(NOT_READY, "The service is shutting down; ask another instance.")
+        seconds = str(self.retry_after)
         detail = f"More is being asked than can be answered. Try again in {seconds} s."
         return RequestError(BUSY, detail, headers=[(b"retry-after", seconds.encode())])
 
     def close(self) -> None:
         """Refuse what still waits, and everything that comes."""
         self._closed = True
-        refusal = RequestError(NOT_READY, "The service is shutting down; ask another instance.")
         for job in (*self._short, *self._long, *self._decoding):
             self._leave(job)
             if not job.recipient.gone:
-                job.recipient.fail(refusal)
+                job.recipient.fail(self.refusal())
         self._short.clear()
         self._long.clear()
         self._decoding.clear()

@@ -1,6 +1,8 @@
 """Receive a request's body over ASGI, within limits."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.types import Receive, Scope
 
@@ -18,12 +20,12 @@ class ClientGoneError(Exception):
     """The client hung up before its request was complete; nobody is there to answer."""
 
 
-def header(scope: Scope, name: bytes) -> bytes:
+def header(scope: Mapping[str, Any], name: bytes) -> bytes:
     """Return a request header's value, empty where there is none; `name` in lower case."""
     return next((value for key, value in scope["headers"] if key == name), b"")
 
 
-def media_type(scope: Scope) -> bytes:
+def media_type(scope: Mapping[str, Any]) -> bytes:
     """Return the body's media type without parameters, in lower case."""
     return header(scope, b"content-type").partition(b";")[0].strip().lower()
 
@@ -40,6 +42,12 @@ def check_media_type(scope: Scope) -> None:
     if header(scope, b"content-encoding") not in (b"", b"identity"):
         detail = "Send the body without a content coding."
         raise RequestError(MEDIA, detail, headers=[(b"accept-encoding", b"identity")])
+
+
+def too_slow() -> RequestError:
+    """Return the refusal of a body that does not come in time."""
+    detail = f"The body must arrive within {ARRIVAL_SECONDS:g} seconds. Send it in one go."
+    return RequestError(SLOW, detail, headers=[(b"connection", b"close")])
 
 
 async def receive_body(scope: Scope, receive: Receive, limit: int) -> bytes:
@@ -59,8 +67,7 @@ async def receive_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         async with asyncio.timeout(ARRIVAL_SECONDS):
             return await _receive(scope, receive, limit)
     except TimeoutError:
-        detail = f"The body must arrive within {ARRIVAL_SECONDS:g} seconds. Send it in one go."
-        raise RequestError(SLOW, detail, headers=[(b"connection", b"close")]) from None
+        raise too_slow() from None
 
 
 async def _receive(scope: Scope, receive: Receive, limit: int) -> bytes:

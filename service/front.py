@@ -72,7 +72,7 @@ class Front:
         self._app = app
         self._service = service
         self._is_main = is_main
-        self._limit = max_body_bytes
+        self.max_body_bytes = max_body_bytes
         self._queue_seconds = queue_seconds
         self._batcher: Batcher | None = None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="score")
@@ -104,7 +104,7 @@ class Front:
             if route == SCORE:
                 _check_method(scope, ("POST",))
                 check_media_type(scope)
-                body = await receive_body(scope, receive, self._limit)
+                body = await receive_body(scope, receive, self.max_body_bytes)
                 started = perf_counter()
                 batcher, counted = self.batcher, True  # from here on the batcher counts
                 answer = await _answer_to(body, batcher)
@@ -200,6 +200,11 @@ class Front:
             self._beside.shutdown(wait=True)
 
     @property
+    def is_loaded(self) -> bool:
+        """Return whether there is a model, so that `batcher` will do."""
+        return self._service.responder is not None
+
+    @property
     def batcher(self) -> Batcher:
         """Return what answers `score`.
 
@@ -232,8 +237,8 @@ class Front:
 
 async def _answer_to(body: bytes, batcher: Batcher) -> bytes:
     waiting = _Waiting()
-    if refusal := batcher.submit(body, waiting):
-        raise refusal
+    if not batcher.submit(body, waiting):
+        raise batcher.refusal()
     return await waiting.answer()
 
 
@@ -302,7 +307,14 @@ async def _send(
     kind: bytes,
     headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> None:
-    length = str(len(body)).encode()
-    start = [(b"content-type", kind), (b"content-length", length), *headers]
+    start = head_of(body, kind, headers)
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
+
+
+def head_of(
+    body: bytes, kind: bytes, headers: Sequence[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    """Return the header of an answer; `kind` is its media type."""
+    length = str(len(body)).encode()
+    return [(b"content-type", kind), (b"content-length", length), *headers]

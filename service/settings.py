@@ -34,6 +34,7 @@ class Settings(BaseModel):
         max_students: More students in one request are refused with 422.
         queue_milliseconds: Longest that a request may wait for its turn; one that would wait
             longer is refused at once with 429.
+        fast_path: Whether plain `score` requests pass ASGI by (`service.protocol`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
     max_students: int = Field(default=10_000, ge=1)
     queue_milliseconds: int = Field(default=200, ge=1, le=600_000)
+    fast_path: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

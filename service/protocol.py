@@ -1,0 +1,373 @@
+"""The short way of `score`: from the socket to the batcher and back, past ASGI.
+
+uvicorn builds a scope, a cycle, an event and a task for every request, and parses its head with a
+dozen calls back into Python: about a third of what a single student costs once the model is
+batched. Clients send the same head again and again, but for the length. So the first request with
+a head goes uvicorn's way (`HttpToolsProtocol`, then `service.front`), and if it turns out to be
+plain, its bytes are remembered; a head with the same bytes, but for the digits of its
+Content-Length, means the same, and needs no parser.
+
+Plain is: `POST /score` over HTTP/1.1, JSON in and JSON out, a length but no transfer or content
+coding, kept alive, no Expect, no Upgrade. Everything else, a head that comes in pieces, a body
+above 64 KiB, and whatever comes while uvicorn has an answer under way, goes uvicorn's way. Both
+ways share the batcher and give the same bytes (tests/service/test_protocol.py).
+
+What the short way leaves out: BentoML's middleware and spans, which `service.front` leaves out
+too, and uvicorn's access log, which switches it off where it is on. `BELLWETHER_FAST_PATH=false`
+switches it off altogether.
+"""
+
+import asyncio
+import functools
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn.config
+from uvicorn._types import HTTPScope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service import body as arrival
+from service.batching import Batcher
+from service.body import JSON, header, media_type
+from service.front import ANSWER_HEADERS, Front, head_of
+from service.metrics import SCORE, count_refusal, count_request
+from service.problems import MEDIA_TYPE, RequestError
+
+_PATH = SCORE.encode()
+_LENGTH = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
+_ANY_ANSWER = (b"", b"*/*", JSON, JSON + b", */*")
+# More heads than any honest set of clients has; beyond, remembering begins anew.
+_MOST_HEADS = 1024
+_LONGEST_HEAD = 4096
+_DIGITS = 6
+
+
+def take_over() -> None:
+    """Have uvicorn use `ScoreProtocol` wherever it would choose its protocol by itself."""
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{ScoreProtocol.__name__}"
+
+
+class ShortWay:
+    """What the connections of one worker share.
+
+    Args:
+        front: Has the batcher, once the model is loaded.
+
+    Attributes:
+        plain: Heads that are known to be plain, without their lengths.
+        longest: Bytes of the longest body that goes this way.
+    """
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self.plain: set[bytes] = set()
+        self.longest = min(front.max_body_bytes, HIGH_WATER_LIMIT)
+        self._rendered_for: list[tuple[bytes, bytes]] | None = None
+        self._success = b""
+        self._busy: dict[int, bytes] = {}
+
+    @property
+    def batcher(self) -> Batcher | None:
+        """Return what answers, None as long as there is no model."""
+        return self._front.batcher if self._front.is_loaded else None
+
+    def remember(self, head: bytes) -> None:
+        """Remember a plain head."""
+        if len(self.plain) >= _MOST_HEADS:
+            self.plain.clear()
+        self.plain.add(head)
+
+    def success(self, defaults: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the first lines of an answer, up to its length."""
+        if defaults is not self._rendered_for:  # the server's date: a new list every second
+            self._rendered_for = defaults
+            self._busy.clear()
+            lines = _lines([*defaults, (b"content-type", JSON)])
+            self._success = STATUS_LINE[HTTPStatus.OK] + lines + b"content-length: "
+        return self._success
+
+    def busy(self, batcher: Batcher, defaults: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the whole answer to a request that is not taken in: rendered once a second."""
+        self.success(defaults)
+        seconds = batcher.retry_after
+        if seconds not in self._busy:
+            self._busy[seconds] = render(batcher.refusal(), defaults)
+        return self._busy[seconds]
+
+
+class ScoreProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a short way for plain `score` requests.
+
+    At any time a connection is in one of these states: the parser's (uvicorn's own), a body
+    arriving (`_missing`), an answer under way (`_awaiting`), or between requests.
+
+    Attributes:
+        gone: Whether the client has hung up (`service.batching.Recipient`).
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        logs = self.access_log and self.access_logger.isEnabledFor(logging.INFO)
+        own = not logs and not config.root_path and config.limit_concurrency is None
+        self._short = _short_way(config.loaded_app) if own else None
+        self.gone = False
+        self._parsing = False
+        self._awaiting = False
+        self._stays = True
+        self._missing = 0
+        self._parts: list[bytes] = []
+        self._held = b""
+        self._idle_since = 0.0
+        self._too_late: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived."""
+        if self._awaiting:
+            self._held += data
+            self.flow.pause_reading()
+        elif self._missing:
+            self._continue_body(data)
+        elif self._short is None or not self._is_between_requests():
+            super().data_received(data)
+        else:
+            self._begin(data, self._short)
+
+    def _is_between_requests(self) -> bool:
+        cycle = self.cycle
+        return not (
+            self._parsing
+            or self.flow.write_paused
+            or self.pipeline
+            or (cycle is not None and not cycle.response_complete)
+        )
+
+    def _begin(self, data: bytes, short: ShortWay) -> None:
+        """Take the first bytes of a request."""
+        end = data.find(b"\r\n\r\n") + 4
+        found = _find_length(data, end)
+        if found is None:
+            super().data_received(data)
+            return
+        start, stop = found
+        head = data[:start] + data[stop:end]
+        digits = data[start:stop]
+        size = int(digits) if digits.isdigit() and len(digits) <= _DIGITS else short.longest + 1
+        if size > short.longest or head not in short.plain:
+            self._parse_and_learn(data, head, whole=len(data) <= end + size)
+        elif len(data) >= end + size:
+            if len(data) > end + size:
+                self._held = data[end + size :]
+                self.flow.pause_reading()
+            self._submit(data[end : end + size])
+        else:
+            self._parts = [data[end:]]
+            self._missing = end + size - len(data)
+            self._too_late = self.loop.call_later(arrival.ARRIVAL_SECONDS, self._give_up)
+
+    def _parse_and_learn(self, data: bytes, head: bytes, *, whole: bool) -> None:
+        """Let uvicorn have a request; remember its head if that turns out to be plain.
+
+        Args:
+            data: What has arrived, beginning with the head.
+            head: The head without its length.
+            whole: Whether `data` ends within this request.
+        """
+        before = self.cycle
+        super().data_received(data)
+        cycle = self.cycle
+        strange = len(head) > _LONGEST_HEAD or head.count(b"\n") != head.count(b"\r\n")
+        if not whole or strange or cycle is before or self._short is None:
+            return
+        plain = cycle.keep_alive and not self.expect_100_continue and _is_plain(cycle.scope)
+        if plain and not self.transport.is_closing():
+            self._short.remember(head)
+
+    def on_message_begin(self) -> None:
+        """Note that the parser is inside of a request."""
+        self._parsing = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that the parser is between requests."""
+        self._parsing = False
+        super().on_message_complete()
+
+    def _continue_body(self, data: bytes) -> None:
+        if len(data) < self._missing:
+            self._parts.append(data)
+            self._missing -= len(data)
+            return
+        self._parts.append(data[: self._missing])
+        if len(data) > self._missing:
+            self._held = data[self._missing :]
+            self.flow.pause_reading()
+        self._missing = 0
+        self._stop_waiting()
+        parts, self._parts = self._parts, []
+        self._submit(b"".join(parts))
+
+    def _submit(self, body: bytes) -> None:
+        short = self._short
+        batcher = None if short is None else short.batcher
+        if short is None or batcher is None:
+            raise RuntimeError("a head is remembered once there is a model")
+        self._awaiting = True
+        if not batcher.submit(body, self):
+            if self._stays:
+                self.transport.write(short.busy(batcher, self.server_state.default_headers))
+                self._finish()
+            else:
+                self.fail(batcher.refusal())
+
+    def succeed(self, body: bytes) -> None:
+        """Send an answer."""
+        if self._short is None or self.transport.is_closing():
+            return
+        first = self._short.success(self.server_state.default_headers)
+        length = str(len(body)).encode()
+        self.transport.write(
+            b"".join((first, length, _AFTER_LENGTH if self._stays else _LAST_AFTER_LENGTH, body))
+        )
+        self._finish()
+
+    def fail(self, refusal: RequestError) -> None:
+        """Send the reason why there is no answer."""
+        if self.transport.is_closing():
+            return
+        defaults = self.server_state.default_headers
+        self.transport.write(render(refusal, defaults, stays=self._stays))
+        self._finish()
+
+    def _give_up(self) -> None:
+        """Refuse a body that stopped halfway."""
+        self._missing, self._parts, self._stays = 0, [], False
+        refusal = arrival.too_slow()
+        count_refusal(refusal)
+        count_request(SCORE, refusal.status, 0.0)
+        self.fail(refusal)
+
+    def _finish(self) -> None:
+        self.server_state.total_requests += 1
+        if not self._stays:
+            self.transport.close()
+        elif self._held:
+            # Not from here: a pile of small requests would pile up as many calls.
+            self.loop.call_soon(self._go_on)
+        else:
+            self._awaiting = False
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._arm(self.timeout_keep_alive)
+
+    def _go_on(self) -> None:
+        """Take the request that came while the one before was under way."""
+        self._awaiting = False
+        held, self._held = self._held, b""
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.data_received(held)
+
+    def _arm(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been idle for too long.
+
+        One timer looks again when the time would be up: setting one a request costs more than
+        reading the clock.
+        """
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._awaiting or self._missing:
+            self._arm(self.timeout_keep_alive)
+        elif left > 0:
+            self._arm(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _stop_waiting(self) -> None:
+        if self._too_late is not None:
+            self._too_late.cancel()
+            self._too_late = None
+
+    def shutdown(self) -> None:
+        """Answer what is under way, then close."""
+        if self._awaiting or self._missing:
+            self._stays = False
+        else:
+            super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the batcher that nobody waits any more."""
+        self.gone = True
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+
+def render(
+    refusal: RequestError, defaults: list[tuple[bytes, bytes]], *, stays: bool = True
+) -> bytes:
+    """Return a refusal as `service.front` and uvicorn would send it, head and body."""
+    body = refusal.body()
+    headers = [*defaults, *head_of(body, MEDIA_TYPE.encode(), refusal.headers)]
+    if not stays and (b"connection", b"close") not in refusal.headers:
+        headers.append((b"connection", b"close"))
+    return STATUS_LINE[refusal.status] + _lines(headers) + b"\r\n" + body
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+
+
+_AFTER_LENGTH = b"\r\n" + _lines(ANSWER_HEADERS) + b"\r\n"
+_LAST_AFTER_LENGTH = b"\r\n" + _lines([*ANSWER_HEADERS, (b"connection", b"close")]) + b"\r\n"
+
+
+def _find_length(data: bytes, end: int) -> tuple[int, int] | None:
+    """Return where the digits of the first Content-Length of a head begin and end."""
+    if end < 4 or not data.startswith(b"POST "):
+        return None
+    for name in _LENGTH:
+        at = data.find(name, 0, end)
+        if at >= 0:
+            start = at + len(name)
+            return start, data.find(b"\r\n", start, end)
+    return None
+
+
+def _is_plain(scope: HTTPScope) -> bool:
+    """Whether a request with this head is one that the short way may answer."""
+    return (
+        scope["method"] == "POST"
+        and scope["raw_path"] == _PATH
+        and scope["http_version"] == "1.1"
+        and media_type(scope) in (JSON, b"")
+        and header(scope, b"accept") in _ANY_ANSWER
+        and header(scope, b"content-encoding") in (b"", b"identity")
+        and not header(scope, b"transfer-encoding")
+        and not header(scope, b"upgrade")
+    )
+
+
+def _short_way(app: object) -> ShortWay | None:
+    """Return the short way into an application: there is one if it is the front itself."""
+    if isinstance(app, ProxyHeadersMiddleware):  # only changes who the client is said to be
+        app = app.app
+    return _short_way_into(app) if isinstance(app, Front) else None
+
+
+@functools.lru_cache(8)
+def _short_way_into(front: Front) -> ShortWay:
+    return ShortWay(front)
