@@ -18,6 +18,7 @@ from cli import (
     policy,
     reproduce,
     request,
+    search,
     serve,
     simulate,
     train,
@@ -42,6 +43,7 @@ app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
+app.command("search")(search.search)
 app.command("models")(models.models)
 app.command("export")(export.export)
 app.add_typer(bundle.app, name="bundle")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.compare import rich_table
+from cli.compare import print_table
 from cli.console import console, progress
 
 _OFFICIAL = {"oulad", "midfield"}
@@ -57,7 +57,7 @@ def reproduce(
             )
         console.rule(run.title)
         for table in tables:
-            console.print(rich_table(table))
+            print_table(table)
         made.append((chosen, tables))
         (out / "results.md").write_text(results(made), encoding="utf-8")
     console.print(f"Tables: {out}/results.md, and as CSV in {out}/RUN/tables")

@@ -56,6 +56,10 @@ def train(
     ] = None,
     risk_model: Annotated[str | None, typer.Option(help="Network for the risk alone.")] = None,
     score_model: Annotated[str | None, typer.Option(help="Network for the score alone.")] = None,
+    from_study: Annotated[
+        Path | None,
+        typer.Option(help="Take the best hyperparameters of a search.", file_okay=False),
+    ] = None,
     baselines: Annotated[
         str,
         typer.Option(
@@ -120,6 +124,7 @@ def train(
             seed,
             preset=preset,
             models={"risk": risk_model or model, "score": score_model or model},
+            from_study=from_study,
             baselines=baselines,
             split=split,
             select_above=select_above,
@@ -142,6 +147,7 @@ def _settings(
     *,
     preset: str | None,
     models: "Mapping[Target, str | None]",
+    from_study: Path | None,
     baselines: str,
     split: str | None,
     select_above: float | None,
@@ -157,6 +163,11 @@ def _settings(
 
     chosen = settings_for(cohort, seed=seed).model_dump()
     _choose_networks(chosen, preset, models)
+    if from_study is not None:
+        from training.search import read_best
+
+        best = read_best(from_study)
+        chosen[best.target] = best.preset.model_dump()
     if baselines not in (choices := get_args(BaselineChoice)):
         raise CohortError(f"--baselines is one of {', '.join(choices)}.")
     chosen["baselines"] = baselines

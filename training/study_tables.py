@@ -228,7 +228,9 @@ def _pivot(
 
 def _at(rows: list[Row], name: str, title: str, horizon: str, digits: int) -> StudyTable:
     cells = {(row.model, row.figure): row for row in rows if row.horizon == horizon}
-    names = list(dict.fromkeys(figure for _, figure in cells))
+    present = {figure for _, figure in cells}
+    ordered = (*_RISK_FIGURES, *_SCORE_FIGURES, "seconds")
+    names = [figure for figure in ordered if figure in present]
     body = [
         (
             model,
