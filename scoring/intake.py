@@ -50,6 +50,10 @@ class Admission:
     faults: list[RowFault]
 
 
+_FIRST = np.zeros(1, np.intp)
+_FIRST.flags.writeable = False
+
+
 class Intake:
     """Turns students, as JSON carries them, into the arrays that a scorer takes.
 
@@ -69,6 +73,9 @@ class Intake:
         self.contract = contract
         self.student_type = _student_type(contract)
         self._width = 1 + len(contract.features)
+        self._clock = list(range(1, contract.periods.maximum + 1))
+        shape = (1, contract.periods.maximum, len(contract.features))
+        self._nothing = np.full(shape, np.nan, np.float32)
         self._levels: list[tuple[int, dict[str | None, float]]] = [
             (
                 column,
@@ -112,13 +119,24 @@ class Intake:
         """
         count, maximum = len(students), self.contract.periods.maximum
         histories = [student.periods for student in students]
-        sizes = np.fromiter(map(len, histories), np.intp, count)
         cells = list(
             chain.from_iterable(map(msgspec.structs.astuple, chain.from_iterable(histories)))
         )
         for column, position in self._levels:
             cells[column :: self._width] = map(position.__getitem__, cells[column :: self._width])
         table = np.fromiter(cells, np.float32, len(cells)).reshape(-1, self._width)
+        if count == 1 and cells[:: self._width] == self._clock[: len(table)]:
+            # One student without a gap, the usual request: half the time of what follows.
+            values = self._nothing.copy()
+            values[0, : len(table)] = table[:, 1:]
+            return Admission(
+                rows=_FIRST if rows is None else np.array(rows, np.intp),
+                ids=[students[0].id],
+                values=values,
+                lengths=np.array([len(table)], np.int32),
+                faults=list(faults),
+            )
+        sizes = np.fromiter(map(len, histories), np.intp, count)
         period = table[:, 0].astype(np.intp)
         owner = np.repeat(np.arange(count), sizes)
         # Rows one after the other, periods ascending within each: one strictly rising sequence.

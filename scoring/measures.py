@@ -16,9 +16,11 @@ from records.cohort import Bools
 
 Doubles = NDArray[np.float64]
 Positions = NDArray[np.intp]
+# Half of the memory to sort and to multiply.
+Periods = NDArray[np.int32]
 
 
-def newest_observed(observed: Bools, depth: int) -> Positions:
+def newest_observed(observed: Bools, depth: int) -> Periods:
     """Find the last observed periods of every feature.
 
     Args:
@@ -29,53 +31,57 @@ def newest_observed(observed: Bools, depth: int) -> Positions:
         (slots, rows, features) periods counted from 1, newest first; 0 where nothing older was
         observed. There are `depth` slots, or as many as periods where those are fewer.
     """
-    periods = np.where(observed, np.arange(1, observed.shape[1] + 1)[:, None], 0)
+    clock = np.arange(1, observed.shape[1] + 1, dtype=np.int32)
+    periods = np.multiply(observed, clock[:, None], dtype=np.int32)
     periods.sort(axis=1)
     return periods[:, : -depth - 1 : -1].swapaxes(0, 1)
 
 
-def at_periods(table: NDArray[np.floating], periods: Positions, columns: Positions) -> Doubles:
+def at_periods(
+    table: NDArray[np.floating], periods: Periods, columns: Positions, rows: Positions
+) -> Doubles:
     """Take the values at given periods.
 
     Args:
         table: (rows, periods, features).
-        periods: (slots, rows, measures) periods counted from 1, 0 for none.
-        columns: (measures,) feature of each measure.
+        periods: (slots, …) periods counted from 1, 0 for none.
+        columns: (…) feature that each is taken of; broadcasts.
+        rows: (…) row that each is taken of; broadcasts.
 
     Returns:
-        (slots, rows, measures) float64, 0 where there is no period.
+        (slots, …) float64, 0 where there is no period.
     """
-    rows, length, width = table.shape
-    start = (np.arange(rows) * (length * width))[:, None] + (columns - width)
+    _, length, width = table.shape
+    start = rows * (length * width) + (columns - width)
     picked = table.ravel().take(periods * width + start)
     return np.where(periods > 0, picked, np.float64(0))
 
 
-def level(picked: Doubles, periods: Positions) -> Doubles:
+def level(picked: Doubles, periods: Periods) -> Doubles:
     """Compute the mean of the values at given periods.
 
     Args:
-        picked: (slots, rows, measures) values, 0 where `periods` is 0.
-        periods: (slots, rows, measures) periods counted from 1, 0 for none.
+        picked: (slots, …) values, 0 where `periods` is 0.
+        periods: (slots, …) periods counted from 1, 0 for none.
 
     Returns:
-        (rows, measures), NaN of no value.
+        (…), NaN of no value.
     """
     count = (periods > 0).sum(axis=0)
     return np.asarray(_total(picked) / np.where(count > 0, count, np.nan))
 
 
-def slope(picked: Doubles, periods: Positions, levels: Doubles, windows: Positions) -> Doubles:
+def slope(picked: Doubles, periods: Periods, levels: Doubles, windows: Positions) -> Doubles:
     """Compute the least-squares slope of the values at given periods.
 
     Args:
-        picked: (slots, rows, measures) values, 0 where `periods` is 0.
-        periods: (slots, rows, measures) periods counted from 1, 0 for none.
-        levels: (rows, measures) mean of the values.
-        windows: (measures,) how many values are needed, at least 2.
+        picked: (slots, …) values, 0 where `periods` is 0.
+        periods: (slots, …) periods counted from 1, 0 for none.
+        levels: (…) mean of the values.
+        windows: How many values are needed, at least 2; broadcasts.
 
     Returns:
-        (rows, measures) change per period, NaN of fewer values than needed.
+        (…) change per period, NaN of fewer values than needed.
     """
     used = periods > 0
     full = used.sum(axis=0) == windows

@@ -15,7 +15,7 @@ from records.contract import Contract, Feature, Kind
 from records.reference import Reference
 from scoring.measures import Positions
 from scoring.policy import Measure, Policy, Rule
-from scoring.rules import CompiledRules, Evaluation
+from scoring.rules import ROWS_A_PASS, CompiledRules, Findings
 from scoring.table import AdviceTable
 
 # Enough for any unit in use; hides that 0.7 is 0.69999999 in float32.
@@ -143,20 +143,25 @@ class Recommender:
             Each row's recommendations, the worst first; none where no rule speaks in its tier.
         """
         rows = self._advised[tiers].nonzero()[0]
-        if not rows.size:
+        parts = [rows[at : at + ROWS_A_PASS] for at in range(0, len(rows), ROWS_A_PASS)]
+        passes = [self._advise(part, values[part], lengths[part], tiers[part]) for part in parts]
+        return AdviceTable.joined(passes)
+
+    def _advise(
+        self, rows: Positions, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
+    ) -> AdviceTable:
+        found = self._rules.find(values, lengths)
+        if found is None:
             return AdviceTable.none()
-        if len(rows) < len(values):
-            values, lengths, tiers = values[rows], lengths[rows], tiers[rows]
-        found = self._rules.evaluate(values, lengths)
-        at, rule = self._choose(found, found.hits & self._speaks[tiers])
-        cells = at * found.hits.shape[1] + rule
-        tables = (found.measured, found.expected, found.spreads)
+        row, rule = self._choose(found, found.hits & self._speaks[tiers])
+        grounds = found.grounds(row, rule)
         # Adding zero turns -0.0 into 0.0.
         measured, expected, spreads = (
-            np.array([table.take(cells) for table in tables]).round(DECIMALS) + 0.0
+            np.array([grounds.measured, grounds.expected, grounds.spreads]).round(DECIMALS) + 0.0
         )
-        first, last = found.first.take(cells), found.last.take(cells)
-        return AdviceTable(rows[at], rule, measured, expected, spreads, first, last)
+        return AdviceTable(
+            rows[row], rule, measured, expected, spreads, grounds.first, grounds.last
+        )
 
     def worded(self, advice: AdviceTable) -> list[Recommendation]:
         """Put recommendations into words, in the order of the table."""
@@ -175,23 +180,24 @@ class Recommender:
         advice = self.advise(values, lengths, tiers)
         return by_row(self.worded(advice), advice.row, len(values))
 
-    def _choose(self, found: Evaluation, hits: Bools) -> tuple[Positions, Positions]:
-        """Return rows and rules of what is advised: row by row, the worst first."""
+    def _choose(self, found: Findings, hits: Bools) -> tuple[Positions, Positions]:
+        """Return row and rule of what is advised: row by row, the worst first."""
         row, rule = hits.nonzero()
         # Stable: what is equal stays in the order of the file.
-        order = np.lexsort((-found.severity[row, rule], self._priority[rule], row))
-        chosen: list[tuple[int, int]] = []
+        order = np.lexsort((-found.severity(row, rule), self._priority[rule], row))
+        row, rule = row[order], rule[order]
+        chosen: list[int] = []
         taken: set[tuple[int, int]] = set()
         count = [0] * len(hits)
         most, topics = self._policy.max_recommendations, self._topics
-        for at, which in zip(row[order].tolist(), rule[order].tolist(), strict=True):
+        for cell, (at, which) in enumerate(zip(row.tolist(), rule.tolist(), strict=True)):
             topic = at, topics[which]
             if count[at] < most and topic not in taken:
                 taken.add(topic)
                 count[at] += 1
-                chosen.append((at, which))
-        rows, rules = np.array(chosen, np.intp).reshape(-1, 2).T
-        return rows, rules
+                chosen.append(cell)
+        cells = np.array(chosen, np.intp)
+        return row[cells], rule[cells]
 
 
 def by_row(things: Sequence[Thing], row: Positions, rows: int) -> list[tuple[Thing, ...]]:

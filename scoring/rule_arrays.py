@@ -16,145 +16,134 @@ from scoring.policy import Measure, Rule
 # Values arrive as float32: 0.7 is 0.69999999 there, and must not count as worse than 0.7. Relative
 # to the size of the values, which is the contract's range where it has one.
 TOLERANCE = 1e-6
-Numbered = Sequence[tuple[int, Rule]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WindowedRules:
-    """Rules over level and trend, those against the cohort last.
+class RuleArrays:
+    """Rules in the order of the policy; arrays are (rules,) unless said otherwise.
 
     They read a table whose columns are all features' values, then the same values in spreads from
-    the reference, then the reference's means. Arrays are (rules,) unless said otherwise.
+    the reference, then the reference's means.
 
     Attributes:
-        rules: Positions in the policy.
-        targets: How many of them compare with a fixed target; the others with the cohort.
-        trend: Whether the slope counts, not the level.
+        columns: Columns of the table to decide by.
+        own: Columns of the features' own values.
+        usual: Columns of the reference's means.
+        slots: (largest window, 1, rules) whether a rule's window reaches that far back.
+        windows: How many values each uses.
         sign: +1 where a higher value is worse, -1 where a lower one is.
-        expected: What is told as expected by those with a fixed target, NaN for the others.
-        limit: How bad, on the worse side, the measure may be.
+        limit: How bad, on the worse side, the measure may be; for a gap, the missing periods from
+            which the rule applies.
         margin: How far beyond `limit` it must lie: just above 0 for 'worse than', just below for
             'at least'.
-        levels: (rules, levels) which codes a rule over levels applies to.
-        over_levels: Whether it is a rule over levels.
+        expected: What is told as expected; NaN for those against the cohort.
         far: (periods + 1, rules) how far beyond the limit counts as one, by the last period used:
-            the cohort's spread; 1 for rules that count in spreads already.
-        measured: (measures,) the rule that each measure belongs to: one measure a rule to decide
-            by, then for those against the cohort the student's own and the reference's.
-        columns: (measures,) columns of the table.
-        slots: (largest window, 1, rules) whether a rule's window reaches that far back.
-        trends: Which measures are slopes.
-        trend_windows: (slopes,) the windows of their rules.
+            the cohort's spread; 1 for rules that count in spreads already, the limit for gaps.
+        trend: Whether the slope counts, not the level.
+        cohort: Whether it compares with the cohort, not with a fixed target.
+        over_levels: Whether it is a rule over levels.
+        levels: (rules, levels) which codes a rule over levels applies to.
+        gap: Whether missing periods count.
+        counted: (periods + 1, gaps) of how many of the first p periods each gap rule counts.
+        trends: Positions of the rules over trends.
+        gaps: Positions of the rules over gaps.
         every: 0, 1, … up to the last rule.
+        any_cohort: Whether there is a rule against the cohort at all.
         any_over_levels: Whether there is a rule over levels at all.
     """
 
-    rules: Positions
-    targets: int
-    trend: Bools
+    columns: Positions
+    own: Positions
+    usual: Positions
+    slots: Bools
+    windows: Positions
     sign: Doubles
-    expected: Doubles
     limit: Doubles
     margin: Doubles
-    levels: Bools
-    over_levels: Bools
+    expected: Doubles
     far: Doubles
-    measured: Positions
-    columns: Positions
-    slots: Bools
+    trend: Bools
+    cohort: Bools
+    over_levels: Bools
+    levels: Bools
+    gap: Bools
+    counted: Positions
     trends: Positions
-    trend_windows: Positions
+    gaps: Positions
     every: Positions
+    any_cohort: bool
     any_over_levels: bool
 
     @classmethod
-    def of(cls, numbered: Numbered, contract: Contract, reference: Reference) -> Self:
-        """Compile rules, each with its position in the policy."""
-        ordered = sorted(numbered, key=lambda pair: pair[1].spreads is not None)
-        rules = [rule for _, rule in ordered]
+    def of(cls, rules: Sequence[Rule], contract: Contract, reference: Reference) -> Self:
+        """Compile rules, at least one."""
         features = [contract.feature(rule.feature) for rule in rules]
-        limits = np.array([_limit(r, f) for r, f in zip(rules, features, strict=True)], np.float64)
-        sizes = [_size(rule, f) for rule, f in zip(rules, features, strict=True)]
-        tolerance = TOLERANCE * np.maximum(sizes, np.abs(limits))
-        levels = np.zeros((len(rules), max((2, *(len(f.levels) for f in features)))), np.bool_)
-        for row, (rule, feature) in enumerate(zip(rules, features, strict=True)):
-            levels[row, [_code(value, feature) for value in rule.is_any or ()]] = True
-        targets = sum(rule.spreads is None for rule in rules)
-        every, cohort = np.arange(len(rules)), np.arange(targets, len(rules))
-        positions, width = _columns(rules, contract), len(contract.features)
-        deciding = positions + width * (every >= targets)
-        measured = np.concatenate((every, cohort, cohort))
-        windows = np.array([rule.depth for rule in rules], np.intp)
+        pairs = list(zip(rules, features, strict=True))
+        own, width = _columns(rules, contract), len(contract.features)
         trend = np.array([rule.measure is Measure.TREND for rule in rules], np.bool_)
-        sign = np.array([_worse(r, f) for r, f in zip(rules, features, strict=True)])
+        gap = np.array([rule.measure is Measure.GAP for rule in rules], np.bool_)
+        cohort = np.array([rule.spreads is not None for rule in rules], np.bool_)
+        windows = np.array([1 if rule.measure is Measure.GAP else rule.depth for rule in rules])
+        sign = np.array([_worse(rule, feature) for rule, feature in pairs])
+        limit = np.array([_limit(rule, feature) for rule, feature in pairs], np.float64)
+        gaps = [rule for rule in rules if rule.measure is Measure.GAP]
+        sizes = [_size(rule, feature) for rule, feature in pairs]
+        tolerance = TOLERANCE * np.maximum(sizes, np.abs(limit))
+        levels = np.zeros((len(rules), max(2, *(len(f.levels) for f in features))), np.bool_)
+        for row, (rule, feature) in enumerate(pairs):
+            levels[row, [_code(value, feature) for value in rule.is_any or ()]] = True
         return cls(
-            rules=np.array([index for index, _ in ordered], np.intp),
-            targets=targets,
-            trend=trend,
-            sign=sign,
-            expected=np.where(every < targets, sign * limits, np.nan),
-            limit=limits,
-            margin=np.where([r.worse_than is not None for r in rules], tolerance, -tolerance),
-            levels=levels,
-            over_levels=np.array([rule.is_any is not None for rule in rules], np.bool_),
-            far=_far(reference, positions, limits, targets),
-            measured=measured,
-            columns=np.concatenate((deciding, positions[cohort], positions[cohort] + 2 * width)),
+            columns=own + width * cohort,
+            own=own,
+            usual=own + 2 * width,
             slots=np.arange(windows.max())[:, None, None] < windows,
-            trends=np.flatnonzero(trend[measured]),
-            trend_windows=windows[measured][trend[measured]],
-            every=every,
+            windows=windows,
+            sign=sign,
+            limit=limit,
+            margin=np.where([r.worse_than is not None for r in rules], tolerance, -tolerance),
+            expected=np.where(cohort, np.nan, sign * limit),
+            far=_far(reference, own, limit, cohort, gap),
+            trend=trend,
+            cohort=cohort,
+            over_levels=np.array([rule.is_any is not None for rule in rules], np.bool_),
+            levels=levels,
+            gap=gap,
+            counted=_counted(gaps, contract, reference),
+            trends=np.flatnonzero(trend),
+            gaps=np.flatnonzero(gap),
+            every=np.arange(len(rules)),
+            any_cohort=bool(cohort.any()),
             any_over_levels=any(rule.is_any is not None for rule in rules),
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GapRules:
-    """Rules over gaps.
-
-    Attributes:
-        rules: (rules,) positions in the policy.
-        columns: (rules,) positions of their features.
-        expected: (rules,) missing periods from which they apply.
-        counted: (periods + 1, rules) how many of the first p periods count.
-    """
-
-    rules: Positions
-    columns: Positions
-    expected: Doubles
-    counted: Positions
-
-    @classmethod
-    def of(cls, numbered: Numbered, contract: Contract, reference: Reference) -> Self:
-        """Compile rules, each with its position in the policy."""
-        rules = [rule for _, rule in numbered]
-        columns = _columns(rules, contract)
-        count = np.array(reference.count, np.float64)
-        # How many of the cohort were still there is not recorded; its best observed feature tells.
-        present = np.maximum(count.max(axis=1, keepdims=True), 1)
-        counts = (count / present)[:, columns] >= [rule.usual_share or 0.0 for rule in rules]
-        return cls(
-            rules=np.array([index for index, _ in numbered], np.intp),
-            columns=columns,
-            expected=np.array([rule.at_least for rule in rules], np.float64),
-            counted=np.vstack([np.zeros((1, len(rules)), np.intp), np.cumsum(counts, axis=0)]),
-        )
+def _counted(rules: Sequence[Rule], contract: Contract, reference: Reference) -> Positions:
+    count = np.array(reference.count, np.float64)
+    # How many of the cohort were still there is not recorded; its best observed feature tells.
+    present = np.maximum(count.max(axis=1, keepdims=True), 1)
+    shares = (count / present)[:, _columns(rules, contract)]
+    counts = shares >= [rule.usual_share or 0.0 for rule in rules]
+    return np.vstack([np.zeros((1, len(rules)), np.intp), np.cumsum(counts, axis=0)])
 
 
 def _columns(rules: Sequence[Rule], contract: Contract) -> Positions:
-    return np.array([contract.feature_names.index(rule.feature) for rule in rules], np.intp)
+    names = contract.feature_names
+    return np.array([names.index(rule.feature) for rule in rules], np.intp)
 
 
-def _far(reference: Reference, features: Positions, limits: Doubles, targets: int) -> Doubles:
+def _far(
+    reference: Reference, features: Positions, limits: Doubles, cohort: Bools, gap: Bools
+) -> Doubles:
     spread = reference.arrays()[1][:, features]
     # Where the cohort does not vary, the limit itself is the measure of what is far.
     far = np.where(spread > 0, spread, np.where(limits == 0, 1, np.abs(limits)))
-    far[:, targets:] = 1
-    return np.vstack([np.ones((1, len(features))), far])
+    far = np.vstack([np.ones((1, len(features))), np.where(cohort, 1, far)])
+    return np.where(gap, limits, far)
 
 
 def _worse(rule: Rule, feature: Feature) -> float:
-    return -1.0 if feature.better is Better.HIGHER and rule.is_any is None else 1.0
+    higher_is_worse = feature.better is not Better.HIGHER or rule.is_any is not None
+    return 1.0 if higher_is_worse or rule.measure is Measure.GAP else -1.0
 
 
 def _size(rule: Rule, feature: Feature) -> float:
@@ -168,7 +157,7 @@ def _limit(rule: Rule, feature: Feature) -> float:
         target = rule.worse_than
         ordinal = feature.kind is Kind.ORDINAL
         return _worse(rule, feature) * (_code(str(target), feature) if ordinal else float(target))
-    return rule.spreads or rule.worsens_by or 0.0
+    return rule.spreads or rule.worsens_by or rule.at_least or 0.0
 
 
 def _code(value: bool | str, feature: Feature) -> int:

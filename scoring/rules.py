@@ -2,6 +2,9 @@
 
 Against the cohort, level and trend (`scoring.measures`) are taken of the values in spreads from
 their own periods' reference (`records.reference`), so that a hard examination alarms nobody.
+
+Every rule decides on every row; how severe a finding is, and what it rests on, is computed only of
+the cells that somebody asks for.
 """
 
 from dataclasses import dataclass, fields
@@ -12,12 +15,18 @@ import numpy as np
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from records.reference import Reference, spreads_from_reference
-from scoring.measures import Doubles, Positions, at_periods, level, newest_observed, slope
-from scoring.policy import Measure, Policy
-from scoring.rule_arrays import GapRules, WindowedRules
+from scoring.measures import (
+    Doubles,
+    Periods,
+    Positions,
+    at_periods,
+    level,
+    newest_observed,
+    slope,
+)
+from scoring.policy import Policy
+from scoring.rule_arrays import RuleArrays
 
-# Position of `expected` among the four numbers of an evaluation.
-_EXPECTED = 2
 # Bounds the memory of one pass; larger batches go through in pieces.
 ROWS_A_PASS = 4096
 
@@ -59,6 +68,17 @@ class Evaluation:
         return cls(np.zeros(shape, np.bool_), *numbers, *periods)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """What findings rest on: (cells,) arrays, fields as in `Evaluation`."""
+
+    measured: Doubles
+    expected: Doubles
+    spreads: Doubles
+    first: Positions
+    last: Positions
+
+
 class CompiledRules:
     """A policy's rules for one contract and reference, ready for batches.
 
@@ -69,30 +89,37 @@ class CompiledRules:
     """
 
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
-        self._count = len(policy.rules)
         self._reference = reference
-        numbered = list(enumerate(policy.rules))
-        gaps = [(i, rule) for i, rule in numbered if rule.measure is Measure.GAP]
-        windowed = [(i, rule) for i, rule in numbered if rule.measure is not Measure.GAP]
-        self._windowed = WindowedRules.of(windowed, contract, reference) if windowed else None
-        self._gaps = GapRules.of(gaps, contract, reference) if gaps else None
-        self._depth = len(self._windowed.slots) if self._windowed else 1
-        self._cohort = any(rule.spreads is not None for rule in policy.rules)
-        # Findings are gathered group by group, the windowed rules first, and put in the policy's
-        # order at the end.
-        groups = [group for group in (self._windowed, self._gaps) if group]
-        numbers = np.full((4, 1, self._count), np.nan)
-        if groups:
-            self._order = np.argsort(np.concatenate([group.rules for group in groups]))
-            numbers[_EXPECTED] = np.concatenate([group.expected for group in groups])
-        self._numbers = numbers
+        self._count = len(policy.rules)
+        self._arrays = RuleArrays.of(policy.rules, contract, reference) if policy.rules else None
 
-    def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
-        """Evaluate every rule on every row.
+    def find(self, values: Floats, lengths: Ints) -> "Findings | None":
+        """Decide every rule on every row; more than `ROWS_A_PASS` rows take much memory.
 
         Args:
             values: (rows, periods, features) float32, raw units, NaN for missing.
             lengths: (rows,) periods observed so far; what lies beyond is not looked at.
+
+        Returns:
+            None where there is no rule.
+        """
+        rules = self._arrays
+        if rules is None:
+            return None
+        rows = len(values)
+        if not values.shape[1]:
+            values = np.full((rows, 1, values.shape[2]), np.nan, np.float32)
+        values = values[:, : max(1, int(lengths.max(initial=0)))]
+        clock = np.arange(1, values.shape[1] + 1, dtype=np.int32)
+        within = clock <= lengths[:, None]
+        table = self._beside_cohort(values, clock) if rules.any_cohort else values
+        # A value without a reference cannot be compared: the window reaches past it.
+        observed = ~np.isnan(table[:, :, : 2 * values.shape[2]]) & within[:, :, None]
+        newest = newest_observed(observed, len(rules.slots))
+        return Findings(rules, table, lengths, newest)
+
+    def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
+        """Evaluate every rule on every row, in the order of the policy; arguments as `find`.
 
         Returns:
             One cell a row and rule; a row's cells do not depend on the other rows.
@@ -101,47 +128,32 @@ class CompiledRules:
             self._evaluate(
                 values[start : start + ROWS_A_PASS], lengths[start : start + ROWS_A_PASS]
             )
-            for start in range(0, len(values), ROWS_A_PASS)
+            for start in range(0, max(1, len(values)), ROWS_A_PASS)
         ]
-        if len(passes) == 1:
-            return passes[0]
-        if not passes:
-            return Evaluation.blank(0, self._count)
         names = [field.name for field in fields(Evaluation)]
         return Evaluation(
             *(np.concatenate([getattr(part, name) for part in passes]) for name in names)
         )
 
     def _evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
-        rows = len(values)
-        if not self._count:
-            return Evaluation.blank(rows, 0)
-        if not values.shape[1]:
-            values = np.full((rows, 1, values.shape[2]), np.nan, np.float32)
-        values = values[:, : max(1, int(lengths.max()))]
-        clock = np.arange(1, values.shape[1] + 1, dtype=np.int32)
-        within = clock <= lengths[:, None]
-        table = self._beside_cohort(values, clock) if self._cohort else values
-        # A value without a reference cannot be compared: the window reaches past it.
-        observed = ~np.isnan(table[:, :, : 2 * values.shape[2]]) & within[:, :, None]
-        newest = newest_observed(observed, self._depth)
-        numbers = np.repeat(self._numbers, rows, axis=1)
-        periods = np.zeros((2, rows, self._count), np.intp)
-        found = Evaluation(np.zeros((rows, self._count), np.bool_), *numbers, *periods)
-        if self._windowed:
-            _evaluate_windowed(self._windowed, table, newest, found)
-        if self._gaps:
-            _evaluate_gaps(self._gaps, lengths, newest, found)
-        beyond = np.maximum(found.severity, 0)
-        np.divide(beyond, 1 + beyond, out=found.severity)
+        found = self.find(values, lengths)
+        if found is None:
+            return Evaluation.blank(len(values), 0)
+        shape = found.hits.shape
+        row, rule = (axis.ravel() for axis in np.indices(shape))
+        grounds = found.grounds(row, rule)
         return Evaluation(
-            found.hits.take(self._order, axis=1),
-            *numbers.take(self._order, axis=2),
-            *periods.take(self._order, axis=2),
+            hits=found.hits,
+            severity=found.severity(row, rule).reshape(shape),
+            measured=grounds.measured.reshape(shape),
+            expected=grounds.expected.reshape(shape),
+            spreads=grounds.spreads.reshape(shape),
+            first=grounds.first.reshape(shape),
+            last=grounds.last.reshape(shape),
         )
 
     def _beside_cohort(self, values: Floats, clock: Ints) -> Floats:
-        """Return the table that `WindowedRules` reads."""
+        """Return the table that `RuleArrays` reads."""
         rows, length, features = values.shape
         table = np.empty((rows, length, 3 * features), np.float32)
         table[:, :, :features] = values
@@ -150,57 +162,111 @@ class CompiledRules:
         return table
 
 
-# The functions below leave in `severity` how far a row lies beyond the limit.
+class Findings:
+    """What the rules found in some rows.
+
+    Args:
+        rules: The rules.
+        table: What they read.
+        lengths: (rows,) periods observed.
+        newest: (slots, rows, columns) last observed periods.
+
+    Attributes:
+        hits: (rows, rules) whether the rule applies.
+    """
+
+    def __init__(self, rules: RuleArrays, table: Floats, lengths: Ints, newest: Periods) -> None:
+        self._rules, self._table, self._lengths, self._newest = rules, table, lengths, newest
+        self._badness = _badness(rules, table, lengths, newest)
+        self.hits = _worse(rules, self._badness)
+
+    def severity(self, row: Positions, rule: Positions) -> Doubles:
+        """Tell how severe findings are; see `Evaluation`.
+
+        Args:
+            row: (cells,).
+            rule: (cells,).
+
+        Returns:
+            (cells,) float64.
+        """
+        rules, periods = self._rules, self._periods(row, rule)
+        last = periods[0]
+        stretch = np.where(rules.trend[rule], last - _first(periods), 1)
+        excess = self._badness[row, rule] - rules.limit[rule]
+        beyond = np.maximum(excess * (stretch / rules.far[last, rule]), 0)
+        if rules.any_over_levels:
+            beyond[rules.over_levels[rule]] = 1
+        return np.asarray(beyond / (1 + beyond))
+
+    def grounds(self, row: Positions, rule: Positions) -> Grounds:
+        """Tell what findings rest on; arguments as `severity`."""
+        rules, periods = self._rules, self._periods(row, rule)
+        badness = self._badness[row, rule]
+        measured, expected = rules.sign[rule] * badness, rules.expected[rule]
+        spreads = np.full(len(row), np.nan)
+        first, last = _first(periods).astype(np.intp), periods[0].astype(np.intp)
+        if rules.any_cohort and (cells := rules.cohort[rule].nonzero()[0]).size:
+            of, at = rule[cells], row[cells]
+            columns = np.stack([rules.own[of], rules.usual[of]])
+            measured[cells], expected[cells] = self._measure(
+                of, at, columns, periods[:, None, cells]
+            )
+            spreads[cells] = badness[cells]
+        if rules.gaps.size and (cells := rules.gap[rule].nonzero()[0]).size:
+            gone = badness[cells] > 0
+            first[cells] = (last[cells] + 1) * gone
+            last[cells] = self._lengths[row[cells]] * gone
+        return Grounds(measured, expected, spreads, first, last)
+
+    def _periods(self, row: Positions, rule: Positions) -> Periods:
+        """Return the periods that rules decided by, (slots, cells), newest first."""
+        newest = self._newest[:, row, self._rules.columns[rule]]
+        return np.asarray(newest * self._rules.slots[: len(newest), 0, rule], np.int32)
+
+    def _measure(
+        self, rule: Positions, row: Positions, columns: Positions, periods: Periods
+    ) -> Doubles:
+        """Measure several columns of each cell, (columns, cells); periods (slots, 1, cells)."""
+        picked = at_periods(self._table, periods, columns, row)
+        measured = level(picked, periods)
+        if (trends := self._rules.trend[rule].nonzero()[0]).size:
+            measured[:, trends] = slope(
+                picked[:, :, trends],
+                periods[:, :, trends],
+                measured[:, trends],
+                self._rules.windows[rule[trends]],
+            )
+        return measured
 
 
-def _evaluate_windowed(
-    group: WindowedRules, table: Floats, newest: Positions, found: Evaluation
-) -> None:
-    targets, count = group.targets, len(group.rules)
-    deciding = newest.take(group.columns[:count], axis=2) * group.slots[: len(newest)]
-    periods = deciding.take(group.measured, axis=2)
-    picked = at_periods(table, periods, group.columns)
+def _badness(rules: RuleArrays, table: Floats, lengths: Ints, newest: Periods) -> Doubles:
+    """Measure how bad every row stands under every rule: the higher the worse."""
+    periods = newest.take(rules.columns, axis=2) * rules.slots[: len(newest)]
+    picked = at_periods(table, periods, rules.columns, np.arange(len(table))[:, None])
     measured = level(picked, periods)
-    if (trends := group.trends).size:
+    if (trends := rules.trends).size:
         measured[:, trends] = slope(
             picked.take(trends, axis=2),
             periods.take(trends, axis=2),
             measured.take(trends, axis=1),
-            group.trend_windows,
+            rules.windows[trends],
         )
-    badness = group.sign * measured[:, :count]
-    usual = 2 * count - targets
-    found.measured[:, :targets] = measured[:, :targets]
-    found.measured[:, targets:count] = measured[:, count:usual]
-    found.expected[:, targets:count] = measured[:, usual:]
-    found.spreads[:, targets:count] = badness[:, targets:]
-    last = deciding[0]
-    first = np.where(deciding > 0, deciding, last).min(axis=0)
-    found.first[:, :count], found.last[:, :count] = first, last
-    stretch = np.where(group.trend, last - first, 1)
-    excess = badness - group.limit
-    found.hits[:, :count] = excess > group.margin
-    found.severity[:, :count] = excess * (stretch / group.far.take(last * count + group.every))
-    if group.any_over_levels:
-        _decide_over_levels(group, badness, found)
+    badness = np.asarray(rules.sign * measured)
+    if (gaps := rules.gaps).size:
+        before = rules.counted[periods[0].take(gaps, axis=1), np.arange(len(gaps))]
+        badness[:, gaps] = rules.counted[lengths] - before
+    return badness
 
 
-def _decide_over_levels(group: WindowedRules, badness: Doubles, found: Evaluation) -> None:
-    count = len(group.rules)
-    known = group.over_levels & ~np.isnan(badness)
+def _worse(rules: RuleArrays, badness: Doubles) -> Bools:
+    hits = badness - rules.limit > rules.margin
+    if not rules.any_over_levels:
+        return np.asarray(hits)
+    known = rules.over_levels & ~np.isnan(badness)
     code = np.where(known, badness, 0).astype(np.intp)
-    listed = group.levels[group.every, code]
-    found.hits[:, :count] = np.where(group.over_levels, known & listed, found.hits[:, :count])
-    found.severity[:, :count][:, group.over_levels] = 1
+    return np.where(rules.over_levels, known & rules.levels[rules.every, code], hits)
 
 
-def _evaluate_gaps(group: GapRules, lengths: Ints, newest: Positions, found: Evaluation) -> None:
-    count = len(group.rules)
-    last_seen = newest[0].take(group.columns, axis=1)
-    missing = group.counted[lengths] - group.counted[last_seen, np.arange(count)]
-    gone = missing > 0
-    found.hits[:, -count:] = missing >= group.expected
-    found.severity[:, -count:] = (missing - group.expected) / group.expected
-    found.measured[:, -count:] = missing
-    found.first[:, -count:] = (last_seen + 1) * gone
-    found.last[:, -count:] = lengths[:, None] * gone
+def _first(periods: Periods) -> Periods:
+    return np.asarray(np.where(periods > 0, periods, periods[0]).min(axis=0), np.int32)

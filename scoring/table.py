@@ -4,7 +4,8 @@ Whatever shows assessments is made from it: the row values of `scoring.assessmen
 (`service.encoding`), tables of a batch.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal, Self, get_args
 
 import numpy as np
@@ -70,6 +71,16 @@ class AdviceTable:
         """Return a table without recommendations."""
         whole, number = np.empty(0, np.intp), np.empty(0)
         return cls(whole, whole, number, number, number, whole, whole)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Put tables of rows that follow each other into one."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.none()
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def __len__(self) -> int:
         """Return the number of recommendations."""

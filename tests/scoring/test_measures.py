@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.measures import Doubles, Positions, at_periods, level, newest_observed, slope
+from scoring.measures import Doubles, Periods, Positions, at_periods, level, newest_observed, slope
 
 
 def measured(
     values: Doubles, depth: int, columns: Positions
-) -> tuple[Positions, Doubles, Doubles, Doubles]:
+) -> tuple[Periods, Doubles, Doubles, Doubles]:
     periods = newest_observed(~np.isnan(values), depth).take(columns, axis=2)
-    picked = at_periods(values, periods, columns)
+    picked = at_periods(values, periods, columns, np.arange(len(values))[:, None])
     levels = level(picked, periods)
     windows = np.full(len(columns), depth, np.intp)
     return periods, picked, levels, slope(picked, periods, levels, windows)

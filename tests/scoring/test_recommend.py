@@ -11,6 +11,7 @@ from records.cohort import Cohort, Floats, Ints
 from records.contract import Contract, load_contract
 from records.reference import Reference, learn_reference
 from records.sources.semesters import simulate
+from scoring import recommend
 from scoring.policy import Policy, load_policy
 from scoring.recommend import Recommendation, Recommender
 from scoring.rules import CompiledRules
@@ -260,6 +261,16 @@ def test_rows_answer_alone_and_in_any_order_what_they_answer_together(
     assert recommender.recommend(values[order], lengths[order], tiers[order]) == [
         together[row] for row in order
     ]
+
+
+def test_many_rows_are_advised_in_passes_as_they_are_at_once(
+    cohort: Cohort, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender = Recommender(POLICY, CONTRACT, reference)
+    tiers = np.resize(np.array([HIGH, NONE, MODERATE], np.int8), len(cohort.values))
+    at_once = recommender.recommend(cohort.values, cohort.lengths, tiers)
+    monkeypatch.setattr(recommend, "ROWS_A_PASS", 7)
+    assert recommender.recommend(cohort.values, cohort.lengths, tiers) == at_once
 
 
 def test_real_shaped_students_of_the_highest_tier_get_something_to_do(
