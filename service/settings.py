@@ -46,7 +46,7 @@ class Settings(BaseModel):
     workers: int = Field(default=1, ge=1, le=1024)
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
     max_students: int = Field(default=10_000, ge=1)
-    queue_milliseconds: int = Field(default=200, ge=1, le=600_000)
+    queue_milliseconds: int = Field(default=150, ge=1, le=600_000)
     fast_path: bool = True
 
     @classmethod
