@@ -54,7 +54,7 @@ def compare(
     from training.settings import settings_for
     from training.study import Plan
     from training.study_fit import run_study
-    from training.study_tables import summarise
+    from training.study_summary import summarise
 
     target = out or Path("runs") / "compare" / Path(data).name.partition(".")[0]
     with progress() as report:

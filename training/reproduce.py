@@ -11,11 +11,12 @@ from pathlib import Path
 from records.load import load_cohort
 from records.progress import Progress
 from training.model import Target
-from training.papers import Paper, beside_paper
+from training.papers import Paper
 from training.settings import SplitKind
-from training.study import Plan, predictions
+from training.study import Plan
 from training.study_fit import run_study
-from training.study_tables import StudyTable, figures, tables, write_tables
+from training.study_summary import summarise
+from training.study_tables import StudyTable
 
 _NAIVE_SCORE = ("mean", "last_score", "mean_so_far")
 _PAPER_B = ("linear_regression", "ridge", "svr", "dnn")
@@ -156,13 +157,7 @@ def reproduce(
     )
     plan, folder = run.plan, out / run.name
     run_study(cohort, folder, plan, workers=workers, progress=progress)
-    rows = figures(predictions(cohort, folder, plan), plan)
-    found = tables(rows, plan, cohort.contract.periods.name)
-    if run.paper is not None:
-        title = f"{run.title}: beside the figures that {run.paper} reports of its own data"
-        found.append(beside_paper(rows, run.paper, name="beside-the-paper", title=title))
-    write_tables(rows, found, folder)
-    return found
+    return summarise(cohort, folder, plan, paper=run.paper)
 
 
 def results(found: Iterable[tuple[Run, list[StudyTable]]]) -> str:

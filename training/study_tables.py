@@ -15,10 +15,9 @@ import numpy as np
 
 from evaluation.figures import RiskFigures, ScoreFigures
 from evaluation.metrics import risk_report, score_report
-from records.cohort import Cohort
 from training.model import TARGETS, Target
 from training.settings import SplitKind
-from training.study import Plan, Prediction, predictions
+from training.study import Plan, Prediction
 
 LAST, ALL, MEAN = "last", "all", "mean"
 _RISK_FIGURES = ("auc", "pr_auc", "brier", "accuracy", "precision", "recall", "f1")
@@ -246,18 +245,6 @@ def _cell(row: Row | None, digits: int) -> str:
         return "n/a"
     spread = "" if row.spread is None else f" ± {row.spread:.{digits}f}"
     return f"{row.mean:.{digits}f}{spread}"
-
-
-def summarise(cohort: Cohort, out: Path, plan: Plan) -> list[StudyTable]:
-    """Judge a finished study on the test part, write its tables, and return them.
-
-    Raises:
-        StudyError: A cell is missing.
-    """
-    rows = figures(predictions(cohort, out, plan), plan)
-    printed = tables(rows, plan, cohort.contract.periods.name)
-    write_tables(rows, printed, out)
-    return printed
 
 
 def write_tables(rows: list[Row], printed: list[StudyTable], out: Path) -> None:

@@ -1,6 +1,7 @@
 """A comparison: every cell once, resumable, and its tables."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ from evaluation.known import known_risk
 from evaluation.metrics import risk_report
 from tests.training.small_cohort import small_cohort
 from training.prepare import prepare
-from training.registry import model
+from training.registry import MODELS, model
+from training.settings import RISK_PRESETS
 from training.study import Plan, StudyError, cells, judged, predictions, split_settings
 from training.study_fit import run_study
-from training.study_tables import figures, summarise
+from training.study_intervals import differences
+from training.study_summary import summarise
+from training.study_tables import figures
 
 COHORT = small_cohort(400, students=350)
 PLAN = Plan(
@@ -126,3 +130,26 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(StudyError, match="is no study"):
         run_study(COHORT, tmp_path, PLAN)
+
+
+def test_networks_are_bounded_against_the_best_baseline(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = list(predictions(COHORT, study, PLAN))
+    assert differences(found, PLAN, "week") == []  # no network among them
+    forest = dataclasses.replace(MODELS["risk", "random_forest"], preset=RISK_PRESETS["large"])
+    monkeypatch.setitem(MODELS, ("risk", "random_forest"), forest)
+    auc, brier, *_ = differences(found, PLAN, "week", resamples=50)
+    assert auc.name == "risk-temporal-auc-difference"
+    assert "above 0 is better" in auc.title
+    assert "below 0 is better" in brier.title
+    ((name, *cells),) = auc.rows
+    assert name == "random_forest"
+    assert all(" boosting" in cell or " base_rate" in cell for cell in cells)
+    by_model = {
+        one.cell.model: risk_report(one.cohort, one.predicted).by_period[2].auc or 0
+        for one in found
+        if one.cell.target == "risk" and one.cell.split == "temporal" and one.cell.seed == 0
+    }
+    expected = by_model["random_forest"] - max(by_model["boosting"], by_model["base_rate"])
+    assert float(cells[0].split()[0]) == pytest.approx(expected, abs=1e-4)
