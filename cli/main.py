@@ -13,6 +13,7 @@ from cli import (
     check,
     compare,
     contract,
+    evaluate,
     export,
     models,
     policy,
@@ -31,7 +32,7 @@ app = typer.Typer(
     help=(
         "Early, explained, actionable warnings from students' period-by-period records.\n\n"
         "A typical path: [bold]simulate[/] or your own table → [bold]check[/] → [bold]train[/] → "
-        "[bold]export[/] → [bold]serve[/]."
+        "[bold]export[/] → [bold]evaluate[/] → [bold]serve[/]."
     ),
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -46,6 +47,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("search")(search.search)
 app.command("models")(models.models)
 app.command("export")(export.export)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bundle.app, name="bundle")
 app.command("serve")(serve.serve)
 app.command("request")(request.request)

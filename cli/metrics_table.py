@@ -16,8 +16,9 @@ def metrics_tables(metrics: RunMetrics, contract: Contract) -> list[Table]:
     return [
         _table(
             f"Risk: {contract.targets.risk.label}\n"
-            f"test part, last {clock} that counts, {metrics.risk.network.last.records:,} records",
-            ["accuracy", "precision", "recall", "F1", "AUC", "Brier"],
+            f"test part, last {clock} that counts, {metrics.risk.network.last.records:,} records\n"
+            "missed: share of those at risk that was not warned; ECE: calibration error",
+            ["missed", "accuracy", "precision", "recall", "F1", "AUC", "Brier", "ECE"],
             {name: _risk(report.last) for name, report in risk.items()},
         ),
         _risk_by_period(risk, clock),
@@ -33,7 +34,8 @@ def metrics_tables(metrics: RunMetrics, contract: Contract) -> list[Table]:
 
 def _risk(figures: RiskFigures) -> list[str]:
     shares = (figures.accuracy, figures.precision, figures.recall, figures.f1)
-    return [*map(_number, shares), _number(figures.auc), _number(figures.brier)]
+    whole = (figures.auc, figures.brier, figures.expected_calibration_error)
+    return [_number(figures.false_negative_rate), *map(_number, (*shares, *whole))]
 
 
 def _score(figures: ScoreFigures) -> list[str]:
@@ -59,7 +61,7 @@ def _score_by_period(reports: dict[str, ScoreReport], clock: str) -> Table:
 
 
 def _table(title: str, columns: list[str], rows: dict[str, list[str]]) -> Table:
-    table = Table("", title=title, title_justify="left")
+    table = Table("", title=title, title_justify="left", padding=(0, 0))
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for name, cells in rows.items():

@@ -260,6 +260,20 @@ class FairnessReport(_Frozen):
     attributes: tuple[AttributeFairness, ...]
 
 
+class NaiveFacts(_Frozen):
+    """What the naive rows need of the training records (`evaluation.naive`).
+
+    Attributes:
+        base_rate: Share at risk at each period, the first first.
+        mean: Subject -> mean score.
+        carried: 'last_score' and 'mean_so_far' -> subject -> feature that is carried on.
+    """
+
+    base_rate: tuple[float, ...]
+    mean: dict[str, float]
+    carried: dict[str, dict[str, str]]
+
+
 class RunMetrics(_Frozen):
     """`metrics.json`: both models and all baselines on the test part.
 
@@ -270,6 +284,7 @@ class RunMetrics(_Frozen):
         score: Figures of the score network and its baselines.
         comparisons: The networks against the best baseline at a few horizons, with intervals.
         fairness: The risk network by audit attribute.
+        naive: What other cohorts need to be judged beside the naive rows.
     """
 
     threshold: float
@@ -277,3 +292,4 @@ class RunMetrics(_Frozen):
     score: ScoreTable
     comparisons: tuple[Comparison, ...] = ()
     fairness: FairnessReport | None = None
+    naive: NaiveFacts | None = None

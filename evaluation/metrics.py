@@ -12,6 +12,7 @@ from evaluation.fairness import fairness_report
 from evaluation.figures import (
     CapacityFigures,
     Confusion,
+    NaiveFacts,
     RiskFigures,
     RiskReport,
     RiskTable,
@@ -145,6 +146,7 @@ def run_metrics(
     score: Mapping[str, Floats],
     *,
     uncalibrated: Floats | None = None,
+    naive: NaiveFacts | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> RunMetrics:
@@ -155,6 +157,7 @@ def run_metrics(
         risk: Model -> (records, periods) probability, 'network' among them.
         score: Model -> (records, periods, subjects) forecast, 'network' among them.
         uncalibrated: (records, periods) what the risk network gave before it was calibrated.
+        naive: Of the training records, to be kept with the figures.
         resamples: Draws for the intervals of the comparisons.
         seed: Of the draws.
     """
@@ -182,6 +185,7 @@ def run_metrics(
         ),
         score=ScoreTable(network=scores.pop("network"), baselines=scores),
         comparisons=tuple(compared),
+        naive=naive,
         fairness=fairness_report(cohort, risk["network"], resamples=resamples, seed=seed),
     )
 

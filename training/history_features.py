@@ -3,31 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.naive import last_observed, mean_so_far
 from records.cohort import Bools, Cohort, Floats
 from records.contract import Kind
 
-
-def last_observed(values: Floats) -> Floats:
-    """Carry the latest observed value forward.
-
-    Args:
-        values: (records, periods), NaN for missing.
-
-    Returns:
-        The same shape; NaN before the first observed value.
-    """
-    periods = np.arange(values.shape[1])
-    latest = np.maximum.accumulate(np.where(np.isnan(values), -1, periods), axis=1)
-    carried = np.take_along_axis(values, np.maximum(latest, 0), axis=1)
-    return np.where(latest < 0, np.float32(np.nan), carried).astype(np.float32)
-
-
-def mean_so_far(values: Floats) -> Floats:
-    """Average the values observed so far; shapes and NaN as in `last_observed`."""
-    seen = ~np.isnan(values)
-    total = np.where(seen, values, 0).cumsum(axis=1, dtype=np.float64)
-    count = seen.cumsum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+__all__ = ["known_so_far", "last_observed", "mean_so_far", "slope_so_far"]
 
 
 def slope_so_far(values: Floats) -> Floats:

@@ -1,29 +1,27 @@
 """Naive baselines: base rate, last score, mean so far."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from evaluation.naive import (
+    base_rates,
+    carried_forecast,
+    last_observed,
+    nearest_features,
+    score_means,
+)
 from records.cohort import Bools, Cohort, Floats
 from records.contract import Kind
-from training.history_features import last_observed, mean_so_far
 from training.model import Fitted, placed, wanted
 from training.parts import Parts
 from training.selection import pearson
-from training.targets import known_risk, known_score, score_spread
+from training.targets import known_risk
 
 
 def risk_base_rate(parts: Parts, _seed: int) -> Fitted:
     """Give everybody the share at risk among the training records of that period."""
-    known = known_risk(parts.train)
-    at_risk = np.where(known, parts.train.risk, 0).sum(axis=0)
-    rate = np.where(
-        known.any(axis=0),
-        at_risk / np.maximum(known.sum(axis=0), 1),
-        at_risk.sum() / max(int(known.sum()), 1),
-    )
+    rate = base_rates(parts.train)
 
     def predict(cohort: Cohort, steps: Bools | None = None) -> Floats:
         chosen = wanted(cohort, steps)
@@ -65,7 +63,7 @@ def risk_last_value(parts: Parts, _seed: int) -> Fitted | None:
 
 def score_mean(parts: Parts, _seed: int) -> Fitted:
     """Give everybody the mean of the training records' scores in the subject."""
-    mean, _ = score_spread(parts.train)
+    mean = score_means(parts.train)
 
     def predict(cohort: Cohort, steps: Bools | None = None) -> Floats:
         chosen = wanted(cohort, steps)
@@ -76,63 +74,27 @@ def score_mean(parts: Parts, _seed: int) -> Fitted:
 
 def score_last(parts: Parts, _seed: int) -> Fitted | None:
     """Forecast the last score: the latest value of the feature nearest to the target."""
-    return _carried(parts, last_observed)
+    return _carried(parts, "last_score")
 
 
 def score_mean_so_far(parts: Parts, _seed: int) -> Fitted | None:
     """Forecast the mean of the values so far of the feature nearest to the target."""
-    return _carried(parts, mean_so_far)
+    return _carried(parts, "mean_so_far")
 
 
-def _carried(parts: Parts, carry: Callable[[Floats], Floats]) -> Fitted | None:
-    """Carry the feature on that, laid over the target's range, errs least in the training part.
-
-    A contract does not say which feature is the score, and one with a range of its own, such as a
-    grade point from 0 to 4, can be it as well as one in the target's unit.
-    """
-    contract = parts.train.contract
-    candidates = [
-        column
-        for column, feature in enumerate(contract.features)
-        if feature.minimum is not None and feature.maximum is not None
-    ]
-    if not candidates:
+def _carried(parts: Parts, carry: str) -> Fitted | None:
+    means = score_means(parts.train)
+    columns = nearest_features(parts.train, carry, means)
+    if columns is None:
         return None
-    mean, _ = score_spread(parts.train)
-    known = known_score(parts.train)
-    carried = []
-    for subject in range(known.shape[2]):
-        seen, fallback = known[:, :, subject], mean[subject]
-        actual = parts.train.score[:, :, subject][seen]
-        errors = [
-            np.abs(_forecast(parts.train, column, carry, fallback)[seen] - actual).sum()
-            for column in candidates
-        ]
-        carried.append(candidates[int(np.argmin(errors))])
 
     def predict(cohort: Cohort, steps: Bools | None = None) -> Floats:
-        forecasts = [
-            _forecast(cohort, column, carry, fallback)
-            for column, fallback in zip(carried, mean, strict=True)
-        ]
         chosen = wanted(cohort, steps)
-        return placed(chosen, np.stack(forecasts, axis=-1)[chosen])
+        return placed(chosen, carried_forecast(cohort, columns, carry, means)[chosen])
 
-    subjects = contract.targets.score.subjects
+    contract = parts.train.contract
     reads = [
         f"{name}: {contract.features[column].name}"
-        for name, column in zip(subjects, carried, strict=True)
+        for name, column in zip(contract.targets.score.subjects, columns, strict=True)
     ]
     return Fitted(predict, ", ".join(reads))
-
-
-def _forecast(
-    cohort: Cohort, column: int, carry: Callable[[Floats], Floats], fallback: float
-) -> Floats:
-    """Carry one feature on, laid over the target's range; `fallback` before its first value."""
-    feature, target = cohort.contract.features[column], cohort.contract.targets.score
-    share = (carry(cohort.values[:, :, column]) - feature.lower_bound) / (
-        feature.upper_bound - feature.lower_bound
-    )
-    scores = target.minimum + share * (target.maximum - target.minimum)
-    return np.where(np.isnan(scores), fallback, scores).astype(np.float32)

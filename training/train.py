@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.metrics import run_metrics
+from evaluation.naive import learn_naive
 from evaluation.predictions import risk_predictions, score_predictions
 from records.cohort import Cohort
 from records.progress import Progress
@@ -80,6 +81,7 @@ def train(
         risk,
         score,
         uncalibrated=served.uncalibrated.predict(test),
+        naive=learn_naive(prepared.parts.train),
         seed=settings.seed,
     )
     report("Judging on the test part", 1, 1)

@@ -33,7 +33,16 @@ def test_help_names_every_command_and_loads_no_heavy_library() -> None:
     printed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout
-    for command in ("simulate", "check", "train", "export", "serve", "bundle", "contract"):
+    for command in (
+        "simulate",
+        "check",
+        "train",
+        "export",
+        "evaluate",
+        "serve",
+        "bundle",
+        "contract",
+    ):
         assert command in printed
     assert printed.rstrip().endswith("[]")
 
