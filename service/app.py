@@ -26,6 +26,7 @@ from service.protocol import take_over
 from service.settings import Settings, SettingsError
 from service.store import NAME, find_bundle
 from service.telemetry import switch_off_usage_reports
+from service.tracing import Tracing
 from service.wire import ModelInfo, ScoreAnswer
 
 switch_off_usage_reports()
@@ -50,7 +51,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
     def to_asgi(self, is_main: bool = True) -> Front:
         """Return the application that the server runs."""
         app = super().to_asgi(is_main=is_main)
-        if SETTINGS.fast_path:
+        if SETTINGS.fast_path and SETTINGS.traces is None:
             take_over()
         return Front(
             app,
@@ -58,6 +59,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
             is_main=is_main,
             max_body_bytes=SETTINGS.max_body_bytes,
             queue_seconds=SETTINGS.queue_milliseconds / 1000,
+            tracing=Tracing(SETTINGS.traces) if SETTINGS.traces else None,
         )
 
     @cached_property

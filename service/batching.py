@@ -329,6 +329,9 @@ class Batcher:
             queued=[started - job.arrived for job in began],
             decode=decoded - started,
             refused=self._refused,
+            recipients=[job.recipient for job, _ in ended],
+            started=started,
+            ended=now,
         )
         self._refused = 0
         self._finish()
@@ -357,7 +360,19 @@ class Batcher:
     def _end_early(self, job: _Job, outcome: RequestError) -> None:
         """End a request that never comes to a pass."""
         self._end(job, outcome)
-        self._observe(Turn((), (), [outcome], [perf_counter() - job.arrived], ()))
+        now = perf_counter()
+        self._observe(
+            Turn(
+                requests=(),
+                answers=(),
+                outcomes=[outcome],
+                seconds=[now - job.arrived],
+                queued=(),
+                recipients=[job.recipient],
+                started=now,
+                ended=now,
+            )
+        )
 
     def _leave(self, job: _Job) -> None:
         self._workload.leave(job.work, long=job.long)

@@ -40,6 +40,9 @@ class Turn:
         queued: From the last byte of each request whose work began in this turn to its beginning.
         decode: Seconds of decoding.
         refused: Requests that were not taken in since the turn before.
+        recipients: Who was told of each outcome.
+        started: When decoding began, on the clock of `perf_counter`.
+        ended: When the last recipient had been told.
     """
 
     requests: Sequence[ScoreRequest]
@@ -49,6 +52,9 @@ class Turn:
     queued: Sequence[float]
     decode: float = 0.0
     refused: int = 0
+    recipients: Sequence[object] = ()
+    started: float = 0.0
+    ended: float = 0.0
 
 
 class ManyHistogram(Histogram):

@@ -35,6 +35,8 @@ class Settings(BaseModel):
         queue_milliseconds: Longest that a request may wait for its turn; one that would wait
             longer is refused at once with 429.
         fast_path: Whether plain `score` requests pass ASGI by (`service.protocol`).
+        traces: Collector that takes OTLP over HTTP; then every `score` request is traced, and none
+            passes ASGI by. None: nothing is traced.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +50,7 @@ class Settings(BaseModel):
     max_students: int = Field(default=10_000, ge=1)
     queue_milliseconds: int = Field(default=150, ge=1, le=600_000)
     fast_path: bool = True
+    traces: str | None = Field(default=None, pattern="^https?://")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

@@ -21,6 +21,8 @@ def test_variables_are_typed() -> None:
             "BELLWETHER_MAX_BODY_BYTES": "4096",
             "BELLWETHER_MAX_STUDENTS": "7",
             "BELLWETHER_QUEUE_MILLISECONDS": "50",
+            "BELLWETHER_FAST_PATH": "false",
+            "BELLWETHER_TRACES": "http://127.0.0.1:4318/v1/traces",
         }
     )
 
@@ -33,6 +35,8 @@ def test_variables_are_typed() -> None:
         max_body_bytes=4096,
         max_students=7,
         queue_milliseconds=50,
+        fast_path=False,
+        traces="http://127.0.0.1:4318/v1/traces",
     )
 
 
