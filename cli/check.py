@@ -51,6 +51,18 @@ def check(
         missing = np.isnan(observed[:, position]).mean()
         summary.add_row(f"missing: {feature.label}", f"{missing:.1%}")
     console.print(summary)
+    for line in _sufficiency(cohort):
+        console.print(line, soft_wrap=True)
+
+
+def _sufficiency(cohort: "Cohort") -> list[str]:
+    """Say before any training what would keep it from starting, and where it would be thin."""
+    from training.sufficiency import missing_to_train, thin_spots
+
+    missing = missing_to_train(cohort)
+    lines = [f"Not enough to train on: {line}" for line in missing]
+    lines += [f"Note: {line}" for line in thin_spots(cohort)] if len(cohort) else []
+    return lines if missing else ["Enough to train on.", *lines]
 
 
 def _targets(cohort: "Cohort") -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from training.selection import Selection, select_features
 from training.settings import TrainingSettings
 from training.splits import Split, split
 from training.statistics import Statistics, learn_statistics
-from training.sufficiency import check_cohort, check_parts, check_statistics
+from training.sufficiency import check_cohort, check_parts, check_statistics, part_notes
 from training.targets import known_risk, known_score
 
 
@@ -59,6 +59,7 @@ def prepare(cohort: Cohort, settings: TrainingSettings) -> Prepared:
     check_parts(parts)
     statistics = learn_statistics(parts.train)
     notes += check_statistics(statistics, cohort.contract.feature_names)
+    notes += part_notes(parts)
     return Prepared(
         parts=parts,
         split=divided,

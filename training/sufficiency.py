@@ -12,17 +12,63 @@ from training.targets import known_risk, known_score
 
 # Fewer students than this in the training part and even a base rate is a guess.
 MINIMUM_STUDENTS = 30
+# With fewer students of one outcome a network learns who they are and not what they share.
+MINIMUM_OF_EACH = 5
+# Figures that rest on fewer students of one outcome are told to be uncertain.
+_FEW_TO_JUDGE = 10
 
 
 def check_cohort(cohort: Cohort) -> None:
     """Check what can be seen before the split.
 
     Raises:
-        CohortError: No records, no eligible period, or no known target.
+        CohortError: No records, no eligible period, no known target, too few students or one
+            class; all that is missing, with what to do about it.
     """
+    _raise(missing_to_train(cohort))
+
+
+def missing_to_train(cohort: Cohort) -> list[str]:
+    """List what keeps any training from starting, as sentences; empty where nothing does."""
     if not len(cohort):
-        raise CohortError("there are no records to train on.")
-    _raise(_unknown_targets(cohort, "the records"))
+        return ["there are no records to train on."]
+    missing = _unknown_targets(cohort, "the records")
+    if not known_risk(cohort).any():
+        return missing
+    return missing + _few_students(cohort, "there are") + _few_of_a_class(cohort, "the records")
+
+
+def thin_spots(cohort: Cohort) -> list[str]:
+    """List features that carry nothing and periods in which too few count, as sentences."""
+    observed = cohort.values[cohort.observed]
+    notes = []
+    for column, feature in enumerate(cohort.contract.features):
+        values = observed[:, column]
+        values = values[~np.isnan(values)]
+        if not values.size:
+            notes.append(
+                f"feature '{feature.name}' is never observed; fill its column or take it out of "
+                "the contract."
+            )
+        elif values.min() == values.max():
+            notes.append(
+                f"feature '{feature.name}' has one and the same value in all records, so nothing "
+                "is learnt from it."
+            )
+    return notes + _thin_periods(cohort, "the records")
+
+
+def part_notes(parts: Parts) -> list[str]:
+    """List where the training part is thin and where figures of the test part rest on few."""
+    notes = _thin_periods(parts.train, "the training records")
+    at_risk, well = _students_of_each(parts.test)
+    for count, which in ((at_risk, "at risk"), (well, "not at risk")):
+        if count < _FEW_TO_JUDGE:
+            notes.append(
+                f"the test records hold {_students(count)} who are {which}: figures that rest on "
+                "them are mostly chance."
+            )
+    return notes
 
 
 def check_parts(parts: Parts) -> None:
@@ -31,22 +77,11 @@ def check_parts(parts: Parts) -> None:
     Raises:
         CohortError: Too few students, one class only, or no known score; all that is missing.
     """
-    missing = []
-    usable = known_risk(parts.train).any(axis=1)
-    students = len(np.unique(parts.train.students[usable]))
-    if students < MINIMUM_STUDENTS:
-        missing.append(
-            f"only {students} students with a known outcome are left to train on; "
-            f"at least {MINIMUM_STUDENTS} are needed."
-        )
+    missing = _few_students(parts.train, "the split leaves")
     for name, part in _named(parts).items():
         missing += _unknown_targets(part, f"the {name} records")
-    outcomes = np.unique(parts.train.risk[known_risk(parts.train)])
-    if len(outcomes) == 1:
-        which = "at risk" if outcomes[0] > 0.5 else "not at risk"
-        missing.append(
-            f"everybody in the training records is {which}; records of both outcomes are needed."
-        )
+    if known_risk(parts.train).any():
+        missing += _few_of_a_class(parts.train, "the training records")
     _raise(missing)
 
 
@@ -70,6 +105,82 @@ def check_statistics(statistics: Statistics, contract_features: tuple[str, ...])
     if len(notes) == len(contract_features):
         _raise(["no feature varies, so nothing can be learnt:", *notes])
     return notes
+
+
+def _few_students(cohort: Cohort, there_are: str) -> list[str]:
+    students = len(np.unique(cohort.students[known_risk(cohort).any(axis=1)]))
+    if students >= MINIMUM_STUDENTS:
+        return []
+    return [
+        (
+            f"{there_are} only {_students(students)} with a known outcome to train on; at least "
+            f"{MINIMUM_STUDENTS} are needed. Add earlier cohorts."
+        )
+    ]
+
+
+def _few_of_a_class(cohort: Cohort, which: str) -> list[str]:
+    at_risk, well = _students_of_each(cohort)
+    if not at_risk or not well:
+        words = "at risk" if at_risk else "not at risk"
+        return [
+            (
+                f"everybody in {which} is {words}; records of both outcomes are needed. Check how "
+                "the column 'risk' is filled, or add cohorts."
+            )
+        ]
+    fewest, words = min((at_risk, "at risk"), (well, "not at risk"))
+    if fewest >= MINIMUM_OF_EACH:
+        return []
+    return [
+        (
+            f"only {_students(fewest)} in {which} "
+            f"{'is' if fewest == 1 else 'are'} {words}; at least {MINIMUM_OF_EACH} of each outcome "
+            "are needed. Add earlier cohorts."
+        )
+    ]
+
+
+def _students_of_each(cohort: Cohort) -> tuple[int, int]:
+    """Count the students with an outcome at risk, and with one not at risk."""
+    known = known_risk(cohort)
+    return (
+        len(np.unique(cohort.students[(known & (cohort.risk > 0.5)).any(axis=1)])),
+        len(np.unique(cohort.students[(known & (cohort.risk < 0.5)).any(axis=1)])),
+    )
+
+
+def _thin_periods(cohort: Cohort, which: str) -> list[str]:
+    known, clock = known_risk(cohort), cohort.contract.periods.name
+    if not known.any():
+        return []
+    counts = known.sum(axis=0)
+    at_risk = (known & (cohort.risk > 0.5)).sum(axis=0)
+    thin = (counts < MINIMUM_STUDENTS) | (at_risk == 0) | (at_risk == counts)
+    periods = np.flatnonzero(thin) + 1
+    if not periods.size:
+        return []
+    return [
+        (
+            f"{clock} {_spans(periods.tolist())}: fewer than {MINIMUM_STUDENTS} of {which} count "
+            "there, or all have one outcome; what a model says there is hardly learnt."
+        )
+    ]
+
+
+def _spans(numbers: list[int]) -> str:
+    """Write ascending numbers as spans: 1, 4 to 6."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return ", ".join(f"{s[0]} to {s[-1]}" if len(s) > 1 else str(s[0]) for s in spans)
+
+
+def _students(count: int) -> str:
+    return "1 student" if count == 1 else f"{count} students"
 
 
 def _unknown_targets(cohort: Cohort, which: str) -> list[str]:

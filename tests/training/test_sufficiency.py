@@ -10,7 +10,14 @@ from records.errors import CohortError
 from tests.training.small_cohort import AID, CONTRACT, HOURS, small_cohort
 from training.parts import Parts
 from training.statistics import learn_statistics
-from training.sufficiency import check_cohort, check_parts, check_statistics
+from training.sufficiency import (
+    check_cohort,
+    check_parts,
+    check_statistics,
+    missing_to_train,
+    part_notes,
+    thin_spots,
+)
 
 PARTS = Parts(small_cohort(120), small_cohort(40, seed=1), small_cohort(60, seed=2))
 
@@ -48,6 +55,38 @@ def test_one_class(outcome: int, says: str) -> None:
     train = replace(PARTS.train, risk=np.full_like(PARTS.train.risk, outcome))
     with pytest.raises(CohortError, match=says):
         check_parts(replace(PARTS, train=train))
+    (line,) = missing_to_train(train)
+    assert "column 'risk'" in line
+
+
+@pytest.mark.parametrize(("outcome", "which"), [(1, "at risk"), (0, "not at risk")])
+def test_too_few_of_one_outcome(outcome: int, which: str) -> None:
+    risk = np.full_like(PARTS.train.risk, 1 - outcome)
+    risk[[3, 5, 8]] = outcome
+    eligible = PARTS.train.observed
+    with pytest.raises(CohortError, match=f"only 3 students in the records are {which}"):
+        check_cohort(replace(PARTS.train, risk=risk, eligible=eligible))
+    few = replace(PARTS.test, risk=risk[:60], eligible=PARTS.test.observed)
+    (note,) = [n for n in part_notes(replace(PARTS, test=few)) if "test records" in n]
+    assert f"hold 3 students who are {which}" in note
+
+
+def test_periods_in_which_few_count_are_named_together(cohort: Cohort) -> None:
+    eligible = cohort.observed.copy()
+    eligible[20:, 1:3] = False
+    risk = cohort.risk.copy()
+    risk[:, 4] = 1
+    (note,) = thin_spots(replace(cohort, eligible=eligible, risk=risk))
+    assert note.startswith("week 2 to 3, 5: fewer than 30 of the records count there")
+
+
+def test_features_that_carry_nothing_are_told_before_training(cohort: Cohort) -> None:
+    values = cohort.values.copy()
+    values[:, :, HOURS] = np.where(cohort.observed, 3, np.nan)
+    values[:, :, AID] = np.nan
+    constant, unseen, *_ = thin_spots(replace(cohort, values=values))
+    assert "'hours' has one and the same value" in constant
+    assert "'aid' is never observed; fill its column" in unseen
 
 
 def test_too_few_students_and_whatever_else_is_missing_in_one_message() -> None:
