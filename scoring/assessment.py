@@ -25,6 +25,9 @@ from scoring.table import (
     Status,
 )
 
+# By whether enough is known, plus twice whether there is a tier.
+_STATUS = np.array([NOT_ENOUGH_DATA, NO_ESTIMATE, ASSESSED, ASSESSED], np.int8)
+
 
 @dataclass(frozen=True, slots=True)
 class RiskPoint:
@@ -212,15 +215,16 @@ class Assessor:
         tier = tiers[last]
         assessed = tier != NO_TIER
         wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
+        since = _since(tiers, tier, within, clock) * assessed
+        if not assessed.all():
+            risk[~assessed] = np.nan
         return AssessmentTable(
-            status=np.where(
-                assessed, ASSESSED, np.where(enough[last], NO_ESTIMATE, NOT_ENOUGH_DATA)
-            ).astype(np.int8),
+            status=_STATUS.take(enough[last] + 2 * assessed),
             period=lengths,
-            risk=np.where(assessed, risk[last], np.nan),
+            risk=risk[last],
             tier=tier,
-            since=np.where(assessed, _since(tiers, tier, within, clock), 0),
-            trajectory=np.where(assessed[:, None] & (tiers != NO_TIER), risk, np.nan),
+            since=since,
+            trajectory=risk,  # NaN is where there is no tier
             forecast=_forecast(scores.score[last], assessed),
             observed_periods=seen[last],
             observed_share=share[last].round(DECIMALS),

@@ -11,6 +11,7 @@ compares the two ways of writing fails.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise, repeat
+from math import isnan
 
 import msgspec
 import numpy as np
@@ -28,6 +29,9 @@ _GROUP = 3
 _DIGITS = np.array([b"%03d" % number for number in range(10**_GROUP)])
 _GROUPS = DECIMALS // _GROUP
 _RISK_WIDTH = len("0.") + DECIMALS
+# Up to so many risks it is quicker to write each than to write columns: 3 µs for a student of 8
+# periods instead of 19, as much at about 90 risks, twice as much at 256.
+_FEW = 80
 
 
 class TableEncoder:
@@ -163,6 +167,9 @@ class _Trajectories:
     def encode(self, table: AssessmentTable) -> tuple[list[bytes], list[bytes]]:
         """Return each row's risk and its trajectory, the latter without brackets."""
         rows, periods = table.trajectory.shape
+        if rows * periods <= _FEW:
+            trajectories = [_points(row) for row in table.trajectory.tolist()]
+            return _last_risks(trajectories), trajectories
         shown = ~np.isnan(table.trajectory)
         millionths = np.where(shown, table.trajectory, 0.0)
         millionths *= 10**DECIMALS
@@ -191,8 +198,16 @@ class _Trajectories:
             at = offset[row] + self._ends
             points = [encoded[at[one] : at[one + 1] - 1] for one in shown[row].nonzero()[0]]
             trajectories[row] = b",".join(points)
-        risks = [one[-_RISK_WIDTH - 1 : -1] or b"null" for one in trajectories]
-        return risks, trajectories
+        return _last_risks(trajectories), trajectories
+
+
+def _points(risks: Sequence[float]) -> bytes:
+    shown = [(period, risk) for period, risk in enumerate(risks, 1) if not isnan(risk)]
+    return b",".join([b'{"period":%d,"risk":%.6f}' % point for point in shown])
+
+
+def _last_risks(trajectories: Iterable[bytes]) -> list[bytes]:
+    return [one[-_RISK_WIDTH - 1 : -1] or b"null" for one in trajectories]
 
 
 class _AdviceFragments:

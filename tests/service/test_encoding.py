@@ -44,7 +44,7 @@ def tables(draw: st.DrawFn) -> tuple[np.random.Generator, int, float, float]:
     seed = draw(st.integers(0, 2**32 - 1))
     missing = draw(st.sampled_from([0.0, 0.2, 0.8, 1.0]))
     silent = draw(st.sampled_from([0.0, 0.1, 1.0]))
-    return np.random.default_rng(seed), draw(st.integers(0, 12)), missing, silent
+    return np.random.default_rng(seed), draw(st.integers(0, 24)), missing, silent
 
 
 def table_of(
@@ -64,8 +64,8 @@ def table_of(
 
 
 @unhurried
-@given(tables(), st.lists(IDS, min_size=12, max_size=12))
-@example((np.random.default_rng(1), 12, 0.2, 0.1), ['"\\\n\t\x00/ é 学生 🎓\u2028\x7f'] * 12)
+@given(tables(), st.lists(IDS, min_size=24, max_size=24))
+@example((np.random.default_rng(1), 24, 0.2, 0.1), ['"\\\n\t\x00/ é 学生 🎓\u2028\x7f'] * 24)
 def test_columns_and_words_are_the_same_json(
     assessor: Assessor,
     encoder: TableEncoder,
