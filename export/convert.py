@@ -6,6 +6,7 @@ import onnx
 
 from export.backend import keras, tf, tf2onnx
 from export.canonical import canonical
+from export.lowering import can_lower, lower
 from export.specification import GraphSpecification
 
 
@@ -23,10 +24,11 @@ def to_onnx(model: keras.Model, specification: GraphSpecification) -> bytes:
     for layer in _lstms(model):
         layer.use_cudnn = False
     logging.getLogger("tf2onnx").setLevel(logging.WARNING)
-    signature = tf.TensorSpec(model.inputs[0].shape, tf.float32, name=specification.input)
-    converted, _ = tf2onnx.convert.from_keras(
-        model, input_signature=[signature], opset=specification.opset
-    )
+    if can_lower(model):
+        converted = lower(model, opset=specification.opset, input_name=specification.input)
+    else:
+        signature = tf.TensorSpec(model.inputs[0].shape, tf.float32, name=specification.input)
+        converted, _ = tf2onnx.convert.from_keras(model, input_signature=[signature])
     for value, shape in (
         (converted.graph.input[0], model.inputs[0].shape),
         (converted.graph.output[0], model.outputs[0].shape),

@@ -24,7 +24,7 @@ class GraphSpecification:
             probability, maximum minus minimum of the contract for a score.
         forbidden: Operators that mean a recurrent layer was not fused (4 to 10 times slower), or
             that rows of a batch might take different paths.
-        opset: ONNX operator set to convert to.
+        opset: ONNX operator set of the file; 23 is the first with `Attention`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class GraphSpecification:
     lstm_nodes: int = 1
     tolerance: float = 1e-5
     forbidden: frozenset[str] = frozenset({"Loop", "Scan", "If"})
-    opset: int = 18
+    opset: int = 23
 
     def output_range(self, contract: Contract) -> float:
         """Return the width of the output's range, in its own unit."""
