@@ -89,7 +89,7 @@ def read_cells(columns: Mapping[str, pa.Array], contract: Contract) -> tuple[Cel
         if name not in columns:
             return np.full(rows, np.nan)
         numbers = how(columns[name])
-        unreadable = np.nonzero(numbers == _UNREADABLE)[0]
+        unreadable = np.nonzero(numbers == UNREADABLE)[0]
         if unreadable.size:
             faults.append(Fault(unreadable, name, code, message))
             numbers[unreadable] = np.nan
@@ -98,10 +98,10 @@ def read_cells(columns: Mapping[str, pa.Array], contract: Contract) -> tuple[Cel
     def feature(it: Feature) -> Reals:
         message = f"expected {it.expected}{_OR_EMPTY}"
         if it.kind is Kind.NUMERIC:
-            return read(it.name, _numbers, "wrong_type", message)
+            return read(it.name, read_numbers, "wrong_type", message)
         if it.kind is Kind.FLAG:
-            return read(it.name, _flags, "wrong_type", _A_FLAG)
-        return read(it.name, lambda c: _positions(c, it.levels), "unknown_level", message)
+            return read(it.name, read_flags, "wrong_type", _A_FLAG)
+        return read(it.name, lambda c: read_levels(c, it.levels), "unknown_level", message)
 
     target = contract.targets.score
     limits = f"expected a number from {target.minimum:g} to {target.maximum:g}{_OR_EMPTY}"
@@ -114,16 +114,16 @@ def read_cells(columns: Mapping[str, pa.Array], contract: Contract) -> tuple[Cel
         cells = Cells(
             ids=ids,
             words=words,
-            period=read("period", _numbers, "wrong_type", expected_period(contract)),
+            period=read("period", read_numbers, "wrong_type", expected_period(contract)),
             features=np.stack([feature(it) for it in contract.features], axis=1).astype(np.float32),
             flags={
-                name: read(name, _flags, "wrong_type", _A_FLAG)
+                name: read(name, read_flags, "wrong_type", _A_FLAG)
                 for name in ("observed", "eligible")
                 if name in columns
             },
-            risk=read("risk", _flags, "wrong_type", _A_RISK).astype(np.float32),
+            risk=read("risk", read_flags, "wrong_type", _A_RISK).astype(np.float32),
             score=np.stack(
-                [read(name, _numbers, "wrong_type", limits) for name in target.columns], axis=1
+                [read(name, read_numbers, "wrong_type", limits) for name in target.columns], axis=1
             ).astype(np.float32),
         )
     return cells, faults
@@ -135,37 +135,39 @@ def expected_period(contract: Contract) -> str:
 
 
 # Stands for what cannot be read until it is reported; no text and no file writes this number.
-_UNREADABLE = -np.finfo(np.float64).max
+UNREADABLE = -np.finfo(np.float64).max
 
 
-def _numbers(column: pa.Array) -> Reals:
-    if _is_number(column.type) or pa.types.is_null(column.type):
+def read_numbers(column: pa.Array) -> Reals:
+    """Number in each cell: NaN where missing, `UNREADABLE` where it is none."""
+    if is_number(column.type) or pa.types.is_null(column.type):
         return np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    if not _is_text(column.type):
-        return np.where(column.is_valid().to_numpy(zero_copy_only=False), _UNREADABLE, np.nan)
-    words = _words(column, MISSING)
+    if not is_text(column.type):
+        return np.where(column.is_valid().to_numpy(zero_copy_only=False), UNREADABLE, np.nan)
+    words = read_words(column, MISSING)
     readable = pc.match_substring_regex(words, _NUMBER)
     numbers = pc.if_else(readable, words, None).cast(pa.float64()).to_numpy(zero_copy_only=False)
     unreadable = pc.invert(readable.fill_null(True)).to_numpy(zero_copy_only=False)
-    return np.where(unreadable, _UNREADABLE, numbers)
+    return np.where(unreadable, UNREADABLE, numbers)
 
 
-def _flags(column: pa.Array) -> Reals:
-    found = _positions(pc.utf8_lower(_words(column, MISSING)), tuple(FLAGS))
+def read_flags(column: pa.Array) -> Reals:
+    """0 or 1 in each cell: NaN where missing, `UNREADABLE` where it is neither."""
+    found = read_levels(pc.utf8_lower(read_words(column, MISSING)), tuple(FLAGS))
     meaning = np.array(list(FLAGS.values()), np.float64)
     known = found >= 0
     return np.where(known, meaning[np.where(known, found, 0).astype(np.intp)], found)
 
 
-def _positions(column: pa.Array, levels: Sequence[str]) -> Reals:
-    """Position of each cell's word among `levels`."""
-    words = _words(column, [word for word in MISSING if word not in levels])
+def read_levels(column: pa.Array, levels: Sequence[str]) -> Reals:
+    """Position of each cell's word among `levels`: NaN where missing, `UNREADABLE` where none."""
+    words = read_words(column, [word for word in MISSING if word not in levels])
     found = pc.index_in(words, value_set=pa.array(levels, pa.string()))
-    positions = found.cast(pa.float64()).fill_null(_UNREADABLE).to_numpy(zero_copy_only=False)
+    positions = found.cast(pa.float64()).fill_null(UNREADABLE).to_numpy(zero_copy_only=False)
     return np.where(words.is_valid().to_numpy(zero_copy_only=False), positions, np.nan)
 
 
-def _words(column: pa.Array, missing: Sequence[str]) -> pa.Array:
+def read_words(column: pa.Array, missing: Sequence[str]) -> pa.Array:
     """The cells as trimmed text, null where missing."""
     words = pc.utf8_trim_whitespace(_as_text(column))
     return pc.if_else(pc.is_in(words, value_set=pa.array(missing, pa.string())), None, words)
@@ -188,13 +190,15 @@ def _as_text(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """Tell whether a column of this type holds numbers."""
     return bool(
         pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     )
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether a column of this type holds text, dictionary-encoded or not."""
     text = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(
         pa.types.is_string(text) or pa.types.is_large_string(text) or pa.types.is_string_view(text)

@@ -1,0 +1,245 @@
+"""Write assessments as an Arrow table: one row for each student handed in, the refused included.
+
+The same columns go into Arrow, Parquet, CSV and JSON lines. Texts that are the same for many (what
+a rule advises, to whom, by when) are in the policy and not repeated here.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from records.contract import Contract, Kind
+from scoring.intake import Admission
+from scoring.measures import Positions
+from scoring.policy import Measure, Policy
+from scoring.row_faults import RowFault
+from scoring.table import STATUSES, AdviceTable, AssessmentTable, OutlyingCells
+
+REFUSED = "refused"
+_ALL_STATUSES = (*STATUSES, REFUSED)
+_NAME = pa.dictionary(pa.int8(), pa.string())
+_ERROR = pa.struct([("field", pa.string()), ("code", pa.string()), ("message", pa.string())])
+_OUTLYING = pa.struct([("period", pa.int32()), ("feature", pa.string())])
+_ADVICE = pa.struct(
+    [
+        ("rule", pa.string()),
+        ("measured", pa.float64()),
+        ("level", pa.string()),
+        ("expected", pa.float64()),
+        ("spreads", pa.float64()),
+        ("first_period", pa.int32()),
+        ("last_period", pa.int32()),
+    ]
+)
+
+
+class AnswerTables:
+    """Writes assessments of one contract and policy as record batches.
+
+    Args:
+        contract: Names the features and the subjects of the forecast.
+        policy: Names the tiers and the rules.
+
+    Attributes:
+        schema: Of every batch. `id`, `row` (position among the students handed in), `status`
+            ('refused' beside those of an assessment), `period`, `risk`, `tier`, `since`,
+            `forecast_<subject>`, `trajectory` (one risk a period, null where too little was
+            known), `observed_periods`, `observed_share`, `outlying`, `recommendations` (`level`
+            in the place of `measured` and `expected` where a level and not a number was measured;
+            `spreads` against the cohort) and `errors` (why a student was refused).
+    """
+
+    def __init__(self, contract: Contract, policy: Policy) -> None:
+        self._subjects = contract.targets.score.subjects
+        self._features = pa.array(contract.feature_names, pa.string())
+        self._rules = pa.array([rule.id for rule in policy.rules], pa.string())
+        self._tiers = pa.array([tier.name for tier in policy.tiers], pa.string())
+        self._statuses = pa.array(_ALL_STATUSES, pa.string())
+        levels: list[tuple[str, ...]] = []
+        for rule in policy.rules:
+            feature = contract.feature(rule.feature)
+            if rule.measure is Measure.GAP or feature.kind is Kind.NUMERIC:
+                levels.append(())
+            else:
+                levels.append(feature.levels or ("false", "true"))
+        offsets = np.cumsum([0, *map(len, levels)])[:-1]
+        # Rules that measure a level: where their levels' names begin; of the others -1.
+        self._level_at = np.array(
+            [at if names else -1 for at, names in zip(offsets, levels, strict=True)], np.intp
+        )
+        self._levels = pa.array([name for names in levels for name in names], pa.string())
+        self.schema = pa.schema(
+            [
+                pa.field("id", pa.string()),
+                pa.field("row", pa.int64(), nullable=False),
+                pa.field("status", _NAME, nullable=False),
+                pa.field("period", pa.int32()),
+                pa.field("risk", pa.float64()),
+                pa.field("tier", _NAME),
+                pa.field("since", pa.int32()),
+                *(pa.field(f"forecast_{name}", pa.float64()) for name in self._subjects),
+                pa.field("trajectory", pa.list_(pa.float64())),
+                pa.field("observed_periods", pa.int32()),
+                pa.field("observed_share", pa.float64()),
+                pa.field("outlying", pa.list_(_OUTLYING)),
+                pa.field("recommendations", pa.list_(_ADVICE)),
+                pa.field("errors", pa.list_(_ERROR)),
+            ]
+        )
+
+    def batch(
+        self,
+        ids: Sequence[str | None] | pa.Array,
+        admission: Admission,
+        table: AssessmentTable | None,
+        first: int = 0,
+    ) -> pa.RecordBatch:
+        """Write one slice.
+
+        Args:
+            ids: (students,) of all students of the slice.
+            admission: Which of them were admitted, and why the others were not.
+            table: What is said of those admitted; None where there are none.
+            first: Position of the first student among all that were handed in.
+        """
+        students = len(ids)
+        at = admission.rows - first
+        whole = _Scattered(students, at)
+        columns: list[pa.Array] = [
+            pa.array(ids, pa.string()),
+            pa.array(np.arange(first, first + students)),
+        ]
+        if table is None:
+            table = _nothing(admission, len(self._subjects))
+        status = whole.fill(table.status, np.int8(len(STATUSES)))
+        assessed = table.tier >= 0
+        columns += [
+            pa.DictionaryArray.from_arrays(pa.array(status), self._statuses),
+            whole.array(table.period),
+            whole.array(table.risk, assessed),
+            pa.DictionaryArray.from_arrays(whole.array(table.tier, assessed), self._tiers),
+            whole.array(table.since.astype(np.int32), assessed),
+            *(
+                whole.array(forecast, ~np.isnan(forecast))
+                for forecast in np.ascontiguousarray(table.forecast.T)
+            ),
+            self._trajectory(whole, table, assessed),
+            whole.array(table.observed_periods.astype(np.int32)),
+            whole.array(table.observed_share),
+            self._outlying(whole, table),
+            self._advice(whole, table),
+            _errors(admission.faults, students, first),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    @staticmethod
+    def _trajectory(
+        whole: "_Scattered", table: AssessmentTable, assessed: NDArray[np.bool_]
+    ) -> pa.Array:
+        periods = table.trajectory.shape[1]
+        size = np.where(assessed, table.period, 0)
+        risk = table.trajectory[np.arange(periods) < size[:, None]]
+        return pa.ListArray.from_arrays(
+            whole.offsets(size), pa.array(risk, mask=np.isnan(risk)), pa.list_(pa.float64())
+        )
+
+    def _outlying(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
+        cells = table.outlying
+        size = np.bincount(cells.row, minlength=len(table))
+        found = pa.StructArray.from_arrays(
+            [
+                pa.array(cells.period.astype(np.int32)),
+                self._features.take(pa.array(cells.feature)),
+            ],
+            fields=list(_OUTLYING),
+        )
+        return pa.ListArray.from_arrays(whole.offsets(size), found, pa.list_(_OUTLYING))
+
+    def _advice(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
+        advice = table.advice
+        size = np.bincount(advice.row, minlength=len(table))
+        place = self._level_at[advice.rule]
+        named = place >= 0
+        code = np.where(named, advice.measured, 0).astype(np.intp)
+        level = pa.array(place + code, mask=~named)
+        told = pa.StructArray.from_arrays(
+            [
+                self._rules.take(pa.array(advice.rule)),
+                pa.array(advice.measured, mask=named),
+                self._levels.take(level),
+                pa.array(advice.expected, mask=named | np.isnan(advice.expected)),
+                pa.array(advice.spreads, mask=np.isnan(advice.spreads)),
+                pa.array(advice.first.astype(np.int32)),
+                pa.array(advice.last.astype(np.int32)),
+            ],
+            fields=list(_ADVICE),
+        )
+        return pa.ListArray.from_arrays(whole.offsets(size), told, pa.list_(_ADVICE))
+
+
+class _Scattered:
+    """Spreads what is known of the students admitted over all students."""
+
+    def __init__(self, students: int, at: Positions) -> None:
+        self._students = students
+        self._at = at
+        self._all = len(at) == students
+
+    def fill(self, values: NDArray[np.int8], other: np.int8) -> NDArray[np.int8]:
+        """Return (students,) values, `other` for those who were refused."""
+        if self._all:
+            return values
+        spread = np.full(self._students, other, values.dtype)
+        spread[self._at] = values
+        return spread
+
+    def array(
+        self, values: NDArray[np.generic], known: NDArray[np.bool_] | None = None
+    ) -> pa.Array:
+        """Return (students,) values, null unless known."""
+        if self._all:
+            return pa.array(values, mask=None if known is None else ~known)
+        spread = np.zeros(self._students, values.dtype)
+        missing = np.ones(self._students, np.bool_)
+        spread[self._at] = values
+        missing[self._at] = False if known is None else ~known
+        return pa.array(spread, mask=missing)
+
+    def offsets(self, sizes: NDArray[np.integer]) -> pa.Array:
+        """Return (students + 1,) offsets of lists of these sizes, empty for the others."""
+        spread = np.zeros(self._students + 1, np.int32)
+        spread[self._at + 1] = sizes
+        return pa.array(np.cumsum(spread, dtype=np.int32))
+
+
+def _errors(faults: Sequence[RowFault], students: int, first: int) -> pa.Array:
+    if not faults:
+        size = np.zeros(students + 1, np.int32)
+        return pa.ListArray.from_arrays(pa.array(size), pa.array([], _ERROR), pa.list_(_ERROR))
+    of: defaultdict[int, list[dict[str, str | None]]] = defaultdict(list)
+    for fault in faults:
+        of[fault.row - first].append(
+            {"field": fault.field, "code": fault.code, "message": fault.message}
+        )
+    return pa.array([of.get(row, []) for row in range(students)], pa.list_(_ERROR))
+
+
+def _nothing(admission: Admission, subjects: int) -> AssessmentTable:
+    """Say nothing of nobody."""
+    whole = np.empty(0, np.intp)
+    return AssessmentTable(
+        status=np.empty(0, np.int8),
+        period=np.empty(0, np.int32),
+        risk=np.empty(0),
+        tier=np.empty(0, np.int8),
+        since=whole,
+        trajectory=np.empty((0, admission.values.shape[1])),
+        forecast=np.empty((0, subjects)),
+        observed_periods=whole,
+        observed_share=np.empty(0),
+        outlying=OutlyingCells(whole, whole, whole),
+        advice=AdviceTable.none(),
+    )

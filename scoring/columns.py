@@ -1,0 +1,137 @@
+"""Lay columns of many students out as arrays, and say what is wrong with the others.
+
+Whether a student can be admitted is decided on whole columns, without Python per row or value. Of
+those who cannot, `scoring.row_faults` gives the reasons, so that every format gives the same ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from records.cohort import Bools
+from records.contract import Contract, Feature, Kind
+from scoring.intake import THOROUGH_FAULTS, Admission
+from scoring.measures import Positions
+from scoring.row_faults import FAULTS_PER_ROW, RowFault, explain, number_limits
+
+# Stands for a cell that is there and cannot be read.
+NO_PERIOD = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureColumn:
+    """One feature of many rows.
+
+    Attributes:
+        values: (rows,) numbers, positions of levels, or 0 and 1; NaN where missing.
+        wrong: (rows,) cells that cannot be read or may not be what they are; None for no cell.
+    """
+
+    values: NDArray[np.floating]
+    wrong: Bools | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudentColumns:
+    """Students as columns, one row a period, each student's rows one after the other.
+
+    Attributes:
+        ids: (students,) as handed in.
+        known: (students,) whether the id may be one.
+        sizes: (students,) rows of each student.
+        period: (rows,) counted from 1; `NO_PERIOD` where it cannot be read.
+        features: One for each feature of the contract, in its order; None for a missing column.
+        student: Writes one student as JSON would carry it, for whoever says what is wrong.
+    """
+
+    ids: Sequence[str]
+    known: Bools
+    sizes: Positions
+    period: NDArray[np.int64]
+    features: Sequence[FeatureColumn | None]
+    student: Callable[[int], object]
+
+
+def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Admission:
+    """Admit students: a fault keeps out its own student and no other.
+
+    Args:
+        contract: What a record holds.
+        columns: The students.
+        first: Position of the first of them among all that were handed in.
+    """
+    students, maximum = len(columns.sizes), contract.periods.maximum
+    owner = np.repeat(np.arange(students), columns.sizes)
+    wrong = _wrong_rows(columns, owner, maximum)
+    kept = columns.known & (columns.sizes > 0)
+    if wrong.any():
+        kept[owner[wrong]] = False
+    everyone = bool(kept.all())
+    rows = np.arange(students) if everyone else np.flatnonzero(kept)
+    sizes, period = columns.sizes, columns.period
+    chosen: Bools | slice = slice(None)
+    if not everyone:
+        chosen = kept[owner]
+        sizes, period = sizes[kept], period[chosen]
+        owner = np.repeat(np.arange(len(rows)), sizes)
+    values = np.full((len(rows) * maximum, len(contract.features)), np.nan, np.float32)
+    cells = owner * maximum + (period - 1)
+    for at, column in enumerate(columns.features):
+        if column is not None:
+            values[cells, at] = column.values[chosen]
+    return Admission(
+        rows=rows + first,
+        ids=list(columns.ids) if everyone else [columns.ids[row] for row in rows.tolist()],
+        values=values.reshape(len(rows), maximum, len(contract.features)),
+        lengths=period[np.cumsum(sizes) - 1].astype(np.int32),
+        faults=[] if everyone else _faults(contract, columns, np.flatnonzero(~kept), first),
+    )
+
+
+def beyond(feature: Feature, values: NDArray[np.floating]) -> Bools | None:
+    """Find numbers outside of what the contract allows, infinite ones included.
+
+    Args:
+        feature: A numeric feature; of others nothing is beyond.
+        values: (rows,) in the precision that they were sent in, so that the nearest float32 to a
+            bound lies within it.
+
+    Returns:
+        (rows,) or None where there is none.
+    """
+    if feature.kind is not Kind.NUMERIC:
+        return None
+    lower, upper = (values.dtype.type(limit) for limit in number_limits(feature))
+    outside = (values < lower) | (values > upper)
+    return outside if outside.any() else None
+
+
+def either(first: Bools | None, second: Bools | None) -> Bools | None:
+    """Unite two sets of cells, either of which may be None for none."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first | second
+
+
+def _wrong_rows(columns: StudentColumns, owner: Positions, maximum: int) -> Bools:
+    period = columns.period
+    wrong = (period < 1) | (period > maximum)
+    # Rows one after the other, periods ascending within each: one strictly rising sequence.
+    place = owner * (maximum + 1) + np.where(wrong, 0, period)
+    wrong[1:] |= place[1:] <= place[:-1]
+    for column in columns.features:
+        if column is not None and column.wrong is not None:
+            wrong |= column.wrong
+    return wrong
+
+
+def _faults(
+    contract: Contract, columns: StudentColumns, refused: Positions, first: int
+) -> list[RowFault]:
+    faults: list[RowFault] = []
+    for at in refused.tolist():
+        limit = FAULTS_PER_ROW if len(faults) < THOROUGH_FAULTS else 1
+        faults += explain(contract, first + at, columns.student(at), limit=limit)
+    return faults

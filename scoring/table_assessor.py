@@ -1,0 +1,112 @@
+"""Assess tables of students slice by slice: record batches in, record batches out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from records.cohort import Ints
+from scoring.answer_table import AnswerTables
+from scoring.assessment import Assessor
+from scoring.intake import Admission
+from scoring.table import AssessmentTable
+from scoring.table_intake import TableIntake, student_starts
+from scoring.table_slices import whole_students
+
+# Two executions of the graphs: more would only make others wait longer.
+SLICE_STUDENTS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which parts of an assessment are wanted beside risk and tier.
+
+    Attributes:
+        recommendations: Whether to evaluate the rules.
+        forecast: Whether to run the score graph.
+    """
+
+    recommendations: bool = True
+    forecast: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssessedSlice:
+    """What became of one slice of a table.
+
+    Attributes:
+        batch: One row a student handed in; `scoring.answer_table.AnswerTables` has the columns.
+        assessed: Students that were admitted.
+        refused: Students that were not.
+        tiers: (tiers,) students by tier.
+    """
+
+    batch: pa.RecordBatch
+    assessed: int
+    refused: int
+    tiers: Ints
+
+
+class TableAssessor:
+    """Assess students that come in tables.
+
+    Args:
+        assessor: Scorer and policy.
+
+    Attributes:
+        assessor: As given.
+        intake: Takes the students in.
+        answers: Writes what is said of them.
+    """
+
+    def __init__(self, assessor: Assessor) -> None:
+        self.assessor = assessor
+        self.intake = TableIntake(assessor.scorer.bundle.contract)
+        self.answers = AnswerTables(self.intake.contract, assessor.policy)
+        # Twice the periods there can be: so many rows cannot belong to a student in order, even
+        # with a row of later targets for each.
+        self._most_rows = 2 * self.intake.contract.periods.maximum + 2
+
+    def slices(
+        self, batches: Iterable[pa.RecordBatch], students: int = SLICE_STUDENTS
+    ) -> Iterator[pa.RecordBatch]:
+        """Cut batches into slices of whole students.
+
+        Raises:
+            TableError: The rows of one student lie apart.
+        """
+        return whole_students(batches, students=students, rows_per_student=self._most_rows)
+
+    def assess(self, rows: pa.RecordBatch, first: int, wanted: Wanted) -> AssessedSlice:
+        """Assess a slice of whole students.
+
+        Args:
+            rows: Their rows.
+            first: Position of the first student among all that were handed in.
+            wanted: Parts of the assessment.
+        """
+        admission = self.intake.admit(rows, first)
+        named = rows.column("id")
+        ids = admission.ids
+        if admission.faults:
+            ids = named.take(pa.array(student_starts(named))).cast(pa.string()).to_pylist()
+        table = self.tabulate(admission, wanted)
+        tiers = len(self.assessor.policy.tiers)
+        known = np.empty(0, np.int8) if table is None else table.tier[table.tier >= 0]
+        return AssessedSlice(
+            batch=self.answers.batch(ids, admission, table, first),
+            assessed=len(admission.ids),
+            refused=len(ids) - len(admission.ids),
+            tiers=np.bincount(known, minlength=tiers).astype(np.int32),
+        )
+
+    def tabulate(self, admission: Admission, wanted: Wanted) -> AssessmentTable | None:
+        """Say what is to be said of the students admitted; None where there are none."""
+        if not admission.ids:
+            return None
+        values, lengths = admission.values, admission.lengths
+        scores = self.assessor.scorer.score(values, lengths, forecast=wanted.forecast)
+        return self.assessor.tabulate(
+            values, lengths, scores, recommendations=wanted.recommendations
+        )

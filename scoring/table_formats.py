@@ -1,0 +1,255 @@
+"""Read tables of students from bytes, and write tables of assessments as bytes, piece by piece.
+
+Four formats hold a table: Arrow's IPC stream, Parquet, CSV and (written only) JSON lines. Memory
+holds a batch at a time, never a whole table.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import IO, Protocol
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from records.contract import RESERVED
+from scoring.table_intake import TableError
+
+BATCH_ROWS = 16_384
+# Of a CSV file; a batch of an Arrow stream comes as its writer cut it.
+_BLOCK_BYTES = 2**20
+# A record batch is read whole, so this bounds memory: about 200,000 rows of ten columns.
+BATCH_BYTES = 16 * 2**20
+
+
+class TableFormat(StrEnum):
+    """How a table is written down; the value is what the command line calls it."""
+
+    ARROW = "arrow"
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+
+
+Check = Callable[[pa.Schema], list[str]]
+
+
+def read_batches(
+    source: IO[bytes], kind: TableFormat, check: Check, columns: tuple[str, ...]
+) -> Iterator[pa.RecordBatch]:
+    """Read a table batch by batch.
+
+    Args:
+        source: Bytes; seekable for Parquet, whose end tells where everything is.
+        kind: Not JSON lines.
+        check: Returns the columns to read of a schema, or refuses it.
+        columns: Names that a table may have; in CSV these are read as text.
+
+    Raises:
+        TableError: It is no such table, or a damaged one; what `check` raises.
+    """
+    try:
+        if kind is TableFormat.ARROW:
+            yield from _arrow(source, check)
+        elif kind is TableFormat.PARQUET:
+            yield from _parquet(source, check)
+        else:
+            yield from _csv(source, check, columns)
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        # Arrow's own words may quote a cell.
+        message = f"The table cannot be read as {_NAMES[kind]}, or is damaged."
+        raise TableError(None, "malformed_table", message) from error
+
+
+_NAMES = {
+    TableFormat.ARROW: "an Arrow IPC stream",
+    TableFormat.PARQUET: "Parquet",
+    TableFormat.CSV: "CSV in UTF-8 with a header and commas",
+}
+
+
+def _arrow(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
+    with pa.ipc.open_stream(pa.PythonFile(_Guarded(source), mode="r")) as reader:
+        kept = check(reader.schema)
+        for batch in reader:
+            chosen = batch.select(kept)
+            # Offsets and text come from outside: nothing may point beyond its buffer.
+            chosen.validate(full=True)
+            yield chosen
+
+
+def _parquet(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(source, pre_buffer=False) as file:
+        kept = check(file.schema_arrow)
+        for batch in file.iter_batches(BATCH_ROWS, columns=kept, use_threads=False):
+            chosen = batch.select(kept)
+            chosen.validate(full=True)
+            yield chosen
+
+
+def _csv(source: IO[bytes], check: Check, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    ragged: list[pa_csv.InvalidRow] = []
+
+    def note(row: pa_csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "skip"
+
+    with pa_csv.open_csv(
+        pa.PythonFile(source, mode="r"),
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict.fromkeys((*RESERVED, *columns), pa.string()), null_values=[]
+        ),
+    ) as reader:
+        kept = check(reader.schema)
+        for batch in reader:
+            _refuse_ragged(ragged)
+            yield batch.select(kept)
+        _refuse_ragged(ragged)
+
+
+def _refuse_ragged(rows: list[pa_csv.InvalidRow]) -> None:
+    if rows:
+        first = rows[0]
+        where = f"Line {first.number}" if first.number else "A line"
+        message = (
+            f"{where} has {first.actual_columns} cells and the header {first.expected_columns}; "
+            "its student cannot be told. Write every cell, empty where missing."
+        )
+        raise TableError(None, "ragged_row", message)
+
+
+class _Guarded(io.RawIOBase):
+    """Refuses to read what a batch may not hold: Arrow asks for a whole batch at a time."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if size > BATCH_BYTES:
+            message = (
+                f"A record batch holds {size:,} bytes; write batches of at most {BATCH_BYTES:,}."
+            )
+            raise TableError(None, "batch_too_large", message)
+        return self._source.read(size)
+
+
+class TableWriter(Protocol):
+    """Turns record batches into bytes."""
+
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        """Return the bytes that are ready once this batch is written."""
+        ...
+
+    def finish(self) -> bytes:
+        """Return the last bytes."""
+        ...
+
+
+def open_writer(kind: TableFormat, schema: pa.Schema) -> TableWriter:
+    """Begin a table.
+
+    In CSV, and there only, lists stand as JSON text in their cells.
+
+    Args:
+        kind: Format to write.
+        schema: Of every batch.
+    """
+    if kind is TableFormat.ARROW:
+        return _Writer(lambda sink: pa.ipc.new_stream(sink, schema))
+    if kind is TableFormat.PARQUET:
+        return _Writer(lambda sink: pq.ParquetWriter(sink, schema, compression="zstd"))
+    if kind is TableFormat.CSV:
+        return _CsvWriter(schema)
+    return _JsonLines()
+
+
+class _Sink(io.RawIOBase):
+    """Collects what is written until it is taken."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        part = bytes(memoryview(data))  # type: ignore[arg-type]
+        self._parts.append(part)
+        self._size += len(part)
+        return len(part)
+
+    def tell(self) -> int:
+        return self._size
+
+    def take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+class _ArrowWriter(Protocol):
+    def write(self, batch: pa.RecordBatch) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Writer:
+    """A writer of pyarrow's, its bytes taken as they come."""
+
+    def __init__(self, begin: Callable[[pa.NativeFile], _ArrowWriter]) -> None:
+        self._sink = _Sink()
+        self._file = pa.PythonFile(self._sink, mode="w")
+        self._writer = begin(self._file)
+
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        self._writer.write(batch)
+        return self._sink.take()
+
+    def finish(self) -> bytes:
+        self._writer.close()
+        return self._sink.take()
+
+
+class _CsvWriter(_Writer):
+    def __init__(self, schema: pa.Schema) -> None:
+        flat = pa.schema([pa.field(one.name, _flat(one.type)) for one in schema])
+        super().__init__(lambda sink: pa_csv.CSVWriter(sink, flat))
+        self._schema = flat
+
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        return super().write(
+            pa.RecordBatch.from_arrays(
+                [_flattened(column) for column in batch.columns], schema=self._schema
+            )
+        )
+
+
+class _JsonLines:
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        return msgspec.json.Encoder().encode_lines(batch.to_pylist())
+
+    def finish(self) -> bytes:
+        return b""
+
+
+def _flat(kind: pa.DataType) -> pa.DataType:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.string() if pa.types.is_nested(plain) else plain
+
+
+def _flattened(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        return column.dictionary_decode()
+    if not pa.types.is_nested(column.type):
+        return column
+    encode = msgspec.json.encode
+    return pa.array(
+        ["" if not cell else encode(cell).decode() for cell in column.to_pylist()], pa.string()
+    )

@@ -1,0 +1,137 @@
+"""Cut a stream of record batches into slices of whole students, with memory that stays bounded."""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scoring.table_intake import TableError, student_starts
+
+
+def whole_students(
+    batches: Iterable[pa.RecordBatch], *, students: int, rows_per_student: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield slices of `students` whole students; the last one may hold fewer.
+
+    Where batches begin and end changes nothing: the same rows always give the same slices.
+
+    Args:
+        batches: Rows with `id`, each student's together.
+        students: Students in a slice.
+        rows_per_student: Of a student with more rows, the rest is thrown away, so that no student
+            can fill the memory; more than any admissible student has.
+
+    Raises:
+        TableError: The rows of one student lie apart.
+    """
+    pending = _Pending(rows_per_student)
+    seen = SeenIds()
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        seen.add(pending.append(batch))
+        yield from pending.complete(students)
+    if pending.batches:
+        yield from pending.rest(students)
+
+
+class SeenIds:
+    """Remembers ids that have been, in 8 bytes each.
+
+    A 64-bit hash stands for an id; among ten million students, two share one with a probability
+    of 3e-6. Sorted runs of falling length are merged as they grow, so adding `n` ids in all takes
+    n log n time.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[NDArray[np.int64]] = []
+
+    def add(self, ids: list[str | None]) -> None:
+        """Remember ids; those that are null or empty, and so refused, are not.
+
+        Raises:
+            TableError: One of them has been before.
+        """
+        hashes = np.sort(np.array([hash(name) for name in ids if name], np.int64))
+        again = bool((hashes[1:] == hashes[:-1]).any())
+        for run in self._runs:
+            at = run.searchsorted(hashes)
+            again = again or bool((run.take(at, mode="clip") == hashes).any())
+        if again:
+            message = (
+                "The rows of a student lie apart: an id comes again after other students. "
+                "Sort the table by `id`, then `period`."
+            )
+            raise TableError("id", "unsorted_table", message)
+        while self._runs and len(self._runs[-1]) <= 2 * len(hashes):
+            hashes = np.sort(np.concatenate((self._runs.pop(), hashes)), kind="stable")
+        if hashes.size:
+            self._runs.append(hashes)
+
+
+class _Pending:
+    """Batches of which not every student is known to be complete."""
+
+    def __init__(self, rows_per_student: int) -> None:
+        self._limit = rows_per_student
+        self._last: pa.Array | None = None
+        self._run = 0  # rows of the student that the last batch ended with
+        self.batches: list[pa.RecordBatch] = []
+        self._starts: list[NDArray[np.intp]] = []
+        self._rows = 0
+
+    def append(self, batch: pa.RecordBatch) -> list[str | None]:
+        """Take a batch; return the ids of the students that begin in it."""
+        ids = batch.column("id")
+        starts = student_starts(ids)
+        name: list[str | None] = [None if one is None else str(one) for one in _named(ids, starts)]
+        continued = self._last is not None and self._last == (name[0],)
+        rows = np.diff(starts, append=batch.num_rows)
+        before = np.zeros(len(starts), np.intp)
+        before[0] = self._run if continued else 0
+        self._last, self._run = (name[-1],), int(rows[-1] + before[-1])
+        if (rows + before).max() > self._limit:
+            place = np.arange(batch.num_rows) - np.repeat(starts - before, rows)
+            kept = place < self._limit
+            batch = batch.filter(pa.array(kept))
+            rows = np.add.reduceat(kept, starts, dtype=np.intp)
+            starts = np.cumsum(rows) - rows
+        if batch.num_rows:
+            self.batches.append(batch)
+            self._starts.append((starts[1:] if continued else starts) + self._rows)
+            self._rows += batch.num_rows
+        return name[1:] if continued else name
+
+    def complete(self, students: int) -> Iterator[pa.RecordBatch]:
+        """Yield and forget full slices, as long as a further student has begun."""
+        if sum(map(len, self._starts)) <= students:
+            return
+        starts = np.concatenate(self._starts)
+        rows = _joined(self.batches)
+        full = (len(starts) - 1) // students
+        edges = starts[: full * students + 1 : students].tolist()
+        for begin, end in pairwise(edges):
+            yield rows.slice(begin, end - begin)
+        self.batches = [rows.slice(edges[-1])]
+        self._starts = [starts[full * students :] - edges[-1]]
+        self._rows -= edges[-1]
+
+    def rest(self, students: int) -> Iterator[pa.RecordBatch]:
+        """Yield what is left: at most `students` of them."""
+        yield from self.complete(students)
+        yield _joined(self.batches)
+
+
+def _named(ids: pa.Array, starts: NDArray[np.intp]) -> list[object]:
+    named: list[object] = ids.take(pa.array(starts)).to_pylist()
+    return named
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    # Dictionaries may differ from batch to batch.
+    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    return table.to_batches()[0]
