@@ -36,6 +36,18 @@ _ADVICE = pa.struct(
 )
 
 
+def rule_levels(contract: Contract, policy: Policy) -> list[tuple[str, ...]]:
+    """Return, for each rule, the names of the levels that it measures; none for numbers."""
+    levels: list[tuple[str, ...]] = []
+    for rule in policy.rules:
+        feature = contract.feature(rule.feature)
+        if rule.measure is Measure.GAP or feature.kind is Kind.NUMERIC:
+            levels.append(())
+        else:
+            levels.append(feature.levels or ("false", "true"))
+    return levels
+
+
 class AnswerTables:
     """Writes assessments of one contract and policy as record batches.
 
@@ -58,13 +70,7 @@ class AnswerTables:
         self._rules = pa.array([rule.id for rule in policy.rules], pa.string())
         self._tiers = pa.array([tier.name for tier in policy.tiers], pa.string())
         self._statuses = pa.array(_ALL_STATUSES, pa.string())
-        levels: list[tuple[str, ...]] = []
-        for rule in policy.rules:
-            feature = contract.feature(rule.feature)
-            if rule.measure is Measure.GAP or feature.kind is Kind.NUMERIC:
-                levels.append(())
-            else:
-                levels.append(feature.levels or ("false", "true"))
+        levels = rule_levels(contract, policy)
         offsets = np.cumsum([0, *map(len, levels)])[:-1]
         # Rules that measure a level: where their levels' names begin; of the others -1.
         self._level_at = np.array(

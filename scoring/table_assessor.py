@@ -86,11 +86,7 @@ class TableAssessor:
             first: Position of the first student among all that were handed in.
             wanted: Parts of the assessment.
         """
-        admission = self.intake.admit(rows, first)
-        named = rows.column("id")
-        ids = admission.ids
-        if admission.faults:
-            ids = named.take(pa.array(student_starts(named))).cast(pa.string()).to_pylist()
+        ids, admission = self.admit(rows, first)
         table = self.tabulate(admission, wanted)
         tiers = len(self.assessor.policy.tiers)
         known = np.empty(0, np.int8) if table is None else table.tier[table.tier >= 0]
@@ -100,6 +96,16 @@ class TableAssessor:
             refused=len(ids) - len(admission.ids),
             tiers=np.bincount(known, minlength=tiers).astype(np.int32),
         )
+
+    def admit(self, rows: pa.RecordBatch, first: int) -> tuple[list[str | None], Admission]:
+        """Admit a slice of whole students; return the ids of all of them, too."""
+        admission = self.intake.admit(rows, first)
+        if not admission.faults:
+            return list(admission.ids), admission
+        named = rows.column("id")
+        starts = pa.array(student_starts(named))
+        ids: list[str | None] = named.take(starts).cast(pa.string()).to_pylist()
+        return ids, admission
 
     def tabulate(self, admission: Admission, wanted: Wanted) -> AssessmentTable | None:
         """Say what is to be said of the students admitted; None where there are none."""

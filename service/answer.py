@@ -26,6 +26,7 @@ from scoring.intake import Intake
 from scoring.providers import RUNTIME_NAMES, Provider, thread_count
 from scoring.scorer import Scorer
 from scoring.table import STATUSES, AssessmentTable
+from service.bulk import BulkResponder
 from service.encoding import TableEncoder
 from service.problems import STUDENTS, ErrorItem, RequestError, error_items
 from service.request import RequestReader, ScoreRequest
@@ -117,6 +118,7 @@ class Responder:
         contract: Body of the `contract` answer, JSON.
         policy: Body of the `policy` answer, JSON.
         model: Body of the `model` answer, JSON.
+        bulk: Answers whole cohorts.
         sample_request: A valid body for `score`, made up from the contract.
         sample_answer: What `score` answers to it, really.
     """
@@ -132,6 +134,7 @@ class Responder:
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         self._reader = RequestReader(Intake(self.bundle.contract), settings.max_students)
         self.info = self._info(settings, threads)
+        self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
         self._encoder = TableEncoder(
             self.bundle.contract, self.bundle.policy, self._assessor.recommender.advice
         )

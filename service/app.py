@@ -58,6 +58,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
             self,
             is_main=is_main,
             max_body_bytes=SETTINGS.max_body_bytes,
+            max_bulk_bytes=SETTINGS.max_bulk_bytes,
             queue_seconds=SETTINGS.queue_milliseconds / 1000,
             tracing=Tracing(SETTINGS.traces) if SETTINGS.traces else None,
         )

@@ -14,6 +14,8 @@ JSON = b"application/json"
 _PATIENCE = 4
 # A sender that stops halfway would hold its connection for ever, and the server could not stop.
 ARRIVAL_SECONDS = 30.0
+# The same for a body that takes long as a whole: longest time without a byte.
+SILENCE = 30.0
 
 
 class ClientGoneError(Exception):

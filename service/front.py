@@ -23,8 +23,9 @@ from service.admission import Costs, Workload, measure_costs
 from service.answer import Responder
 from service.batching import LONG_BYTES, ROWS, Batcher, log_without_values
 from service.body import JSON, ClientGoneError, check_media_type, media_type, receive_body
+from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute
 from service.docs_page import DOCS_ASSETS, DOCS_PAGE
-from service.metrics import SCORE, Turn, count_refusal, count_request, turn_observer
+from service.metrics import BULK, SCORE, Turn, count_refusal, count_request, turn_observer
 from service.problems import (
     INTERNAL,
     MEDIA_TYPE,
@@ -63,6 +64,7 @@ class Front:
         max_body_bytes: Larger bodies are refused.
         queue_seconds: Requests that would wait longer are refused.
         tracing: Where `score` requests are traced to, if they are.
+        max_bulk_bytes: Larger bodies of cohorts in a streamed format are refused.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Front:
         max_body_bytes: int,
         queue_seconds: float,
         tracing: Tracing | None = None,
+        max_bulk_bytes: int = MOST_BYTES,
     ) -> None:
         self._tracing = tracing
         self._app = app
@@ -82,6 +85,7 @@ class Front:
         self.max_body_bytes = max_body_bytes
         self._queue_seconds = queue_seconds
         self._batcher: Batcher | None = None
+        self._bulk = BulkRoute(max_body_bytes, max_bulk_bytes)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._pages: dict[str, Callable[[Responder], bytes]] = {
             "/contract": lambda responder: responder.contract,
@@ -95,7 +99,7 @@ class Front:
             await self._live(scope, receive, send)
         elif scope["type"] == "websocket":
             await _turn_away(scope, send)
-        elif scope["path"] == SCORE or scope["path"] in self._pages:
+        elif scope["path"] in {SCORE, BULK} or scope["path"] in self._pages:
             if not self._is_main and media_type(scope) == _PICKLE:
                 await self._pass_on(scope, receive, send)
             else:
@@ -116,12 +120,19 @@ class Front:
                 started = perf_counter()
                 batcher, counted = self.batcher, True  # from here on the batcher counts
                 answer = await _answer_to(body, batcher, span)
+            elif route == BULK:
+                _check_method(scope, ("POST",))
+                await self._bulk.answer(scope, receive, send, self._responder.bulk)
+                count_request(route, status, perf_counter() - started)
+                return
             else:
                 _check_method(scope, ("GET", "HEAD", "POST"))
                 answer = self._pages[route](self._responder)
             await _send(send, status, answer, JSON, ANSWER_HEADERS)
         except ClientGoneError:
             status, counted = _CLIENT_GONE, True
+        except AnswerCutError:
+            status = INTERNAL.status
         except RequestError as refusal:
             status = refusal.status
             if not counted:
@@ -171,7 +182,7 @@ class Front:
                 partly += sorted(route.methods or ())
         if partly:
             _check_method(scope, partly)
-        ours = ", ".join((SCORE, *self._pages))
+        ours = ", ".join((SCORE, BULK, *self._pages))
         raise RequestError(NOT_FOUND, f"This service answers {ours}; `/docs` documents them.")
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -210,6 +221,7 @@ class Front:
             if self._tracing is not None:
                 self._tracing.close()
             self._beside.shutdown(wait=True)
+            self._bulk.close()
 
     @property
     def is_loaded(self) -> bool:

@@ -26,6 +26,7 @@ _STUDENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 512)
 STAGES = ("decode", "compute", "policy", "encode")
 SCORE = "/score"
+BULK = "/score/bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,20 @@ def count_request(route: str, status: int, seconds: float) -> None:
 def count_refusal(refusal: RequestError, number: int = 1) -> None:
     """Count requests that were not answered, by why."""
     _refusal_counter(refusal.details.type).inc(number)
+
+
+def count_students(assessed: int, refused: int, tiers: Mapping[str, int]) -> None:
+    """Count the students of a part of a request.
+
+    Args:
+        assessed: Those that were scored.
+        refused: Those that were not.
+        tiers: Students by the name of their tier.
+    """
+    figures = metrics()
+    _add({"assessed": figures.students.labels("assessed")}, {"assessed": assessed})
+    _add({"refused": figures.students.labels("refused")}, {"refused": refused})
+    _add({name: figures.tiers.labels(name) for name in tiers}, tiers)
 
 
 def show_model(info: ModelInfo) -> None:

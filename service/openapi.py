@@ -10,6 +10,7 @@ from records.contract import Contract, Feature, Kind
 from scoring.policy import Policy
 from scoring.row_faults import ID_LENGTH
 from service.answer import Responder
+from service.openapi_bulk import describe_bulk
 from service.openapi_errors import ERROR_RESPONSES, error_references
 from service.problems import ProblemDetails
 from service.wire import ModelInfo, ScoreAnswer
@@ -54,6 +55,7 @@ def describe(responder: Responder) -> OpenApiDocument:
         ],
         paths={
             "/score": {"post": _score(responder)},
+            "/score/bulk": {"post": describe_bulk(responder, _SCORING)},
             **{f"/{name}": _about(responder, name) for name in _PAGES},
             **{path: {"get": _plain(path)} for path in _PLAIN},
         },

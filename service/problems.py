@@ -35,8 +35,12 @@ class ProblemType:
 
 MALFORMED = ProblemType("malformed-json", 400, "The body is not valid JSON")
 BAD_REQUEST = ProblemType("bad-request", 400, "The request cannot be understood")
+TABLE = ProblemType("malformed-table", 400, "The body is not a table that can be read")
 NOT_FOUND = ProblemType("not-found", 404, "There is nothing at this path")
 METHOD = ProblemType("method-not-allowed", 405, "The path does not take this method")
+NOT_ACCEPTABLE = ProblemType(
+    "not-acceptable", 406, "The answer cannot be written as the request wants it"
+)
 SLOW = ProblemType("request-timeout", 408, "The body did not arrive in time")
 TOO_LARGE = ProblemType("body-too-large", 413, "The body is larger than the service takes")
 MEDIA = ProblemType("unsupported-media-type", 415, "The body is not JSON as the service takes it")
@@ -48,7 +52,7 @@ NOT_READY = ProblemType("not-ready", 503, "The service is not ready")
 TIMEOUT = ProblemType("timeout", 504, "The service took too long")
 
 TYPES = (
-    *(MALFORMED, BAD_REQUEST, NOT_FOUND, METHOD, SLOW, TOO_LARGE, MEDIA),
+    *(MALFORMED, BAD_REQUEST, TABLE, NOT_FOUND, METHOD, NOT_ACCEPTABLE, SLOW, TOO_LARGE, MEDIA),
     *(INVALID, STUDENTS, BUSY, INTERNAL, NOT_READY, TIMEOUT),
 )
 

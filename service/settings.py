@@ -31,7 +31,8 @@ class Settings(BaseModel):
             and CPU quota allow.
         workers: Processes that answer requests.
         max_body_bytes: Larger request bodies are refused with 413.
-        max_students: More students in one request are refused with 422.
+        max_students: More students in one request of JSON are refused with 422.
+        max_bulk_bytes: Larger bodies of `score/bulk` in a streamed format are refused with 413.
         queue_milliseconds: Longest that a request may wait for its turn; one that would wait
             longer is refused at once with 429.
         fast_path: Whether plain `score` requests pass ASGI by (`service.protocol`).
@@ -48,6 +49,7 @@ class Settings(BaseModel):
     workers: int = Field(default=1, ge=1, le=1024)
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
     max_students: int = Field(default=10_000, ge=1)
+    max_bulk_bytes: int = Field(default=2 * 2**30, ge=1024)
     queue_milliseconds: int = Field(default=150, ge=1, le=600_000)
     fast_path: bool = True
     traces: str | None = Field(default=None, pattern="^https?://")

@@ -35,7 +35,7 @@ _PERIOD: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 _GOOD = st.lists(_PERIOD, min_size=1, max_size=4, unique_by=lambda entry: entry["period"]).map(
     lambda entries: sorted(entries, key=lambda entry: entry["period"])
 )
-_STUDENTS = st.lists(
+STUDENTS = st.lists(
     st.tuples(
         st.text(max_size=5) | st.just("x" * 129), _GOOD | st.lists(_PERIOD, min_size=1, max_size=6)
     ),
@@ -70,7 +70,7 @@ def sliced(table: pa.Table, cuts: Sequence[int], students: int) -> list[pa.Recor
     return list(whole_students(cut(table, cuts), students=students, rows_per_student=10))
 
 
-@given(_STUDENTS, st.lists(st.integers(0, 5), max_size=6), st.integers(1, 5), st.booleans())
+@given(STUDENTS, st.lists(st.integers(0, 5), max_size=6), st.integers(1, 5), st.booleans())
 def test_a_table_gives_what_json_gives_however_it_is_cut(
     students: list[dict[str, Any]], cuts: list[int], size: int, dictionary: bool
 ) -> None:
@@ -78,7 +78,7 @@ def test_a_table_gives_what_json_gives_however_it_is_cut(
     assert_same(admitted(sliced(table, cuts, size), size), INTAKE.read(students))
 
 
-@given(_STUDENTS, st.integers(1, 5))
+@given(STUDENTS, st.integers(1, 5))
 def test_text_as_csv_has_it_gives_the_same(students: list[dict[str, Any]], size: int) -> None:
     table = as_table(MIXED, students)
     text = pa.table(
