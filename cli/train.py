@@ -95,6 +95,7 @@ def train(
     ] = False,
 ) -> None:
     """Fit the risk classifier and the score model, print their figures, write a run folder."""
+    from cli.horizon_tables import comparison_tables
     from cli.metrics_table import metrics_tables
     from cli.split_summary import split_summary
     from records.load import load_cohort, row_policy
@@ -131,7 +132,8 @@ def train(
             missing_indicators=missing_indicators,
         )
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
-    for table in metrics_tables(run.metrics, run.contract):
+    compared = [one for one in run.metrics.comparisons if one.figure in {"auc", "mae"}]
+    for table in [*metrics_tables(run.metrics, run.contract), *comparison_tables(compared)]:
         console.print(table)
     for line in [*split_summary(run), _presets(run), *_left_out(run)]:
         console.print(line)

@@ -20,8 +20,12 @@ from training.settings import SplitKind
 from training.study import Plan, Prediction
 
 LAST, ALL, MEAN = "last", "all", "mean"
-_RISK_FIGURES = ("auc", "pr_auc", "brier", "accuracy", "precision", "recall", "f1")
+_RISK_FIGURES = (
+    *("auc", "pr_auc", "brier", "expected_calibration_error", "false_negative_rate"),
+    *("accuracy", "precision", "recall", "f1"),
+)
 _SCORE_FIGURES = ("mae", "rmse", "r2")
+_SHORT = {"expected_calibration_error": "ece", "false_negative_rate": "missed"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,10 @@ def _judge(
 
 
 def _risk(of: RiskFigures) -> dict[str, float | None]:
-    return {name: getattr(of, name) for name in _RISK_FIGURES}
+    found: dict[str, float | None] = {name: getattr(of, name) for name in _RISK_FIGURES}
+    for share, seen in of.at_capacity.items():
+        found |= {f"precision_at_{share}": seen.precision, f"recall_at_{share}": seen.recall}
+    return found
 
 
 def _score(of: ScoreFigures) -> dict[str, float | None]:
@@ -237,7 +244,8 @@ def _at(rows: list[Row], name: str, title: str, horizon: str, digits: int) -> St
         )
         for model in dict.fromkeys(row.model for row in rows)
     ]
-    return StudyTable(name, title, ("model", *names), tuple(body))
+    heads = (_SHORT.get(figure, figure) for figure in names)
+    return StudyTable(name, title, ("model", *heads), tuple(body))
 
 
 def _cell(row: Row | None, digits: int) -> str:
