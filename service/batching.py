@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
-from service.admission import Answering, Workload
+from service.admission import Answering, Pace, Workload
 from service.answer import Answered, Answers
 from service.metrics import Turn
 from service.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
@@ -129,6 +129,7 @@ class Batcher:
         self._long_next = False
         self._closed = False
         self._refused = 0
+        self._pace = Pace()
         self._ended = 0.0
 
     def submit(self, body: bytes, recipient: Recipient) -> bool:
@@ -157,6 +158,10 @@ class Batcher:
     def retry_after(self) -> int:
         """Return in how many seconds a refused request may come back; 0 for never."""
         return 0 if self._closed else self._workload.retry_after
+
+    def hold(self, size: int) -> float:
+        """Return for how many seconds to keep a refusal back (`service.admission.Pace`)."""
+        return self._pace.delay(size, perf_counter())
 
     def refusal(self) -> RequestError:
         """Return what is told to those who are not taken in."""
@@ -318,9 +323,11 @@ class Batcher:
                 self._end(job, last)
                 ended.append((job, last))
         now = perf_counter()
-        # Where requests waited all the time since the last turn, reading and refusing others took
-        # its part of that time: it belongs to what this turn cost.
-        self._workload.learn(sum(job.share for job in jobs), now - (self._ended or started))
+        # Where requests waited all the time since the last turn, reading others took its part: it
+        # belongs to what this turn cost. Not more than the turn itself, or a storm of requests
+        # that are refused would let fewer and fewer in.
+        reading = min(started - self._ended, now - started) if self._ended else 0.0
+        self._workload.learn(sum(job.share for job in jobs), now - started + reading)
         turn = Turn(
             requests=requests,
             answers=answers,

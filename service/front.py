@@ -272,6 +272,7 @@ class Front:
 async def _answer_to(body: bytes, batcher: Batcher, span: Span | None) -> bytes:
     waiting = _Waiting(span)
     if not batcher.submit(body, waiting):
+        await asyncio.sleep(batcher.hold(len(body)))
         raise batcher.refusal()
     return await waiting.answer()
 

@@ -222,12 +222,19 @@ class ScoreProtocol(HttpToolsProtocol):
         if short is None or batcher is None:
             raise RuntimeError("a head is remembered once there is a model")
         self._awaiting = True
-        if not batcher.submit(body, self):
-            if self._stays:
-                self.transport.write(short.busy(batcher, self.server_state.default_headers))
-                self._finish()
-            else:
-                self.fail(batcher.refusal())
+        if batcher.submit(body, self):
+            return
+        if hold := batcher.hold(len(body)):
+            self.loop.call_later(hold, self._refuse, short, batcher)
+        else:
+            self._refuse(short, batcher)
+
+    def _refuse(self, short: ShortWay, batcher: Batcher) -> None:
+        if not self._stays:
+            self.fail(batcher.refusal())
+        elif not self.transport.is_closing():
+            self.transport.write(short.busy(batcher, self.server_state.default_headers))
+            self._finish()
 
     def succeed(self, body: bytes) -> None:
         """Send an answer."""

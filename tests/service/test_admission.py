@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.admission import Costs, Workload, measure_costs
+from service.admission import Costs, Pace, Workload, measure_costs
 from service.answer import Responder
 
 COSTS = Costs(run=0.001, request=0.001, byte=1e-6)
@@ -92,3 +92,22 @@ def test_costs_are_measured_on_the_real_model(responder: Responder) -> None:
     assert 0 < costs.run < 1
     assert 0 < costs.request < 0.1
     assert 0 < costs.byte < 1e-3
+
+
+def test_a_few_refusals_are_sent_at_once() -> None:
+    pace = Pace()
+
+    assert [pace.delay(1000, 100.0) for _ in range(100)] == [0.0] * 100
+    assert pace.delay(1000, 101.0) == 0.0
+
+
+@given(st.floats(1e-6, 0.01), st.integers(0, 100_000))
+def test_refusals_take_no_more_than_their_share(interval: float, size: int) -> None:
+    """However fast they are asked for, until they are a second late."""
+    pace, cost = Pace(), 5e-5 + 1e-9 * size
+    sent = [at * interval + pace.delay(size, at * interval) for at in range(2000)]
+    late = [at for at, moment in enumerate(sent) if moment - at * interval > 0.999]
+    kept = sent[: late[0]] if late else sent
+
+    assert all(0 <= moment - at * interval <= 1.0 + 1e-9 for at, moment in enumerate(sent))
+    assert len(kept) * cost <= (kept[-1] + 0.1) / 8 + 2 * cost
