@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from records.cohort import Bools, Cohort, Floats
 from records.contract import Contract, load_contract
+from records.errors import CohortError
 from records.progress import Progress
 from records.sources.oulad_clicks import weekly_clicks
 from records.sources.oulad_coursework import (
@@ -19,6 +20,7 @@ from records.sources.oulad_coursework import (
     next_score,
     weekly_coursework,
 )
+from records.sources.oulad_others import weekly_others
 from records.sources.oulad_tables import PRESENTATION, RESULTS, OuladTables, read_oulad_tables
 
 DAYS_PER_WEEK: Final = 7
@@ -44,6 +46,8 @@ def load_oulad(
     - Risk: 1 for Fail and Withdrawn, 0 for Pass and Distinction, in eligible weeks. Unknown
       without a result, and for a Withdrawn without a date: nobody knows since when it was known.
     - Score: the next tutor-marked score, in eligible weeks.
+    - Other enrolments of the same student count by the calendar, whichever presentations are
+      asked for; see `oulad_others.weekly_others`.
     - Clicks are NaN where the log does not reach; see `oulad_clicks.weekly_clicks`.
     - Gender, region, education, deprivation, age and disability are audit attributes only.
 
@@ -63,10 +67,7 @@ def load_oulad(
     weeks = contract.periods.maximum
     ends = np.arange(1, weeks + 1, dtype=np.float64) * DAYS_PER_WEEK
     tables = read_oulad_tables(
-        folder,
-        presentations,
-        modules=contract.feature("module").levels,
-        longest=weeks * DAYS_PER_WEEK,
+        folder, modules=contract.feature("module").levels, longest=weeks * DAYS_PER_WEEK
     )
     enrolments = tables.enrolments
     values = np.full((len(enrolments), weeks, len(contract.features)), np.nan, np.float32)
@@ -88,8 +89,12 @@ def load_oulad(
     eligible: Bools = (joined <= ends) & (ends < left) & (ends < length)
     values[(joined > ends) | (np.arange(weeks) >= lengths[:, None])] = np.nan
     score[~eligible] = np.nan
+    weekly = {name: values[:, :, place[name]] for name in ("missing_share", "score_mean")}
+    others = weekly_others(tables.registrations, weekly, lengths, ends)
+    for name, column in others.items():
+        values[:, :, place[name]] = np.where(np.isnan(values[:, :, 0]), np.nan, column)
     key = enrolments[[*PRESENTATION, "id_student"]].astype(str)
-    return Cohort(
+    cohort = Cohort(
         contract=contract,
         ids=(key["code_module"] + "-" + key["code_presentation"] + "-" + key["id_student"])
         .to_numpy()
@@ -106,6 +111,17 @@ def load_oulad(
             for attribute in contract.audit
         },
     )
+    return cohort if presentations is None else _only(cohort, presentations)
+
+
+def _only(cohort: Cohort, presentations: Sequence[str]) -> Cohort:
+    there = np.unique(cohort.cohorts).tolist()
+    if absent := sorted(set(presentations) - set(there)):
+        raise CohortError(
+            f"no student of presentation {', '.join(absent)} reached its first day; "
+            f"choose from {', '.join(there)}."
+        )
+    return cohort.take(np.isin(cohort.cohorts, list(presentations)))
 
 
 def _background(enrolments: pd.DataFrame, contract: Contract) -> Weekly:

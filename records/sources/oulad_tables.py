@@ -76,21 +76,21 @@ class OuladTables:
         coursework: One row per assessment that is no exam, in the order of the deadlines.
         submissions: One row per piece of coursework handed in, with `row`, the position of its
             enrolment, and its presentation.
+        registrations: Every enrolment, also those that never reached the first day, with `row`,
+            its position among `enrolments`, -1 where it is not there.
     """
 
     enrolments: pd.DataFrame
     coursework: pd.DataFrame
     submissions: pd.DataFrame
+    registrations: pd.DataFrame
 
 
-def read_oulad_tables(
-    folder: Path, presentations: Sequence[str] | None, *, modules: Sequence[str], longest: int
-) -> OuladTables:
+def read_oulad_tables(folder: Path, *, modules: Sequence[str], longest: int) -> OuladTables:
     """Read all files but the clicks.
 
     Args:
         folder: Where the official files lie.
-        presentations: Such as '2013B'; None for all.
         modules: The modules that the contract knows.
         longest: Most days that a presentation may last.
 
@@ -98,23 +98,26 @@ def read_oulad_tables(
         CohortError: A file or column is absent, a cell is wrong, the files do not fit together,
             or nobody is left.
     """
-    enrolments = _read_enrolments(folder, modules, longest)
-    if presentations is not None:
-        enrolments = _only(enrolments, presentations)
-    enrolments = enrolments[~(enrolments["date_unregistration"] <= 0)].reset_index(drop=True)
+    registrations = _read_enrolments(folder, modules, longest)
+    reached = ~(registrations["date_unregistration"] <= 0)
+    registrations["row"] = np.where(reached, np.cumsum(reached) - 1, -1)
+    enrolments = registrations[reached].drop(columns="row").reset_index(drop=True)
     if enrolments.empty:
         raise CohortError(f"{folder} holds no enrolment that reached its first day.")
     coursework, submissions = _read_assessments(folder)
     rows = enrolments[ENROLMENT].assign(row=np.arange(len(enrolments)))
     # Results of an exam, and of enrolments that are left out, find no partner here.
     kept = submissions.merge(coursework[[*PRESENTATION, "id_assessment"]], on="id_assessment")
-    return OuladTables(enrolments, coursework, kept.merge(rows, on=ENROLMENT))
+    return OuladTables(enrolments, coursework, kept.merge(rows, on=ENROLMENT), registrations)
 
 
 def _read_enrolments(folder: Path, modules: Sequence[str], longest: int) -> pd.DataFrame:
     known = {"code_module": text(*modules, required=True)}
     info = read_columns(folder, "studentInfo", {**_INFO, **known})
     refuse_duplicates(info, ENROLMENT, "studentInfo.csv")
+    undated = ~info["code_presentation"].str.fullmatch(r"\d{4}[BJ]")
+    reason = "expected a year and B (February) or J (October), such as 2013J."
+    refuse_rows(undated, "studentInfo.csv", "code_presentation", reason)
     registration = read_columns(folder, "studentRegistration", _REGISTRATION)
     refuse_duplicates(registration, ENROLMENT, "studentRegistration.csv")
     lengths = {**_KEY, "module_presentation_length": whole(low=1, high=longest)}
@@ -129,16 +132,6 @@ def _read_enrolments(folder: Path, modules: Sequence[str], longest: int) -> pd.D
     absent = joined["module_presentation_length"].isna()
     refuse_rows(absent, "studentInfo.csv", "code_presentation", reason)
     return joined
-
-
-def _only(enrolments: pd.DataFrame, presentations: Sequence[str]) -> pd.DataFrame:
-    there = enrolments["code_presentation"].unique()
-    if absent := sorted(set(presentations) - set(there)):
-        raise CohortError(
-            f"studentInfo.csv holds no presentation {', '.join(absent)}; "
-            f"choose from {', '.join(sorted(there))}."
-        )
-    return enrolments[enrolments["code_presentation"].isin(list(presentations))]
 
 
 def _read_assessments(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -14,9 +14,12 @@ from tests.records.sources.oulad_files import FILES
 from tests.records.sources.raw_folder import Table, write
 
 STUDENTS = range(1, 6)
-LENGTHS = {"2013B": 30, "2013J": 35}
+# 2013B still runs when 2013J starts 242 days after it.
+LENGTHS = {"2013B": 273, "2013J": 35}
+BETWEEN = 242
+WEEKS = 4
 ENROLMENTS = [(name, student) for name in LENGTHS for student in STUDENTS]
-SCHEDULE = {"2013B": [(20, "TMA", 6, 30), (21, "CMA", 14, 20), (22, "TMA", 20, 50)]}
+SCHEDULE = {"2013B": [(20, "TMA", 6, 30), (21, "CMA", 250, 20), (22, "TMA", 262, 50)]}
 SCHEDULE["2013J"] = [(30, "TMA", 7, 0), (31, "CMA", 25, 0), (32, "CMA", 26, 0)]
 PAIRS = [(work[0], student) for each in SCHEDULE.values() for work in each for student in STUDENTS]
 
@@ -38,6 +41,19 @@ class Events:
             [*self.clicks, *later.clicks],
         )
 
+    def only(self, presentation: str) -> "Events":
+        works = {work[0] for work in SCHEDULE[presentation]}
+        return Events(
+            {key: value for key, value in self.submissions.items() if key[0] in works},
+            _of(presentation, self.registrations),
+            _of(presentation, self.unregistrations),
+            [click for click in self.clicks if click[0][0] == presentation],
+        )
+
+
+def _of(name: str, days: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+    return {enrolment: day for enrolment, day in days.items() if enrolment[0] == name}
+
 
 def events(first: int, last: int) -> st.SearchStrategy[Events]:
     # The days on both sides of a cutoff are where mistakes show.
@@ -56,12 +72,22 @@ def events(first: int, last: int) -> st.SearchStrategy[Events]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[int, Events, Events]:
-    cutoff = draw(st.integers(1, 5))
+    """Give a week of 2013J, and two histories that part at its end: in both presentations."""
+    cutoff = draw(st.integers(1, WEEKS))
     day = 7 * cutoff
-    past = draw(events(-30, day))
-    futures = [draw(events(day + 1, day + 200)) for _ in range(2)]
+    past = draw(events(-30, day)).only("2013J")
+    past = past.then(draw(events(-30, day + BETWEEN)).only("2013B"))
+    futures = [
+        draw(events(day + 1, day + 200))
+        .only("2013J")
+        .then(draw(events(day + 1 + BETWEEN, day + BETWEEN + 200)).only("2013B"))
+        for _ in range(2)
+    ]
     # Whoever was not registered by the cutoff registers at some time after it.
-    late = dict.fromkeys(ENROLMENTS, day + 9)
+    late = {
+        (name, student): day + 9 + (BETWEEN if name == "2013B" else 0)
+        for name, student in ENROLMENTS
+    }
     one, other = (past.then(future).then(Events(registrations=late)) for future in futures)
     return cutoff, one, other
 
@@ -110,13 +136,15 @@ RESULT_LISTS = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories(), RESULT_LISTS, RESULT_LISTS)
-def test_nothing_after_a_cutoff_changes_what_was_known_at_it(
+def test_nothing_after_a_day_of_the_calendar_changes_what_was_known_on_it(
     history: tuple[int, Events, Events], results: list[str], other_results: list[str]
 ) -> None:
     cutoff, one, other = history
-    known = load_events(one, results).at(cutoff)
-    again = load_events(other, other_results).at(cutoff)
-    assert known.ids.tolist() == again.ids.tolist()
-    assert np.array_equal(known.values, again.values, equal_nan=True)
-    assert np.array_equal(known.lengths, again.lengths)
-    assert np.array_equal(known.eligible, again.eligible)
+    known, again = load_events(one, results), load_events(other, other_results)
+    # On that day 2013B is as many full weeks further; its results come out only later.
+    for name, week in (("2013J", cutoff), ("2013B", cutoff + BETWEEN // 7)):
+        before, after = (each.take(each.cohorts == name).at(week) for each in (known, again))
+        assert before.ids.tolist() == after.ids.tolist()
+        assert np.array_equal(before.values, after.values, equal_nan=True)
+        assert np.array_equal(before.lengths, after.lengths)
+        assert np.array_equal(before.eligible, after.eligible)

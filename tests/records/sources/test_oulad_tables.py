@@ -26,6 +26,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("studentInfo", "final_result", "result", r"studentInfo\.csv lacks .* final_result"),
         ("studentInfo", "AAA,2013J,4", "XYZ,2013J,4", r"row 5, column 'code_module': .* AAA, BBB"),
         ("studentInfo", "Pass", "Passed", r"row 2, column 'final_result': expected one of Pass"),
+        ("studentInfo", "AAA,2013J,4", "AAA,2013X,4", r"row 5, .*_presentation': expected a year"),
         ("studentInfo", ",Y,", ",maybe,", r"row 3, column 'disability': expected one of Y, N"),
         ("studentInfo", "AAA,2013J,5", "AAA,2013J,4", r"row 6, column 'id_student': a second row"),
         ("studentInfo", "AAA,2013J,5", "AAA,2013J,6", r"row 6, .*row in studentRegistration\.csv"),
