@@ -3,12 +3,13 @@
 An enrolment's days count from its own start, so other enrolments are compared by the calendar.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from records.cohort import Ints
+from records.cohort import Floats, Ints
 from records.sources.oulad_coursework import Flags, Numbers, Weekly
 
 # The files hold no dates: presentations named B start in February, those named J in October.
@@ -21,7 +22,9 @@ RESULT_DAYS: Final = 45
 _CARRIED: Final = ("missing_share", "score_mean")
 
 
-def weekly_others(enrolments: pd.DataFrame, weekly: Weekly, lengths: Ints, ends: Numbers) -> Weekly:
+def weekly_others(
+    enrolments: pd.DataFrame, weekly: Mapping[str, Floats], lengths: Ints, ends: Numbers
+) -> Weekly:
     """Compute the features of the contract `oulad` that speak of the same student's enrolments.
 
     By the calendar day of each week's end, another enrolment counts from its registration (without
