@@ -4,6 +4,7 @@ import numpy as np
 
 from records.cohort import Bools, Cohort, Floats
 from training.fit import Loss, fit, seed_everything
+from training.fit_distilled import fit_distilled
 from training.model import Fitted, FittedNetwork, OnEpoch, Target, wanted
 from training.networks import build_risk_network, build_score_network, predict
 from training.prepare import Prepared
@@ -25,6 +26,18 @@ def fit_network(
     Raises:
         FitError: It diverged.
     """
+    if target == "risk" and preset.distillation is not None:
+        total = preset.schedule.epochs
+        on_epoch(0, total)
+        return as_fitted(
+            fit_distilled(
+                prepared,
+                preset,
+                preset.distillation,
+                seed,
+                lambda epoch: on_epoch(epoch, total),
+            )
+        )
     train, validation = prepared.parts.train, prepared.parts.validation
     seed_everything(seed)
     columns = prepared.selection[target].columns

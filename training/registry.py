@@ -18,6 +18,7 @@ from training.parts import Parts
 from training.prepare import Prepared
 from training.settings import (
     ARCHITECTURES,
+    DISTILLED,
     RISK_NETWORKS,
     SCORE_NETWORKS,
     SIZES,
@@ -168,6 +169,22 @@ def _network(target: Target, architecture: str, size: str, preset: NetworkPreset
     )
 
 
+def _distilled() -> Model:
+    def fit(prepared: Prepared, seed: int, on_epoch: OnEpoch) -> Fitted:
+        return fit_preset(prepared, "risk", DISTILLED, seed, on_epoch)
+
+    return Model(
+        "distilled-lstm",
+        "risk",
+        "recurrent",
+        "beyond",
+        "LSTMs that boosted trees teach, on quantile-encoded features",
+        fit,
+        hyperparameters=DISTILLED.model_dump(exclude={"name"}),
+        preset=DISTILLED,
+    )
+
+
 def _all() -> dict[tuple[Target, str], Model]:
     rows = [
         _naive("risk", "base_rate", "the share at risk in the period", naive.risk_base_rate),
@@ -201,6 +218,7 @@ def _all() -> dict[tuple[Target, str], Model]:
             risk, score = (table[architecture, size] for table in (RISK_NETWORKS, SCORE_NETWORKS))
             rows.append(_network("risk", architecture, size, risk))
             rows.append(_network("score", architecture, size, score))
+    rows.append(_distilled())
     return {(row.target, row.name): row for row in rows}
 
 
