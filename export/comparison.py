@@ -11,7 +11,8 @@ from export.specification import GraphSpecification
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from scoring.manifest import Parity
-from scoring.policy import DECIMALS, Policy
+from scoring.policy import DECIMALS
+from scoring.tiers import Tiers
 
 # Tiers are decided on rounded probabilities; rounding moves each by up to half a unit.
 _ROUNDING = 0.5 * 10.0**-DECIMALS
@@ -24,14 +25,14 @@ class Subject:
     Attributes:
         specification: Of the graph.
         contract: Gives the range of the output.
-        policy: Decides tiers.
+        tiers: Decides tiers.
         provider: Execution provider, as ONNX Runtime names it.
         path: The graph alone ('session'), or the code that answers requests ('scorer').
     """
 
     specification: GraphSpecification
     contract: Contract
-    policy: Policy
+    tiers: Tiers
     provider: str
     path: Literal["session", "scorer"]
 
@@ -97,7 +98,7 @@ def compare(
     )
     decisions = at_threshold = 0
     if subject.specification.decides:
-        other, excusable = tiers_apart(subject.policy, expected, actual, subject.tolerance)
+        other, excusable = tiers_apart(subject.tiers, expected, actual, subject.tolerance)
         _refuse(
             subject,
             distance,
@@ -115,7 +116,7 @@ def compare(
 
 
 def tiers_apart(
-    policy: Policy, expected: Floats, actual: Floats, tolerance: float
+    tiers: Tiers, expected: Floats, actual: Floats, tolerance: float
 ) -> tuple[Bools, Bools]:
     """Find the probabilities whose tiers differ, and those for which a threshold excuses it.
 
@@ -123,11 +124,11 @@ def tiers_apart(
         Two arrays of the shape of `expected`: the tier differs; and both probabilities lie within
         the tolerance (and rounding) of one and the same threshold.
     """
-    other = policy.tier_of(expected) != policy.tier_of(actual)
+    other = tiers.of(expected) != tiers.of(actual)
     reach = tolerance + _ROUNDING
     near = [
         np.maximum(np.abs(expected - bound), np.abs(actual - bound)) <= reach
-        for bound in policy.bounds
+        for bound in tiers.bounds(expected.shape[1])
     ]
     return np.asarray(other), np.asarray(np.any(near, axis=0))
 

@@ -5,7 +5,7 @@ half of them and all, as recorded, with nothing, half and everything missing; on
 provider that loads, opened with the options of production; once as a bare graph, and once through
 the scorer that answers requests.
 
-Tiers: both probabilities go through `Policy.tier_of`, which rounds as the service does. Two
+Tiers: both probabilities go through `Tiers.of`, which rounds as the service does. Two
 probabilities that agree within the tolerance can still lie on either side of a threshold; rounding
 only moves the place where that happens, so no arithmetic rules it out. Such decisions are counted
 as `at_threshold` in the manifest. Where a decision differs and no threshold is within the
@@ -148,7 +148,7 @@ def _prove_session(
 ) -> Parity:
     """Compare the bare graph, given exactly the periods of the history."""
     subject = Subject(
-        specification, bundle.contract, bundle.policy, RUNTIME_NAMES[provider], "session"
+        specification, bundle.contract, bundle.tiers, RUNTIME_NAMES[provider], "session"
     )
     facts = bundle.manifest.graphs[specification.name]
     session = open_session(bundle.path / facts.file, provider, strict=True)
@@ -175,7 +175,7 @@ def _prove_scorer(bundle: Bundle, provider: Provider, expected: list[Expected]) 
     """Compare the scorer, given whole histories and told how much of them to use."""
     scorer = Scorer(bundle, provider=provider, strict=True)
     subjects = {
-        spec.name: Subject(spec, bundle.contract, bundle.policy, scorer.provider, "scorer")
+        spec.name: Subject(spec, bundle.contract, bundle.tiers, scorer.provider, "scorer")
         for spec in SPECIFICATIONS
     }
     differences: dict[str, list[Difference]] = {name: [] for name in subjects}

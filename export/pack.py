@@ -9,11 +9,16 @@ import onnx
 import onnxruntime
 
 from export.backend import keras, tf, tf2onnx
+from export.card import model_card
 from export.specification import SPECIFICATIONS
 from scoring.bundle import (
+    ADDITIONS,
+    CALIBRATION,
+    CARD,
     CONTENTS,
     CONTRACT,
     FENCES,
+    INTERVALS,
     POLICY,
     REFERENCE,
     Bundle,
@@ -53,8 +58,11 @@ def pack(
     (folder / POLICY).write_text(policy_text, encoding="utf-8")
     (folder / FENCES).write_text(run.fences.model_dump_json(indent=2), encoding="utf-8")
     (folder / REFERENCE).write_text(run.reference.model_dump_json(indent=2), encoding="utf-8")
+    (folder / CALIBRATION).write_text(run.calibration.model_dump_json(indent=2), encoding="utf-8")
+    (folder / INTERVALS).write_text(run.intervals.model_dump_json(indent=2), encoding="utf-8")
     contract = run.contract
     policy = load_policy(folder / POLICY, contract)
+    (folder / CARD).write_text(model_card(run, policy), encoding="utf-8")
     manifest = Manifest(
         name=run.record.name,
         created=datetime.now(UTC),
@@ -72,7 +80,7 @@ def pack(
         data_fingerprint=run.record.fingerprint,
         run=json.loads(run.record.model_dump_json()),
         policy=PolicyStamp(name=policy.name, version=policy.version),
-        files={name: sha256(folder / name) for name in CONTENTS},
+        files={name: sha256(folder / name) for name in (*CONTENTS, *ADDITIONS)},
     )
     write_manifest(manifest, folder)
     return read_bundle(folder)

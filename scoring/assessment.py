@@ -24,6 +24,7 @@ from scoring.table import (
     OutlyingCells,
     Status,
 )
+from scoring.tiers import tiers_of
 
 # By whether enough is known, plus twice whether there is a tier.
 _STATUS = np.array([NOT_ENOUGH_DATA, NO_ESTIMATE, ASSESSED, ASSESSED], np.int8)
@@ -47,6 +48,17 @@ class ScoreForecast:
     subject: Annotated[str, Field(description="Subject of the contract.", examples=["score"])]
     value: Annotated[float, Field(description="Estimated next score.", examples=[58.3])]
     unit: Annotated[str, Field(description="Unit of the score.", examples=["points"])]
+    low: Annotated[
+        float | None,
+        Field(
+            description="Lower end of the interval that is to hold the score; how often it does, "
+            "`model.forecast_coverage` says. null from a bundle without intervals.",
+            examples=[44.1],
+        ),
+    ] = None
+    high: Annotated[
+        float | None, Field(description="Upper end of that interval.", examples=[72.5])
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +144,22 @@ class Assessor:
         scorer: Its bundle brings contract, fences and reference.
         policy: Checked against the bundle's contract; the bundle's own where None.
 
+    Raises:
+        ContractError: The policy goes by capacity and the bundle has no calibration.
+
     Attributes:
         recommender: The policy's rules, compiled.
+        tiers: What decides tiers.
     """
 
     def __init__(self, scorer: Scorer, policy: Policy | None = None) -> None:
         self.scorer = scorer
         self.policy = policy or scorer.bundle.policy
         contract = scorer.bundle.contract
+        self.tiers = scorer.bundle.tiers
+        if policy is not None:
+            self.tiers = tiers_of(policy, scorer.bundle.calibration)
+        self._intervals = scorer.bundle.intervals
         self._fences = scorer.bundle.fences
         self._features = contract.feature_names
         self._names = [tier.name for tier in self.policy.tiers]
@@ -211,13 +231,15 @@ class Assessor:
         minimum = self.policy.minimum
         enough = within & (seen >= minimum.periods) & (share >= minimum.share)
         risk = rounded(np.where(enough, scores.risk, np.nan))
-        tiers = self.policy.tier_of_rounded(risk)
+        tiers = self.tiers.of_rounded(risk)
         tier = tiers[last]
         assessed = tier != NO_TIER
         wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
         since = _since(tiers, tier, within, clock) * assessed
         if not assessed.all():
             risk[~assessed] = np.nan
+        forecast = _forecast(scores.score[last], assessed)
+        low, high = self._interval(forecast, lengths)
         return AssessmentTable(
             status=_STATUS.take(enough[last] + 2 * assessed),
             period=lengths,
@@ -225,7 +247,9 @@ class Assessor:
             tier=tier,
             since=since,
             trajectory=risk,  # NaN is where there is no tier
-            forecast=_forecast(scores.score[last], assessed),
+            forecast=forecast,
+            low=low,
+            high=high,
             observed_periods=seen[last],
             observed_share=share[last].round(DECIMALS),
             outlying=self._outlying(values, within),
@@ -237,7 +261,8 @@ class Assessor:
     def worded(self, table: AssessmentTable) -> list[Assessment]:
         """Put a table into words: one assessment a row, in order."""
         rows = len(table)
-        points, forecasts = _trajectories(table.trajectory), table.forecast.tolist()
+        points = _trajectories(table.trajectory)
+        forecasts = np.stack((table.forecast, table.low, table.high), axis=2).tolist()
         outlying, advice = self._flags(table.outlying, rows), table.advice
         recommendations = by_row(self.recommender.worded(advice), advice.row, rows)
         observed = map(Observed, table.observed_periods.tolist(), table.observed_share.tolist())
@@ -270,11 +295,23 @@ class Assessor:
         seen = (~np.isnan(considered)).sum(axis=2) * within
         return (seen > 0).cumsum(axis=1), seen.cumsum(axis=1) / (clock * considered.shape[2])
 
-    def _forecast(self, scores: list[float]) -> tuple[ScoreForecast, ...]:
+    def _interval(self, forecast: Doubles, lengths: Ints) -> Doubles:
+        """Return (2, rows, subjects) lower and upper ends, rounded."""
+        if self._intervals is None:
+            return np.full((2, *forecast.shape), np.nan)
+        return self._intervals.around(forecast, lengths).round(DECIMALS)
+
+    def _forecast(self, scores: list[list[float]]) -> tuple[ScoreForecast, ...]:
         return tuple(
             [
-                ScoreForecast(subject, value, self._unit)
-                for subject, value in zip(self._subjects, scores, strict=True)
+                ScoreForecast(
+                    subject,
+                    value,
+                    self._unit,
+                    low if isfinite(low) else None,
+                    high if isfinite(high) else None,
+                )
+                for subject, (value, low, high) in zip(self._subjects, scores, strict=True)
                 if isfinite(value)
             ]
         )

@@ -1,8 +1,9 @@
 """The bundle: the one thing that crosses from making to serving, read and verified.
 
-A folder of seven files: the two graphs, the contract, the policy, fences, reference, and the
-manifest that holds the SHA-256 of each of the others. The manifest in turn carries a digest of its
-own content, which is therefore the digest of the whole bundle, and names its version.
+A folder of files: the two graphs, contract, policy, fences, reference, calibration, intervals, the
+model card, and the manifest that holds the SHA-256 of each of the others; bundles of earlier
+versions lack calibration, intervals and card. The manifest in turn carries a digest of its own
+content, which is therefore the digest of the whole bundle, and names its version.
 
 The digests detect corruption, mixed-up files and edits by hand. They do not stop an adversary, who
 would write all digests anew: keep bundles where only those who may release a model can write.
@@ -10,18 +11,21 @@ would write all digests anew: keep bundles where only those who may release a mo
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from records.calibration import Calibration
 from records.contract import Contract, load_contract
 from records.errors import BellwetherError, ContractError
 from records.fences import Fences
+from records.intervals import Intervals
 from records.reference import Reference
 from scoring.manifest import Manifest
 from scoring.policy import Policy, load_policy
+from scoring.tiers import Tiers, tiers_of
 
 MANIFEST = "manifest.json"
 CONTRACT = "contract.toml"
@@ -30,7 +34,12 @@ FENCES = "fences.json"
 REFERENCE = "reference.json"
 RISK_GRAPH = "risk.onnx"
 SCORE_GRAPH = "score.onnx"
+CALIBRATION = "calibration.json"
+INTERVALS = "intervals.json"
+CARD = "model_card.md"
 CONTENTS = (CONTRACT, POLICY, FENCES, REFERENCE, RISK_GRAPH, SCORE_GRAPH)
+# What bundles have held since they were calibrated.
+ADDITIONS = (CALIBRATION, INTERVALS, CARD)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,6 +59,9 @@ class Bundle:
         policy: Tiers and rules.
         fences: Which values are outlying.
         reference: What is usual in the training cohort at each period.
+        calibration: What the risk graph's logits mean and how its probabilities are spread.
+        intervals: How wide the intervals around score forecasts are.
+        tiers: What decides tiers: the policy, and the calibration where it goes by capacity.
     """
 
     path: Path
@@ -58,6 +70,15 @@ class Bundle:
     policy: Policy
     fences: Fences
     reference: Reference
+    calibration: Calibration | None
+    intervals: Intervals | None
+    tiers: Tiers = field(compare=False)
+
+    @property
+    def card(self) -> str | None:
+        """The model card, Markdown; None in bundles of earlier versions."""
+        path = self.path / CARD
+        return path.read_text(encoding="utf-8") if path.is_file() else None
 
     @property
     def version(self) -> str:
@@ -82,21 +103,29 @@ def read_bundle(path: str | Path) -> Bundle:
         BundleError: Files missing, unexpected or altered, or parts that do not fit each other.
     """
     folder = Path(path)
-    _check_files(folder)
+    _check_complete(folder)
     manifest = _read_manifest(folder / MANIFEST)
-    for name in CONTENTS:
+    added = [name for name in ADDITIONS if name in manifest.files]
+    _check_files(folder, {MANIFEST, *CONTENTS, *added})
+    for name in (*CONTENTS, *added):
         if sha256(folder / name) != manifest.files.get(name):
             raise BundleError(
                 f"{folder / name}: its content is not what the manifest recorded "
                 "(SHA-256 differs). Export the run again, or copy the bundle again."
             )
+    calibration = _read_json(folder / CALIBRATION, Calibration) if CALIBRATION in added else None
+    contract = _read_contract(folder / CONTRACT)
+    policy = _read_policy(folder / POLICY, contract)
     bundle = Bundle(
         path=folder,
         manifest=manifest,
-        contract=(contract := _read_contract(folder / CONTRACT)),
-        policy=_read_policy(folder / POLICY, contract),
+        contract=contract,
+        policy=policy,
         fences=_read_json(folder / FENCES, Fences),
         reference=_read_json(folder / REFERENCE, Reference),
+        calibration=calibration,
+        intervals=_read_json(folder / INTERVALS, Intervals) if INTERVALS in added else None,
+        tiers=_tiers(folder, policy, calibration),
     )
     _check_agreement(bundle)
     return bundle
@@ -127,20 +156,39 @@ def _laid_out(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _check_files(folder: Path) -> None:
+def _check_complete(folder: Path) -> None:
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such folder.")
     present = {entry.name for entry in folder.iterdir()}
-    expected = {MANIFEST, *CONTENTS}
+    if missing := sorted({MANIFEST, *CONTENTS} - present):
+        raise BundleError(f"{folder}: {', '.join(missing)} missing; this is no complete bundle.")
+    if extra := sorted(present - {MANIFEST, *CONTENTS, *ADDITIONS}):
+        _refuse_extra(folder, extra)
+    for name in sorted(present):
+        if not (folder / name).is_file():
+            raise BundleError(f"{folder / name}: not a file.")
+
+
+def _check_files(folder: Path, expected: set[str]) -> None:
+    """Check that there is just what the manifest lists."""
+    present = {entry.name for entry in folder.iterdir()}
     if missing := sorted(expected - present):
         raise BundleError(f"{folder}: {', '.join(missing)} missing; this is no complete bundle.")
     if extra := sorted(present - expected):
-        raise BundleError(
-            f"{folder}: {', '.join(extra)} does not belong to a bundle; take it out of the folder."
-        )
-    for name in sorted(expected):
-        if not (folder / name).is_file():
-            raise BundleError(f"{folder / name}: not a file.")
+        _refuse_extra(folder, extra)
+
+
+def _refuse_extra(folder: Path, extra: list[str]) -> NoReturn:
+    raise BundleError(
+        f"{folder}: {', '.join(extra)} does not belong to a bundle; take it out of the folder."
+    )
+
+
+def _tiers(folder: Path, policy: Policy, calibration: Calibration | None) -> Tiers:
+    try:
+        return tiers_of(policy, calibration)
+    except ContractError as error:
+        raise BundleError(f"{folder / POLICY}: {error}") from None
 
 
 def _read_manifest(path: Path) -> Manifest:
@@ -211,5 +259,12 @@ def _check_agreement(bundle: Bundle) -> None:
         raise BundleError(f"{bundle.path / REFERENCE}: its features are not the contract's.")
     if len(bundle.reference.count) != contract.periods.maximum:
         raise BundleError(f"{bundle.path / REFERENCE}: its periods are not the contract's.")
+    if (spread := bundle.calibration) and len(spread.slope) != contract.periods.maximum:
+        raise BundleError(f"{bundle.path / CALIBRATION}: its periods are not the contract's.")
+    if widths := bundle.intervals:
+        if widths.subjects != contract.targets.score.subjects:
+            raise BundleError(f"{bundle.path / INTERVALS}: its subjects are not the contract's.")
+        if len(widths.half_width) != contract.periods.maximum:
+            raise BundleError(f"{bundle.path / INTERVALS}: its periods are not the contract's.")
     if unknown := sorted(set(bundle.fences.lower) - set(contract.feature_names)):
         raise BundleError(f"{bundle.path / FENCES}: no such features: {', '.join(unknown)}.")

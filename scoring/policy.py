@@ -199,6 +199,11 @@ class Policy(_Frozen):
     tiers: tuple[Tier, ...] = Field(
         default=_PAPER_TIERS, min_length=2, description="From the lowest to the highest."
     )
+    capacity: dict[Name, Annotated[float, Field(gt=0, lt=1)]] | None = Field(
+        default=None,
+        description="Tiers by capacity: tier -> share of the cohort that it holds at each period, "
+        "the riskiest in the highest tier. `from` of the tiers then decides nothing.",
+    )
     owners: dict[Name, Owner] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
 

@@ -19,6 +19,7 @@ def faults_within(policy: "Policy") -> Iterator[Fault]:
         Location of the key, as in `records.toml_file.line_of_keys`, and what was expected.
     """
     yield from _tier_faults(policy)
+    yield from _capacity_faults(policy)
     names = [tier.name for tier in policy.tiers]
     ids = [rule.id for rule in policy.rules]
     for index, rule in enumerate(policy.rules):
@@ -44,6 +45,19 @@ def _tier_faults(policy: "Policy") -> Iterator[Fault]:
             yield ("tiers", index, "from"), "must be above the tier before it: lowest tier first"
         if names[index] in names[:index]:
             yield ("tiers", index, "name"), f"the name '{names[index]}' is used twice"
+
+
+def _capacity_faults(policy: "Policy") -> Iterator[Fault]:
+    if policy.capacity is None:
+        return
+    names = [tier.name for tier in policy.tiers[1:]]
+    for name in policy.capacity:
+        if name not in names:
+            yield ("capacity", name), f"'{name}' is no tier above the lowest ({', '.join(names)})"
+    if missing := [name for name in names if name not in policy.capacity]:
+        yield ("capacity",), f"the tier '{missing[0]}' needs a share too"
+    elif sum(policy.capacity.values()) >= 1:
+        yield ("capacity",), "the shares must leave something for the lowest tier"
 
 
 def faults_against_contract(policy: "Policy", contract: Contract) -> Iterator[Fault]:

@@ -100,6 +100,9 @@ class AssessmentTable:
         trajectory: (rows, periods) float64, the risk after every period in which enough was known,
             rounded; NaN for the others, and in every period unless assessed.
         forecast: (rows, subjects) float64, rounded, raw units; NaN where there is none.
+        low: (rows, subjects) float64, lower end of the interval around each forecast; NaN where
+            there is none.
+        high: (rows, subjects) float64, its upper end.
         observed_periods: (rows,) periods with an actionable value.
         observed_share: (rows,) float64, share of the actionable values observed, rounded.
         outlying: Values outside the fences.
@@ -113,6 +116,8 @@ class AssessmentTable:
     since: Positions
     trajectory: Doubles
     forecast: Doubles
+    low: Doubles
+    high: Doubles
     observed_periods: Positions
     observed_share: Doubles
     outlying: OutlyingCells

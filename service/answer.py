@@ -326,6 +326,8 @@ def _stamp(bundle: Bundle) -> ModelStamp:
         contract_version=bundle.contract.version,
         policy=bundle.policy.name,
         policy_version=bundle.policy.version,
+        tiers=bundle.tiers.kind,
+        forecast_coverage=None if bundle.intervals is None else bundle.intervals.coverage,
     )
 
 

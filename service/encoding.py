@@ -48,7 +48,7 @@ class TableEncoder:
         self._advice = _AdviceFragments(advice)
         score = contract.targets.score
         self._subjects = [b'{"subject":%b,"value":' % _json(name) for name in score.subjects]
-        self._unit = b',"unit":%b}' % _json(score.unit)
+        self._unit = b',"unit":%b,"low":' % _json(score.unit)
         features = [_json(name) for name in contract.feature_names]
         tiers = [_json(tier.name) for tier in policy.tiers]
         self._before_risk = _Fragments(
@@ -83,10 +83,14 @@ class TableEncoder:
         advice, subjects = table.advice, table.forecast.shape[1]
         shares, *numbers = _numbers(
             table.observed_share,
-            *(table.forecast[:, subject] for subject in range(subjects)),
+            *(
+                ends[:, subject]
+                for ends in (table.forecast, table.low, table.high)
+                for subject in range(subjects)
+            ),
             *(advice.measured, advice.expected, advice.spreads),
         )
-        forecasts, grounds = numbers[:subjects], numbers[subjects:]
+        forecasts, grounds = numbers[: 3 * subjects], numbers[3 * subjects :]
         risks, trajectories = self._trajectories.encode(table)
         columns = (
             repeat(b'{"id":'),
@@ -114,9 +118,19 @@ class TableEncoder:
     def _forecasts(self, values: Sequence[Sequence[bytes]], rows: int) -> Iterable[bytes]:
         if not values:
             return repeat(b"", rows)
+        count = len(self._subjects)
         subjects = [
-            [start + value + self._unit if value != b"null" else b"" for value in column]
-            for start, column in zip(self._subjects, values, strict=True)
+            [
+                b'%b%b%b%b,"high":%b}' % (start, value, self._unit, low, high)
+                if value != b"null"
+                else b""
+                for value, low, high in zip(*columns, strict=True)
+            ]
+            for start, columns in zip(
+                self._subjects,
+                zip(values[:count], values[count : 2 * count], values[2 * count :], strict=True),
+                strict=True,
+            )
         ]
         if len(subjects) == 1:
             return subjects[0]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
@@ -21,6 +21,22 @@ class ModelStamp:
     contract_version: Annotated[int, Field(description="Its version.", examples=[1])]
     policy: Annotated[str, Field(description="Name of the policy.", examples=["simulated"])]
     policy_version: Annotated[int, Field(description="Its version.", examples=[1])]
+    tiers: Annotated[
+        Literal["fixed", "capacity"],
+        Field(
+            description="Whether tiers begin at fixed probabilities or hold fixed shares of the "
+            "calibration cohort, period by period.",
+            examples=["fixed"],
+        ),
+    ] = "fixed"
+    forecast_coverage: Annotated[
+        float | None,
+        Field(
+            description="Share of the next scores that `low` to `high` of a forecast is to hold; "
+            "null where there are no intervals. The model card says how often they did.",
+            examples=[0.9],
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from export.specification import RISK, SCORE
 from records.cohort import Floats
 from records.contract import load_contract
 from scoring.policy import Policy
+from scoring.tiers import Tiers
 
 CONTRACT = load_contract("simulated")
-POLICY = Policy(name="plain", version=1, contract="simulated")
-RISK_SUBJECT = Subject(RISK, CONTRACT, POLICY, "CPUExecutionProvider", "session")
-SCORE_SUBJECT = Subject(SCORE, CONTRACT, POLICY, "CPUExecutionProvider", "scorer")
+TIERS = Tiers(Policy(name="plain", version=1, contract="simulated"))
+RISK_SUBJECT = Subject(RISK, CONTRACT, TIERS, "CPUExecutionProvider", "session")
+SCORE_SUBJECT = Subject(SCORE, CONTRACT, TIERS, "CPUExecutionProvider", "scorer")
 RECORDS = np.array([4, 9, 17], np.int32)
 
 
@@ -131,7 +132,7 @@ def test_a_probability_exactly_at_a_threshold_belongs_to_the_upper_tier_for_both
 def test_only_the_same_threshold_nearby_excuses_another_tier() -> None:
     expected = np.array([[0.4 - 5e-6, 0.5, 0.4 - 5e-6, 0.4 - 1e-4]], np.float32)
     actual = np.array([[0.4 + 5e-6, 0.5, 0.7 + 5e-6, 0.4 + 1e-6]], np.float32)
-    other, excusable = tiers_apart(POLICY, expected, actual, 1e-5)
+    other, excusable = tiers_apart(TIERS, expected, actual, 1e-5)
     assert other.tolist() == [[True, False, True, True]]
     assert excusable.tolist() == [[True, False, False, False]]
 
@@ -140,9 +141,7 @@ def test_a_tier_that_differs_without_a_threshold_nearby_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls = iter((0, 1))
-    monkeypatch.setattr(
-        Policy, "tier_of", lambda _, values: np.full(values.shape, next(calls), np.int8)
-    )
+    monkeypatch.setattr(Tiers, "of", lambda _, values: np.full(values.shape, next(calls), np.int8))
     expected = probabilities()
     with pytest.raises(GateError, match="another tier than Keras"):
         check(expected, expected)

@@ -48,7 +48,40 @@ def test_a_bundle_says_where_it_comes_from(run_folder: RunFolder, bundle_dir: Pa
     assert manifest.graphs["risk"].lstm_nodes == manifest.graphs["score"].lstm_nodes == 1
     assert bundle.fences == run_folder.fences
     assert bundle.reference == run_folder.reference
+    assert bundle.calibration == run_folder.calibration
+    assert bundle.intervals == run_folder.intervals
     assert manifest.opset == onnx.load_model(bundle.risk_graph).opset_import[0].version
+
+
+def test_the_card_tells_use_data_figures_and_limits(
+    run_folder: RunFolder, bundle_dir: Path
+) -> None:
+    card = read_bundle(bundle_dir).card
+    assert card is not None
+    for heading in ("Intended use", "Not intended", "Data", "Calibration", "Limits", "Versions"):
+        assert f"\n## {heading}\n" in card
+    metrics = run_folder.metrics
+    last = metrics.risk.network.last
+    assert f"| network | {last.records:,} | {last.base_rate:.3f} | {last.auc:.3f} |" in card
+    for period, figures in list(metrics.risk.network.by_period.items())[:1]:
+        assert f"| {period} | {figures.records:,} |" in card
+    assert run_folder.calibration.learnt_on in card
+    assert "{{" not in card
+
+
+def test_the_gate_proves_tiers_by_capacity_too(run_folder: RunFolder, out: Path) -> None:
+    text = policy_text("simulated")
+    policy = out.parent.parent / "capacity.toml"
+    capacity = "[capacity]\nhigh = 0.1\nmoderate = 0.2\n\n[[tiers]]"
+    policy.write_text(text.replace("[[tiers]]", capacity, 1), encoding="utf-8")
+    bundle = read_bundle(export_run(run_folder, out, policy=policy))
+    assert bundle.tiers.kind == "capacity"
+    assert min(row.decisions for row in bundle.manifest.parity if row.graph == "risk") > 0
+    heldout = run_folder.heldout()
+    scores = Scorer(bundle, provider="cpu").score(heldout.values, heldout.lengths)
+    decided = bundle.tiers.of(scores.risk)[heldout.eligible]
+    assert (decided == 2).mean() == pytest.approx(0.1, abs=0.1)
+    assert (decided == 0).mean() == pytest.approx(0.7, abs=0.2)
 
 
 def test_the_bundle_answers_as_the_trained_network_does(

@@ -49,6 +49,16 @@ def concluded(assessor: Assessor, risks: list[float]) -> Assessment:
     return assessor.conclude(values, lengths, scores)[0]
 
 
+def test_a_forecast_lies_in_its_interval_as_wide_as_the_bundle_says(assessor: Assessor) -> None:
+    intervals = assessor.scorer.bundle.intervals
+    assert intervals is not None
+    for period in (1, 5, 8):
+        (forecast,) = concluded(assessor, [0.5] * period).forecast
+        width = intervals.half_width[period - 1][0]
+        assert forecast.low == pytest.approx(max(55.5 - width, intervals.minimum), abs=1e-4)
+        assert forecast.high == pytest.approx(min(55.5 + width, intervals.maximum), abs=1e-4)
+
+
 def test_each_student_gets_the_risk_of_the_last_observed_period(
     assessor: Assessor, cohort: Cohort
 ) -> None:

@@ -1,0 +1,116 @@
+"""The model card: what a bundle's models are for, how well they do, and where they end.
+
+After Mitchell et al. 2019, "Model cards for model reporting". Every number comes from the run.
+"""
+
+from collections.abc import Iterable
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+
+from evaluation.figures import RiskFigures, ScoreFigures
+from evaluation.metrics import spread_horizons
+from scoring.policy import Policy
+from training.run_folder import RunFolder
+
+_RISK = ("records", "base rate", "AUC", "Brier", "ECE", "recall", "precision")
+_SCORE = ("scores", "MAE", "RMSE", "R²")
+_WRAPPED = 8
+
+
+def model_card(run: RunFolder, policy: Policy) -> str:
+    """Write the card of a run's models under a policy, as Markdown."""
+    contract, metrics, intervals = run.contract, run.metrics, run.intervals
+    risk, score = metrics.risk.network.by_period, metrics.score.network.by_period
+    clock = contract.periods.name
+    named = run.record.settings.split.test_cohorts
+    template = Environment(
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown, and the run is ours
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).from_string((resources.files("export") / "model_card.md.j2").read_text(encoding="utf-8"))
+    return template.render(
+        run=run,
+        contract=contract,
+        policy=policy,
+        parts=", ".join(f"{count:,} {name}" for name, count in run.record.parts.items()),
+        tested=f", tested on {', '.join(named)}" if named else "",
+        features=_some(contract.feature_names),
+        audit=", ".join(attribute.name for attribute in contract.audit),
+        risk_table=_table(
+            (clock, *_RISK),
+            ((str(at), *_risk(risk[at])) for at in spread_horizons(sorted(risk))),
+        ),
+        risk_beside=_table(
+            ("model", *_RISK),
+            (
+                (name.replace("_", " "), *_risk(report.last))
+                for name, report in (
+                    {"network": metrics.risk.network} | metrics.risk.baselines
+                ).items()
+            ),
+        ),
+        score_table=_table(
+            (clock, *_SCORE, "held by the interval"),
+            (
+                (str(at), *_score(score[at]), _share(intervals.measured.get(at)))
+                for at in spread_horizons(sorted(score))
+            ),
+        ),
+        score_beside=_table(
+            ("model", *_SCORE),
+            (
+                (name.replace("_", " "), *_score(report.overall))
+                for name, report in (
+                    {"network": metrics.score.network} | metrics.score.baselines
+                ).items()
+            ),
+        ),
+        fairness="",
+        tiers=_tiers(policy),
+        versions=", ".join(f"{name} {version}" for name, version in run.record.environment.items()),
+    )
+
+
+def _risk(figures: RiskFigures) -> Iterable[str]:
+    shares = (figures.base_rate, figures.auc, figures.brier, figures.expected_calibration_error)
+    return (
+        f"{figures.records:,}",
+        *(_number(share, 3) for share in (*shares, figures.recall, figures.precision)),
+    )
+
+
+def _score(figures: ScoreFigures) -> Iterable[str]:
+    return (
+        f"{figures.scores:,}",
+        _number(figures.mae, 2),
+        _number(figures.rmse, 2),
+        _number(figures.r2, 3),
+    )
+
+
+def _tiers(policy: Policy) -> str:
+    if policy.capacity is None:
+        return ", ".join(f"`{tier.name}` from {tier.from_:g}" for tier in policy.tiers)
+    shares = policy.capacity
+    return "by capacity, " + ", ".join(f"`{name}` {shares[name]:.1%}" for name in shares)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _WRAPPED
+    return ", ".join(names[:_WRAPPED]) + (f" and {more} more (`contract.toml`)" if more > 0 else "")
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    names = list(header)
+    lines = [names, ["---"] + ["---:"] * (len(names) - 1), *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _number(figure: float | None, digits: int) -> str:
+    return "n/a" if figure is None else f"{figure:.{digits}f}"
+
+
+def _share(figure: float | None) -> str:
+    return "n/a" if figure is None else f"{figure:.1%}"
