@@ -77,11 +77,10 @@ def test_the_gate_proves_tiers_by_capacity_too(run_folder: RunFolder, out: Path)
     bundle = read_bundle(export_run(run_folder, out, policy=policy))
     assert bundle.tiers.kind == "capacity"
     assert min(row.decisions for row in bundle.manifest.parity if row.graph == "risk") > 0
-    heldout = run_folder.heldout()
-    scores = Scorer(bundle, provider="cpu").score(heldout.values, heldout.lengths)
-    decided = bundle.tiers.of(scores.risk)[heldout.eligible]
-    assert (decided == 2).mean() == pytest.approx(0.1, abs=0.1)
-    assert (decided == 0).mean() == pytest.approx(0.7, abs=0.2)
+    thresholds = bundle.tiers.bounds(bundle.contract.periods.maximum)
+    calibration = run_folder.calibration
+    assert thresholds[2] == pytest.approx(calibration.exceeded_by(0.1), abs=1e-6)
+    assert thresholds[1] == pytest.approx(calibration.exceeded_by(0.1 + 0.2), abs=1e-6)
 
 
 def test_the_bundle_answers_as_the_trained_network_does(
