@@ -35,6 +35,9 @@ _ADVICE = pa.struct(
     ]
 )
 
+# Each is a column for each subject.
+_FORECAST = ("forecast", "low", "high")
+
 
 def rule_levels(contract: Contract, policy: Policy) -> list[tuple[str, ...]]:
     """Return, for each rule, the names of the levels that it measures; none for numbers."""
@@ -58,7 +61,8 @@ class AnswerTables:
     Attributes:
         schema: Of every batch. `id`, `row` (position among the students handed in), `status`
             ('refused' beside those of an assessment), `period`, `risk`, `tier`, `since`,
-            `forecast_<subject>`, `trajectory` (one risk a period, null where too little was
+            `forecast_<subject>`, `low_<subject>` and `high_<subject>`, `trajectory` (one risk a
+            period, null where too little was
             known), `observed_periods`, `observed_share`, `outlying`, `recommendations` (`level`
             in the place of `measured` and `expected` where a level and not a number was measured;
             `spreads` against the cohort) and `errors` (why a student was refused).
@@ -86,7 +90,11 @@ class AnswerTables:
                 pa.field("risk", pa.float64()),
                 pa.field("tier", _NAME),
                 pa.field("since", pa.int32()),
-                *(pa.field(f"forecast_{name}", pa.float64()) for name in self._subjects),
+                *(
+                    pa.field(f"{part}_{name}", pa.float64())
+                    for part in _FORECAST
+                    for name in self._subjects
+                ),
                 pa.field("trajectory", pa.list_(pa.float64())),
                 pa.field("observed_periods", pa.int32()),
                 pa.field("observed_share", pa.float64()),
@@ -129,8 +137,9 @@ class AnswerTables:
             pa.DictionaryArray.from_arrays(whole.array(table.tier, assessed), self._tiers),
             whole.array(table.since.astype(np.int32), assessed),
             *(
-                whole.array(forecast, ~np.isnan(forecast))
-                for forecast in np.ascontiguousarray(table.forecast.T)
+                whole.array(column, ~np.isnan(column))
+                for part in (table.forecast, table.low, table.high)
+                for column in np.ascontiguousarray(part.T)
             ),
             self._trajectory(whole, table, assessed),
             whole.array(table.observed_periods.astype(np.int32)),
@@ -244,6 +253,8 @@ def _nothing(admission: Admission, subjects: int) -> AssessmentTable:
         since=whole,
         trajectory=np.empty((0, admission.values.shape[1])),
         forecast=np.empty((0, subjects)),
+        low=np.empty((0, subjects)),
+        high=np.empty((0, subjects)),
         observed_periods=whole,
         observed_share=np.empty(0),
         outlying=OutlyingCells(whole, whole, whole),

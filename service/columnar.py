@@ -242,13 +242,17 @@ class ColumnarAnswers:
             return full
 
         told = {} if table is None else self._told(table)
-        forecast = np.empty((0, len(self._subjects))) if table is None else table.forecast
+        none = np.empty((0, len(self._subjects)))
+        parts = (none, none, none) if table is None else (table.forecast, table.low, table.high)
         return {
             "id": list(ids),
             **{name: spread(told.get(name, []), other) for name, other in _OTHERWISE.items()},
-            "forecast": {
-                name: spread(values)
-                for name, values in zip(self._subjects, forecast.T.tolist(), strict=True)
+            **{
+                part: {
+                    name: spread(values)
+                    for name, values in zip(self._subjects, told_of.T.tolist(), strict=True)
+                }
+                for part, told_of in zip(("forecast", "low", "high"), parts, strict=True)
             },
             **self._found(table, admission.rows),
             "errors": error_items(admission.faults),

@@ -96,7 +96,7 @@ def expected(tables: TableAssessor, students: Sequence[Any], wanted: Wanted) -> 
 
 
 NUMBERS = (
-    *("period", "risk", "tier", "since", "forecast_score"),
+    *("period", "risk", "tier", "since", "forecast_score", "low_score", "high_score"),
     *("observed_periods", "observed_share"),
 )
 NOTHING: dict[str, list[Any]] = {"trajectory": [], "outlying": [], "recommendations": []}
@@ -112,6 +112,8 @@ def as_row(said: Assessment) -> dict[str, Any]:
         "tier": said.tier,
         "since": said.since,
         "forecast_score": said.forecast[0].value if said.forecast else None,
+        "low_score": said.forecast[0].low if said.forecast else None,
+        "high_score": said.forecast[0].high if said.forecast else None,
         "trajectory": [points.get(period) for period in periods],
         "observed_periods": said.observed.periods,
         "observed_share": said.observed.share,
