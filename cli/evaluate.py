@@ -83,8 +83,8 @@ def evaluate(
             progress=report,
         )
         _check_contract(records, opened)
-        notes = _overlap(records, opened, run)
         chosen = _take(records, cohort)
+        notes = _overlap(records, chosen, opened, run)
         shown = _horizons(horizons, chosen)
         report("Scoring", 0, 1)
         scores = Scorer(opened).score(chosen.values, chosen.lengths)
@@ -98,6 +98,7 @@ def evaluate(
             data=data,
             naive=_naive(opened),
             notes=notes,
+            horizons=shown,
             seed=seed,
         )
         report("Judging", 1, 1)
@@ -125,7 +126,9 @@ def _check_contract(cohort: "Cohort", bundle: "Bundle") -> None:
         )
 
 
-def _overlap(cohort: "Cohort", bundle: "Bundle", run: Path | None) -> tuple[str, ...]:
+def _overlap(
+    records: "Cohort", chosen: "Cohort", bundle: "Bundle", run: Path | None
+) -> tuple[str, ...]:
     """Tell whether the records taught the bundle, as far as that is known."""
     if run is not None:
         from pyarrow import parquet
@@ -141,12 +144,12 @@ def _overlap(cohort: "Cohort", bundle: "Bundle", run: Path | None) -> tuple[str,
             for record, part in zip(table["id"], table["part"], strict=True)
             if part in {"train", "validation", "outlying"}
         ]
-        known = int(np.isin(cohort.ids, np.array(taught, np.str_)).sum())
+        known = int(np.isin(chosen.ids, np.array(taught, np.str_)).sum())
         if known:
-            taught_it = f"{known:,} of the {len(cohort):,} records taught this bundle"
+            taught_it = f"{known:,} of the {len(chosen):,} records taught this bundle"
             return (f"{taught_it}: figures that include them flatter it.",)
         return ()
-    if cohort.fingerprint() == bundle.manifest.data_fingerprint:
+    if records.fingerprint() == bundle.manifest.data_fingerprint:
         return (_THE_SAME,)
     return ()
 

@@ -75,7 +75,7 @@ def comparison_tables(comparisons: Sequence[Comparison]) -> list[Table]:
                 table.add_row(
                     str(period),
                     number(found.value),
-                    found.against.replace("_", " "),
+                    "several" if "," in found.against else found.against.replace("_", " "),
                     number(found.other),
                     *(f"{value:+.3f}" for value in (found.difference, found.low, found.high)),
                     _verdict(found.low, found.high, less_is_better=one.less_is_better),

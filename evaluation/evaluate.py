@@ -1,6 +1,6 @@
 """Judge a finished model on a cohort: everything that is printed, as one value."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -57,6 +57,7 @@ def evaluate(
     data: str,
     naive: NaiveFacts | None,
     notes: tuple[str, ...] = (),
+    horizons: Sequence[int] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Evaluation, Mapping[str, Floats], Mapping[str, Floats]]:
@@ -70,6 +71,7 @@ def evaluate(
         data: What the cohort is.
         naive: What the naive rows need of the training records; None where it is not known.
         notes: What the reader should know.
+        horizons: Periods, counted from 1, at which models are compared; None for a few.
         resamples: Draws of the students for intervals.
         seed: Of the draws.
 
@@ -106,7 +108,9 @@ def evaluate(
             cohorts=tuple(sorted(set(cohort.cohorts.tolist()) - {""})),
             records=len(cohort),
             judged=len(rows),
-            metrics=run_metrics(cohort, risks, scores, resamples=resamples, seed=seed),
+            metrics=run_metrics(
+                cohort, risks, scores, horizons=horizons, resamples=resamples, seed=seed
+            ),
             reliability=tuple(reliability_curve(judged)),
             lift=tuple(lift_curve(judged)),
             notes=notes,

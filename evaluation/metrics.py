@@ -22,7 +22,7 @@ from evaluation.figures import (
     ScoreTable,
 )
 from evaluation.known import known_risk, known_score, last_known
-from evaluation.predictions import risk_predictions, score_predictions
+from evaluation.predictions import Predictions, risk_predictions, score_predictions
 from evaluation.weighted import CAPACITIES, SCORE_FIGURES, THRESHOLD, Figure, Judged, ones
 from records.cohort import Bools, Cohort, Floats
 
@@ -35,6 +35,9 @@ __all__ = [
     "score_report",
     "spread_horizons",
 ]
+
+# Horizons with fewer students are not compared where others have more.
+FEWEST_COMPARED = 30
 
 
 def risk_figures(outcome: NDArray[np.floating], probability: NDArray[np.floating]) -> RiskFigures:
@@ -147,6 +150,7 @@ def run_metrics(
     *,
     uncalibrated: Floats | None = None,
     naive: NaiveFacts | None = None,
+    horizons: Sequence[int] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> RunMetrics:
@@ -158,6 +162,9 @@ def run_metrics(
         score: Model -> (records, periods, subjects) forecast, 'network' among them.
         uncalibrated: (records, periods) what the risk network gave before it was calibrated.
         naive: Of the training records, to be kept with the figures.
+        horizons: Periods, counted from 1, at which models are compared; None for a few. Those
+            with fewer than 30 students are left out where others have more: their interval would
+            say nothing.
         resamples: Draws for the intervals of the comparisons.
         seed: Of the draws.
     """
@@ -168,11 +175,12 @@ def run_metrics(
         (risk_predictions(cohort, risk), ("auc", "brier")),
         (score_predictions(cohort, score), ("mae", "rmse")),
     ):
-        horizons = spread_horizons(np.unique(predictions.periods).tolist())
-        if horizons and len(predictions.models) > 1:
+        there = _compared(predictions)
+        chosen = spread_horizons(there) if horizons is None else sorted({*horizons} & {*there})
+        if chosen and len(predictions.models) > 1:
             compared += [
                 paired_bootstrap(
-                    predictions, figure=figure, horizons=horizons, resamples=resamples, seed=seed
+                    predictions, figure=figure, horizons=chosen, resamples=resamples, seed=seed
                 )
                 for figure in figures
             ]
@@ -188,6 +196,17 @@ def run_metrics(
         naive=naive,
         fairness=fairness_report(cohort, risk["network"], resamples=resamples, seed=seed),
     )
+
+
+def _compared(predictions: Predictions) -> list[int]:
+    """List the periods in which enough students count, or all where none has enough."""
+    periods = np.unique(predictions.periods).tolist()
+    enough = [
+        period
+        for period in periods
+        if len(np.unique(predictions.students[predictions.periods == period])) >= FEWEST_COMPARED
+    ]
+    return enough or periods
 
 
 def spread_horizons(periods: Sequence[int], most: int = 6) -> list[int]:

@@ -89,6 +89,12 @@ def test_records_that_taught_the_bundle_are_told(bundle_dir: Path, run_folder: R
     assert "made from" not in other.stderr
 
 
+def test_models_are_compared_at_the_horizons_asked_for(bundle_dir: Path) -> None:
+    result = _evaluate(bundle_dir, "--horizons", "2,6", "--format", "json")
+    comparisons = Evaluation.model_validate_json(result.stdout).metrics.comparisons
+    assert [list(one.horizons) for one in comparisons] == [[2, 6]] * 4
+
+
 def test_a_table_is_read_by_the_bundles_own_contract(bundle_dir: Path, tmp_path: Path) -> None:
     table = tmp_path / "past.parquet"
     assert CliRunner().invoke(app, ["simulate", str(table), "--students", "60"]).exit_code == 0

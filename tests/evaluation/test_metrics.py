@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluation.metrics import risk_figures, risk_report, score_figures, score_report
+from evaluation.metrics import (
+    risk_figures,
+    risk_report,
+    run_metrics,
+    score_figures,
+    score_report,
+)
 from records.cohort import Cohort
 from tests.training.small_cohort import PERIODS
 from training.targets import known_risk, known_score
@@ -107,3 +113,20 @@ def test_periods_in_which_nobody_counts_are_absent(cohort: Cohort) -> None:
     eligible[:, 2] = False
     report = risk_report(replace(cohort, eligible=eligible), np.full_like(cohort.risk, 0.5))
     assert sorted(report.by_period) == [1, 2, 4, 5]
+
+
+def test_horizons_with_few_students_are_not_compared(cohort: Cohort) -> None:
+    eligible = cohort.observed.copy()
+    eligible[25:, 3] = False
+    thin = replace(cohort, eligible=eligible, risk=np.where(cohort.observed, 0, np.nan).astype("f"))
+    thin.risk[::2][cohort.observed[::2]] = 1
+    flat = np.full_like(thin.risk, 0.5)
+    forecast = np.full_like(thin.score, 50)
+    found = run_metrics(
+        thin,
+        {"network": flat, "base": flat},
+        {"network": forecast, "mean": forecast},
+        resamples=10,
+    )
+    assert 4 in found.risk.network.by_period
+    assert all(4 not in one.horizons and 3 in one.horizons for one in found.comparisons)
