@@ -19,6 +19,7 @@ from cli import (
     policy,
     reproduce,
     request,
+    score,
     search,
     serve,
     simulate,
@@ -50,6 +51,7 @@ app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bundle.app, name="bundle")
 app.command("serve")(serve.serve)
+app.command("score")(score.score)
 app.command("request")(request.request)
 app.add_typer(contract.app, name="contract")
 app.add_typer(policy.app, name="policy")
