@@ -17,7 +17,7 @@ from training.model import Family
 
 # Kernel machines hold a matrix of the steps that they learn from.
 _KERNEL_STEPS = 5_000
-_TREE_STEPS = 50_000
+_TREE_STEPS = 30_000
 _NETWORK_STEPS = 30_000
 _LINEAR_STEPS = 200_000
 
@@ -70,7 +70,7 @@ RISK_ESTIMATORS = (
         source="paper A",
         summary="random forest",
         library=RandomForestClassifier,
-        hyperparameters={"n_estimators": 300, "min_samples_leaf": 5},
+        hyperparameters={"n_estimators": 100, "min_samples_leaf": 5},
         most_steps=_TREE_STEPS,
     ),
     Estimator(

@@ -14,7 +14,7 @@ from training.targets import Examples
 Loss = Literal["binary_crossentropy", "mean_squared_error", "mean_absolute_error", "huber"]
 
 # Of the Huber loss, in the score's unit: an error beyond it counts by its size, not its square.
-HUBER_DELTA = 10.0
+HUBER_DELTA = 20.0
 
 
 class FitError(BellwetherError):

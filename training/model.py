@@ -100,6 +100,11 @@ class Model:
     usual: bool = False
 
     @property
+    def neural(self) -> bool:
+        """Whether it is a network over sequences, to be compared with all that are not."""
+        return self.family in {"recurrent", "attention"}
+
+    @property
     def exportable(self) -> bool:
         """Whether a run can hold it, `export` turn it into a graph, and `serve` answer by it."""
         return self.preset is not None

@@ -5,6 +5,7 @@ network is a row for each of the papers' architectures, with the papers' hyperpa
 `…-large`, with those for long histories. Imports TensorFlow only when a network is fitted.
 """
 
+import dataclasses
 import difflib
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from training.prepare import Prepared
 from training.settings import (
     ARCHITECTURES,
     DISTILLED,
+    HUBER,
     RISK_NETWORKS,
     SCORE_NETWORKS,
     SIZES,
@@ -70,7 +72,7 @@ def baselines(target: Target, choice: BaselineChoice) -> list[Model]:
         choice: `usual`: naive rows and boosting; `papers`: those and the papers' own baselines;
             `all`: every model that is no network; `none`.
     """
-    rows = [one for (of, _), one in MODELS.items() if of == target and not one.exportable]
+    rows = [one for (of, _), one in MODELS.items() if of == target and not one.neural]
     if choice == "none":
         return []
     if choice == "usual":
@@ -185,6 +187,29 @@ def _distilled() -> Model:
     )
 
 
+def _calibrated(name: str, preset: NetworkPreset) -> Model:
+    """Make a row of what `train` makes of a network: the one that is served, calibrated.
+
+    It has no preset: `train` calibrates by itself.
+    """
+
+    def fit(prepared: Prepared, seed: int, on_epoch: OnEpoch) -> Fitted:
+        from training.served import fit_calibrated  # noqa: PLC0415 - which asks this module
+
+        _, calibrated, _ = fit_calibrated(prepared, preset, seed, lambda _stage: on_epoch)
+        return calibrated
+
+    return Model(
+        name,
+        "risk",
+        "recurrent",
+        "beyond",
+        f"{name.removesuffix('-calibrated')} with calibrated probabilities, as it is served",
+        fit,
+        hyperparameters={**preset.model_dump(exclude={"name"}), "calibrated": True},
+    )
+
+
 def _all() -> dict[tuple[Target, str], Model]:
     rows = [
         _naive("risk", "base_rate", "the share at risk in the period", naive.risk_base_rate),
@@ -219,6 +244,19 @@ def _all() -> dict[tuple[Target, str], Model]:
             rows.append(_network("risk", architecture, size, risk))
             rows.append(_network("score", architecture, size, score))
     rows.append(_distilled())
+    rows.append(
+        dataclasses.replace(
+            _network("score", "attention-lstm", "large", HUBER),
+            name="attention-lstm-huber",
+            source="beyond",
+            summary="multi-head attention, then an LSTM, fitted by the Huber loss",
+        )
+    )
+    rows += [
+        _calibrated("lstm-calibrated", RISK_NETWORKS["lstm", "papers"]),
+        _calibrated("lstm-large-calibrated", RISK_NETWORKS["lstm", "large"]),
+        _calibrated("distilled-lstm-calibrated", DISTILLED),
+    ]
     return {(row.target, row.name): row for row in rows}
 
 

@@ -29,6 +29,7 @@ _LARGE = tuple(f"{name}-large" for name in _NETWORKS)
 _ONCE = (
     *("svm", "svr", "boosting_by_horizon"),
     *("stacked-lstm", "lstm-attention", "self-attention"),
+    *("lstm-calibrated", "distilled-lstm-calibrated"),
     *("stacked-lstm-large", "lstm-attention-large", "self-attention-large"),
 )
 
@@ -80,7 +81,7 @@ RUNS = (
         name="simulated",
         title="Paper A's models on simulated students",
         data="simulated",
-        models={"risk": (*_RISK, *_NETWORKS), "score": ()},
+        models={"risk": (*_RISK, *_NETWORKS, "lstm-calibrated"), "score": ()},
         splits=("stratified-80-20",),
         horizons=(2, 4, 6, 8),
         paper="paper A",
@@ -99,7 +100,10 @@ RUNS = (
         name="oulad",
         title="Open University: risk and next tutor-marked score, trained on 2013, tested on 2014B",
         data="oulad",
-        models={"risk": (*_RISK, *_LARGE, "distilled-lstm"), "score": (*_SCORE, *_LARGE)},
+        models={
+            "risk": (*_RISK, *_LARGE, "distilled-lstm", "distilled-lstm-calibrated"),
+            "score": (*_SCORE, *_LARGE, "attention-lstm-huber"),
+        },
         splits=("temporal",),
         horizons=(4, 8, 12, 16),
         test_cohorts=("2014B",),
@@ -108,7 +112,7 @@ RUNS = (
         name="midfield",
         title="MIDFIELD: next term's grade point average x 25 after one to six terms",
         data="midfield",
-        models={"risk": (), "score": (*_SCORE, *_LARGE)},
+        models={"risk": (), "score": (*_SCORE, *_LARGE, "attention-lstm-huber")},
         splits=("temporal",),
         horizons=(1, 2, 3, 4, 5, 6),
         seeds=2,

@@ -11,7 +11,7 @@ from training.intervals import learn_intervals, with_coverage
 from training.model import Fitted, FittedNetwork, OnEpoch, Target
 from training.prepare import Prepared
 from training.registry import fit_preset
-from training.settings import TrainingSettings
+from training.settings import NetworkPreset, TrainingSettings
 
 # Gives what is called after every epoch of the fit that the text names.
 Epochs = Callable[[str], OnEpoch]
@@ -45,34 +45,52 @@ def fit_served(prepared: Prepared, settings: TrainingSettings, epochs: Epochs) -
     Raises:
         FitError: A network diverged.
     """
-    from training.calibration_layer import calibrated  # noqa: PLC0415 - TensorFlow takes seconds
-    from training.fit_networks import as_fitted  # noqa: PLC0415 - likewise
 
-    presets = {"risk": settings.risk, "score": settings.score}
+    def fit(known: Prepared, stage: str) -> Fitted:
+        return fit_preset(known, "score", settings.score, settings.seed, epochs(stage))
 
-    def fit(target: Target, known: Prepared, stage: str) -> Fitted:
-        return fit_preset(known, target, presets[target], settings.seed, epochs(stage))
-
-    chosen = held_back(prepared)
-    risk = fit("risk", prepared, "Fitting the risk network")
-    said = ask(
-        chosen, risk, lambda known, name: fit("risk", known, f"Fitting the risk network, {name}")
-    )
-    calibration = learn_calibration(said)
-    score = fit("score", prepared, "Fitting the score network")
+    risk, served, calibration = fit_calibrated(prepared, settings.risk, settings.seed, epochs)
+    score = fit(prepared, "Fitting the score network")
     latest = ask(
-        chosen[-1:],
+        held_back(prepared)[-1:],
         score,
-        lambda known, name: fit("score", known, f"Fitting the score network, {name}"),
+        lambda known, name: fit(known, f"Fitting the score network, {name}"),
     )
     test = prepared.parts.test
-    network = risk.network
-    if network is None:
-        raise TypeError("the risk model is no network")
-    served = as_fitted(replace(network, keras=calibrated(network.keras, calibration)))
     return Served(
         fitted={"risk": served, "score": score},
         uncalibrated=risk,
         calibration=calibration,
         intervals=with_coverage(learn_intervals(latest[0]), score.predict(test), test),
     )
+
+
+def fit_calibrated(
+    prepared: Prepared, preset: NetworkPreset, seed: int, epochs: Epochs
+) -> tuple[Fitted, Fitted, Calibration]:
+    """Fit a risk network and learn what its probabilities mean on records that it does not know.
+
+    Returns:
+        The network as it was fitted, the same with its calibration behind it, and the calibration.
+
+    Raises:
+        FitError: A network diverged.
+    """
+    from training.calibration_layer import calibrated  # noqa: PLC0415 - TensorFlow takes seconds
+    from training.fit_networks import as_fitted  # noqa: PLC0415 - likewise
+
+    def fit(known: Prepared, stage: str) -> Fitted:
+        return fit_preset(known, "risk", preset, seed, epochs(stage))
+
+    risk = fit(prepared, "Fitting the risk network")
+    said = ask(
+        held_back(prepared),
+        risk,
+        lambda known, name: fit(known, f"Fitting the risk network, {name}"),
+    )
+    calibration = learn_calibration(said)
+    network = risk.network
+    if network is None:
+        raise TypeError("the risk model is no network")
+    keras = calibrated(network.keras, calibration)
+    return risk, as_fitted(replace(network, keras=keras)), calibration

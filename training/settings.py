@@ -144,8 +144,17 @@ DISTILLED = NetworkPreset(
     schedule=Schedule(learning_rate=3e-3, batch_size=256, epochs=15),
     distillation=Distillation(without=("clicks", "active_days", "days_since_click")),
 )
+# Between the squared error, which a few collapses rule, and the absolute one, which forgets them.
+HUBER = SCORE_NETWORKS["attention-lstm", "large"].model_copy(
+    update={
+        "name": "huber",
+        "score_loss": "huber",
+        "dropout": 0.2,
+        "schedule": _LARGE.model_copy(update={"halve_after": 2}),
+    }
+)
 RISK_PRESETS = {preset.name: preset for preset in (*RISK_NETWORKS.values(), DISTILLED)}
-SCORE_PRESETS = {preset.name: preset for preset in SCORE_NETWORKS.values()}
+SCORE_PRESETS = {preset.name: preset for preset in (*SCORE_NETWORKS.values(), HUBER)}
 
 
 class SplitSettings(_Frozen):

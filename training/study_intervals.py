@@ -44,7 +44,7 @@ def differences(
             cohorts[key] = one.cohort
     tables = []
     for (target, split), predicted in models.items():
-        networks = [name for name in predicted if model(target, name).exportable]
+        networks = [name for name in predicted if model(target, name).neural]
         baselines = [name for name in predicted if name not in networks]
         if not networks or not baselines:
             continue

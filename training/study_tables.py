@@ -25,6 +25,15 @@ _RISK_FIGURES = (
     *("accuracy", "precision", "recall", "f1"),
 )
 _SCORE_FIGURES = ("mae", "rmse", "r2")
+# Printed by horizon: name of the file, words, figure, digits.
+_BY_HORIZON: dict[Target, tuple[tuple[str, str, str, int], ...]] = {
+    "risk": (
+        ("auc", "AUC", "auc", 4),
+        ("brier", "Brier", "brier", 4),
+        ("ece", "Expected calibration error", "expected_calibration_error", 3),
+    ),
+    "score": (("mae", "MAE", "mae", 2), ("rmse", "RMSE", "rmse", 2)),
+}
 _SHORT = {"expected_calibration_error": "ece", "false_negative_rate": "missed"}
 
 
@@ -164,39 +173,20 @@ def tables(rows: list[Row], plan: Plan, clock: str) -> list[StudyTable]:
             if not of:
                 continue
             name, where = f"{target}-{split}", f"{plan.data}, {split}, test part"
+            found += [
+                _pivot(
+                    of,
+                    f"{name}-{short}",
+                    f"{words}: {where}",
+                    figure=figure,
+                    horizons=periods,
+                    digits=digits,
+                )
+                for short, words, figure, digits in _BY_HORIZON[target]
+            ]
             if target == "risk":
-                found.append(
-                    _pivot(
-                        of, f"{name}-auc", f"AUC: {where}", figure="auc", horizons=periods, digits=4
-                    )
-                )
-                found.append(
-                    _pivot(
-                        of,
-                        f"{name}-brier",
-                        f"Brier: {where}",
-                        figure="brier",
-                        horizons=periods,
-                        digits=4,
-                    )
-                )
                 found.append(_at(of, f"{name}-last", f"Risk at the last {clock}: {where}", LAST, 3))
             else:
-                found.append(
-                    _pivot(
-                        of, f"{name}-mae", f"MAE: {where}", figure="mae", horizons=periods, digits=2
-                    )
-                )
-                found.append(
-                    _pivot(
-                        of,
-                        f"{name}-rmse",
-                        f"RMSE: {where}",
-                        figure="rmse",
-                        horizons=periods,
-                        digits=2,
-                    )
-                )
                 found.append(_at(of, f"{name}-all", f"Score: {where}", ALL, 2))
                 subjects = [
                     (row.horizon, row.horizon)

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evaluation.known import known_score
 from evaluation.metrics import risk_report, score_report
 from tests.training.small_cohort import small_cohort
+from training import registry
+from training.fit import HUBER_DELTA
 from training.model import TARGETS, Model, Target
 from training.prepare import Prepared, prepare
 from training.registry import MODELS, UnknownModelError, baselines, fit_preset, model, network
@@ -29,11 +32,11 @@ def prepared() -> Prepared:
     return prepare(COHORT, TrainingSettings())
 
 
-def _rows(*, exportable: bool) -> list[Any]:
+def _rows(*, neural: bool) -> list[Any]:
     return [
         pytest.param(row, id=f"{target}-{name}")
         for (target, name), row in MODELS.items()
-        if row.exportable is exportable
+        if row.neural is neural
     ]
 
 
@@ -41,7 +44,7 @@ def _nothing(_epoch: int, _epochs: int) -> None:
     pass
 
 
-@pytest.mark.parametrize("row", _rows(exportable=False))
+@pytest.mark.parametrize("row", _rows(neural=False))
 def test_every_baseline_predicts_any_cohort_at_every_observed_step(
     row: Model, prepared: Prepared
 ) -> None:
@@ -65,7 +68,7 @@ def test_every_baseline_predicts_any_cohort_at_every_observed_step(
     assert np.isnan(asked[~some]).all()
 
 
-@pytest.mark.parametrize("row", _rows(exportable=False))
+@pytest.mark.parametrize("row", _rows(neural=False))
 def test_what_comes_later_changes_no_baseline(row: Model, prepared: Prepared) -> None:
     fitted = row.fit(prepared, 0, _nothing)
     assert fitted is not None
@@ -73,7 +76,9 @@ def test_what_comes_later_changes_no_baseline(row: Model, prepared: Prepared) ->
     np.testing.assert_allclose(early[:, :2], late[:, :2], rtol=1e-5)
 
 
-@pytest.mark.parametrize("row", _rows(exportable=True)[::3])
+@pytest.mark.parametrize(
+    "row", [row for row in _rows(neural=True) if row.values[0].exportable][::3]
+)
 def test_networks_predict_like_any_other_model(row: Model, prepared: Prepared) -> None:
     assert row.preset is not None
     small = row.preset.model_copy(update={"units": 6, "schedule": SHORT})
@@ -99,10 +104,30 @@ def test_a_forecast_can_be_fitted_by_losses_that_mind_outliers_less(
     )
     fitted = fit_preset(prepared, "score", preset, 0, _nothing)
     assert fitted.network is not None
-    losses = [epoch.validation_loss for epoch in fitted.network.history.epochs]
-    known = LATER.observed
-    assert min(losses) < losses[0] or len(losses) == 1
-    assert np.isfinite(fitted.predict(LATER)[known]).all()
+    history = fitted.network.history
+    validation = prepared.parts.validation
+    known = known_score(validation)
+    error = np.abs(fitted.predict(validation)[known] - validation.score[known])
+    quadratic, linear = 0.5 * error**2, HUBER_DELTA * (error - 0.5 * HUBER_DELTA)
+    expected = error if loss == "absolute" else np.where(error <= HUBER_DELTA, quadratic, linear)
+    best = history.epochs[history.best - 1].validation_loss
+    assert best == pytest.approx(expected.mean(), rel=1e-4)
+
+
+def test_a_calibrated_network_orders_students_as_before(prepared: Prepared) -> None:
+    small = RISK_PRESETS["large"].model_copy(update={"units": 6, "schedule": SHORT})
+    plain = fit_preset(prepared, "risk", small, 0, _nothing).predict(LATER)
+    row = registry._calibrated("calibrated", small)
+    assert row.neural
+    assert not row.exportable
+    fitted = row.fit(prepared, 0, _nothing)
+    assert fitted is not None
+    calibrated = fitted.predict(LATER)
+    np.testing.assert_array_equal(np.isnan(calibrated), np.isnan(plain))
+    for period in range(LATER.contract.periods.maximum):
+        seen = LATER.observed[:, period]
+        order = np.argsort(plain[seen, period], kind="stable")
+        assert (np.diff(calibrated[seen, period][order]) >= -1e-6).all()
 
 
 def test_the_registry_holds_both_papers_and_names_are_told_when_wrong() -> None:

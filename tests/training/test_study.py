@@ -12,7 +12,6 @@ from evaluation.metrics import risk_report
 from tests.training.small_cohort import small_cohort
 from training.prepare import prepare
 from training.registry import MODELS, model
-from training.settings import RISK_PRESETS
 from training.study import Plan, StudyError, cells, judged, predictions, split_settings
 from training.study_fit import run_study
 from training.study_intervals import differences
@@ -137,7 +136,7 @@ def test_networks_are_bounded_against_the_best_baseline(
 ) -> None:
     found = list(predictions(COHORT, study, PLAN))
     assert differences(found, PLAN, "week") == []  # no network among them
-    forest = dataclasses.replace(MODELS["risk", "random_forest"], preset=RISK_PRESETS["large"])
+    forest = dataclasses.replace(MODELS["risk", "random_forest"], family="recurrent")
     monkeypatch.setitem(MODELS, ("risk", "random_forest"), forest)
     auc, brier, *_ = differences(found, PLAN, "week", resamples=50)
     assert auc.name == "risk-temporal-auc-difference"
