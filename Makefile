@@ -76,7 +76,7 @@ bench-peers: $(BUNDLE)/manifest.json ## Bellwether beside its peers, interleaved
 	@$(BIN)/python -m benchmarks.peers $(BUNDLE)
 
 reproduce: | $(ENV) ## Every table of docs/results.md, resumable (DATA_DIR=../shared/data)
-	@$(BIN)/bellwether reproduce $(if $(DATA_DIR),--data-dir $(DATA_DIR)) --workers $(or $(WORKERS),2)
+	@$(BIN)/bellwether reproduce $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(ONLY),--only $(ONLY)) --workers $(or $(WORKERS),2)
 
 lock: ## Renew the hash-locked requirements from pyproject.toml
 	@bash requirements/lock
