@@ -24,10 +24,10 @@ from typing import Protocol
 
 from service.admission import Answering, Pace, Workload
 from service.answer import Answered, Answers
-from service.metrics import Turn
 from service.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
 from service.request import ScoreRequest
 from service.slicing import cut, joined
+from service.turns import Turn
 
 _log = logging.getLogger("bentoml.serve")
 

@@ -25,7 +25,7 @@ from service.batching import LONG_BYTES, ROWS, Batcher, log_without_values
 from service.body import JSON, ClientGoneError, check_media_type, media_type, receive_body
 from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute
 from service.docs_page import DOCS_ASSETS, DOCS_PAGE
-from service.metrics import BULK, SCORE, Turn, count_refusal, count_request, turn_observer
+from service.metrics import BULK, SCORE, count_refusal, count_request
 from service.problems import (
     INTERNAL,
     MEDIA_TYPE,
@@ -36,6 +36,7 @@ from service.problems import (
     stock_problem,
 )
 from service.tracing import Tracing
+from service.turns import Turn, TurnMeter
 
 ANSWER_HEADERS = [(b"cache-control", b"no-store")]
 _PICKLE = b"application/vnd.bentoml+pickle"
@@ -85,6 +86,7 @@ class Front:
         self.max_body_bytes = max_body_bytes
         self._queue_seconds = queue_seconds
         self._batcher: Batcher | None = None
+        self._meter: TurnMeter | None = None
         self._bulk = BulkRoute(max_body_bytes, max_bulk_bytes)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._pages: dict[str, Callable[[Responder], bytes]] = {
@@ -158,6 +160,8 @@ class Front:
                 await _send(send, 200, DOCS_PAGE, b"text/html; charset=utf-8")
             else:
                 self._check_route(scope)
+                if scope["path"] == "/metrics" and self._meter is not None:
+                    self._meter.write()
                 if scope["path"] == "/readyz":
                     self._check_ready()
                 await self._pass_on(scope, receive, send)
@@ -218,6 +222,8 @@ class Front:
         finally:
             if self._batcher is not None:
                 self._batcher.close()
+            if self._meter is not None:
+                self._meter.write()
             if self._tracing is not None:
                 self._tracing.close()
             self._beside.shutdown(wait=True)
@@ -252,12 +258,13 @@ class Front:
 
     def _observer(self, responder: Responder) -> Callable[[Turn], None]:
         tiers = [tier.name for tier in responder.bundle.policy.tiers]
-        count, tracing = turn_observer(responder.bundle.contract, tiers), self._tracing
+        meter = self._meter = TurnMeter(responder.bundle.contract, tiers)
+        tracing = self._tracing
         if tracing is None:
-            return count
+            return meter.observe
 
         def observe(turn: Turn) -> None:
-            count(turn)
+            meter.observe(turn)
             tracing.record(turn)
 
         return observe

@@ -15,8 +15,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from service.metrics import SCORE, Turn
+from service.metrics import SCORE
 from service.store import NAME
+from service.turns import Turn
 
 _propagator = TraceContextTextMapPropagator()
 

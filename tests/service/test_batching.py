@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from service.admission import Costs, Workload
 from service.answer import Answers, Responder
 from service.batching import LONG_BYTES, ROWS, Batcher
-from service.metrics import Turn
 from service.problems import RequestError
 from service.request import ScoreRequest
+from service.turns import Turn
 from tests.service.asking import kind, student
 
 FREE = Costs(run=1e-9, request=1e-9, byte=1e-12)

@@ -1,0 +1,202 @@
+"""What the turns of the batcher did, noted as they end and written to the metrics together."""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from prometheus_client import Counter
+
+from records.cohort import Floats, Ints
+from records.contract import Contract
+from scoring.measures import Positions
+from scoring.table import STATUSES
+from service.answer import Answered, Answers, refused_rows
+from service.metrics import SCORE, add, metrics, refusal_counter, request_counter
+from service.problems import BUSY, NAMESPACE, RequestError
+from service.request import ScoreRequest
+
+STAGES = ("decode", "compute", "policy", "encode")
+_NOTED_SECONDS = 0.25
+_NOTED_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of the batcher did (`service.batching`).
+
+    Attributes:
+        requests: Those that were worked on together.
+        answers: The passes: one, or one a request where the common one failed.
+        outcomes: What became of the requests that ended in this turn.
+        seconds: From the last byte of each of these to its answer.
+        queued: From the last byte of each request whose work began in this turn to its beginning.
+        decode: Seconds of decoding.
+        refused: Requests that were not taken in since the turn before.
+        recipients: Who was told of each outcome.
+        started: When decoding began, on the clock of `perf_counter`.
+        ended: When the last recipient had been told.
+    """
+
+    requests: Sequence[ScoreRequest]
+    answers: Sequence[Answers]
+    outcomes: Sequence[Answered | RequestError]
+    seconds: Sequence[float]
+    queued: Sequence[float]
+    decode: float = 0.0
+    refused: int = 0
+    recipients: Sequence[object] = ()
+    started: float = 0.0
+    ended: float = 0.0
+
+
+class TurnMeter:
+    """Counts the turns of the batcher.
+
+    Writing a figure takes a microsecond, and a turn has some fifty: for a student alone that was a
+    seventh of the work. So turns are only noted, and written together, at the latest after
+    `_NOTED_SECONDS`, or when somebody asks (`write`).
+
+    Args:
+        contract: Names the features.
+        tiers: Names of the policy's tiers.
+    """
+
+    def __init__(self, contract: Contract, tiers: Iterable[str]) -> None:
+        figures = metrics()
+        # All labels are resolved once, so that a figure that is still zero is shown too.
+        self._seconds = figures.seconds.labels(SCORE)
+        self._stages = {stage: figures.stage_seconds.labels(stage) for stage in STAGES}
+        self._tiers = {tier: figures.tiers.labels(tier) for tier in tiers}
+        self._statuses: dict[str, Counter] = {
+            status: figures.statuses.labels(status) for status in STATUSES
+        }
+        self._outcomes = {name: figures.students.labels(name) for name in ("assessed", "refused")}
+        names = [feature.name for feature in contract.features]
+        self._values = {
+            state: [figures.feature_values.labels(name, state) for name in names]
+            for state in ("observed", "missing", "outlying")
+        }
+        self._noted = _Noted()
+        self._features = len(names)
+
+    def observe(self, turn: Turn) -> None:
+        """Note a turn; to be called on the event loop."""
+        noted = self._noted
+        if not noted.due:
+            noted.due = True
+            asyncio.get_running_loop().call_later(_NOTED_SECONDS, self.write)
+        noted.add(turn)
+        if noted.rows > _NOTED_ROWS:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was noted."""
+        noted, self._noted = self._noted, _Noted()
+        figures = metrics()
+        self._seconds.observe_many(noted.seconds)
+        figures.queue_seconds.observe_many(noted.queued)
+        figures.execution_rows.observe_many(noted.executions)
+        figures.students_per_request.observe_many(noted.sizes)
+        add(self._stages, noted.stages)
+        add(self._tiers, noted.tiers)
+        add(self._statuses, noted.statuses)
+        add(self._outcomes, noted.students)
+        for status, number in noted.answers.items():
+            request_counter(SCORE, status).inc(number)
+        for kind, number in noted.refusals.items():
+            refusal_counter(kind).inc(number)
+        for state, numbers in noted.count_values(self._features).items():
+            for counter, number in zip(self._values[state], numbers, strict=True):
+                if number:
+                    counter.inc(number)
+
+
+class _Noted:
+    """What turns did, not yet written.
+
+    Attributes:
+        due: Whether a time to write is set.
+        rows: Students noted.
+    """
+
+    def __init__(self) -> None:
+        self.due = False
+        self.rows = 0
+        self.seconds: list[float] = []
+        self.queued: list[float] = []
+        self.executions: list[int] = []
+        self.sizes: list[int] = []
+        self.stages = dict.fromkeys(STAGES, 0.0)
+        self.tiers: Tally[str] = Tally()
+        self.statuses: Tally[str] = Tally()
+        self.students: Tally[str] = Tally()
+        self.answers: Tally[int] = Tally()
+        self.refusals: Tally[str] = Tally()
+        self._histories: list[Floats] = []
+        self._periods: list[Ints] = []
+        self._outlying: list[Positions] = []
+
+    def add(self, turn: Turn) -> None:
+        """Note a turn."""
+        self.seconds += turn.seconds
+        self.queued += turn.queued
+        stages = self.stages
+        stages["decode"] += turn.decode
+        for answers in turn.answers:
+            stages["compute"] += answers.stages.compute
+            stages["policy"] += answers.stages.policy
+            stages["encode"] += answers.stages.encode
+            self.executions += answers.executions
+            _count(self.tiers, answers.tiers)
+            _count(self.statuses, answers.statuses)
+            if answers.table is not None:
+                self._outlying.append(answers.table.outlying.feature)
+        if turn.refused:
+            self.answers[BUSY.status] += turn.refused
+            self.refusals[NAMESPACE + BUSY.code] += turn.refused
+        for outcome in turn.outcomes:
+            self._add_outcome(outcome)
+        for request in turn.requests:
+            students = request.students
+            if students.ids:
+                self.rows += len(students.ids)
+                self._histories.append(students.values)
+                self._periods.append(students.lengths)
+
+    def _add_outcome(self, outcome: Answered | RequestError) -> None:
+        if isinstance(outcome, RequestError):
+            self.answers[outcome.status] += 1
+            self.refusals[outcome.details.type] += 1
+            assessed, refused = 0, refused_rows(outcome.details.errors)
+        else:
+            self.answers[200] += 1
+            assessed, refused = outcome.assessed, outcome.refused
+        if assessed or refused:
+            self.sizes.append(assessed + refused)
+        if assessed:
+            self.students["assessed"] += assessed
+        if refused:
+            self.students["refused"] += refused
+
+    def count_values(self, features: int) -> dict[str, list[int]]:
+        """Count values by state and feature, over all periods that were handed in."""
+        if not self._histories:
+            return {}
+        values = np.concatenate(self._histories)
+        periods = int(np.concatenate(self._periods).sum())
+        behind = values.shape[0] * values.shape[1] - periods  # there are no values
+        missing = np.count_nonzero(np.isnan(values), axis=(0, 1)) - behind
+        outside = np.concatenate(self._outlying) if self._outlying else np.empty(0, np.intp)
+        return {
+            "observed": (periods - missing).tolist(),
+            "missing": missing.tolist(),
+            "outlying": np.bincount(outside, minlength=features).tolist(),
+        }
+
+
+def _count(tally: Tally[str], numbers: Mapping[str, int]) -> None:
+    for key, number in numbers.items():
+        if number:
+            tally[key] += number
