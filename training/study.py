@@ -177,9 +177,12 @@ def predictions(cohort: Cohort, out: Path, plan: Plan, part: str = "test") -> It
 def cell_key(cell: Cell, plan: Plan, cohort: Cohort, fingerprint: str) -> str:
     """Hash everything that decides what a cell predicts, and where."""
     settings = split_settings(cohort, plan, cell.split)
+    # What is not used decides nothing: a hyperparameter that other models learn to have leaves the
+    # cells of those without it as they are.
+    used = model(cell.target, cell.model).hyperparameters.items()
     decides: Mapping[str, Any] = {
         "data": fingerprint,
-        "model": dict(model(cell.target, cell.model).hyperparameters),
+        "model": {name: value for name, value in used if value is not None},
         "split": settings.split.model_dump(),
         "selection": [settings.risk_selection, settings.score_selection],
         "outlying": [settings.fence_reach, settings.outlying_limit],

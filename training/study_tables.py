@@ -164,14 +164,15 @@ def tables(rows: list[Row], plan: Plan, clock: str) -> list[StudyTable]:
         plan: What was compared.
         clock: What the contract calls a period.
     """
-    at = [str(horizon) for horizon in plan.horizons]
-    periods = [(name, f"{clock} {name}") for name in at] + [(MEAN, MEAN)]
     found = []
     for target in TARGETS:
         for split in plan.splits:
             of = [row for row in rows if row.target == target and row.split == split]
             if not of:
                 continue
+            judged = {row.horizon for row in of}
+            at = [str(horizon) for horizon in plan.horizons if str(horizon) in judged]
+            periods = [(name, f"{clock} {name}") for name in at] + [(MEAN, MEAN)]
             name, where = f"{target}-{split}", f"{plan.data}, {split}, test part"
             found += [
                 _pivot(

@@ -16,7 +16,7 @@ from training.study import Plan, StudyError, cells, judged, predictions, split_s
 from training.study_fit import run_study
 from training.study_intervals import differences
 from training.study_summary import summarise
-from training.study_tables import figures
+from training.study_tables import figures, tables
 
 COHORT = small_cohort(400, students=350)
 PLAN = Plan(
@@ -152,3 +152,24 @@ def test_networks_are_bounded_against_the_best_baseline(
     }
     expected = by_model["random_forest"] - max(by_model["boosting"], by_model["base_rate"])
     assert float(cells[0].split()[0]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_hyperparameter_that_is_not_used_leaves_a_cell_as_it_is(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ridge = MODELS["score", "ridge"]
+    for extra, missing in ((None, False), (2, True)):
+        changed = dataclasses.replace(
+            ridge, hyperparameters={**ridge.hyperparameters, "new": extra}
+        )
+        monkeypatch.setitem(MODELS, ("score", "ridge"), changed)
+        if missing:
+            with pytest.raises(StudyError, match="ridge"):
+                list(predictions(COHORT, study, PLAN))
+        else:
+            list(predictions(COHORT, study, PLAN))
+
+
+def test_a_horizon_at_which_nothing_counts_has_no_column(study: Path) -> None:
+    rows = [row for row in figures(predictions(COHORT, study, PLAN), PLAN) if row.horizon != "4"]
+    assert all("week 4" not in table.columns for table in tables(rows, PLAN, "week"))
