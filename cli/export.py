@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from cli.console import console, progress
-from scoring.manifest import Manifest
+from scoring.manifest import Manifest, Variant
+from scoring.precision import VARIANTS, Precision
 
 
 def export(
@@ -29,6 +30,16 @@ def export(
             "expected_calibration_error and calibration_bias."
         ),
     ] = None,
+    precision: Annotated[
+        list[Precision] | None,
+        typer.Option(
+            help="Also try the graphs in this precision, and pack those that win; repeatable."
+        ),
+    ] = None,
+    max_changed: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of tiers that another precision may change."),
+    ] = 0.005,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")
     ] = False,
@@ -39,6 +50,7 @@ def export(
     """Turn a run into a bundle; stop with the record, the step and the distance if not equal."""
     from export.export import export_run
     from export.fairness_gate import read_limits
+    from export.variants import Limits
     from scoring.bundle import read_bundle
     from service.store import save_bundle
     from training.run_folder import RunFolder
@@ -52,13 +64,29 @@ def export(
             policy=policy,
             overwrite=overwrite,
             max_gaps=limits,
+            precisions=[one for one in precision or () if one in VARIANTS],
+            limits=Limits(changed=max_changed),
             progress=report,
         )
-    console.print(parity_table(read_bundle(folder).manifest))
+    manifest = read_bundle(folder).manifest
+    console.print(parity_table(manifest))
+    for row in manifest.variants:
+        console.print(variant_line(row), soft_wrap=True)
     console.print(f"Wrote {folder}.")
     if save:
         console.print(f"Saved as [bold]{save_bundle(folder)}[/] in the BentoML model store.")
     console.print(f"Next: bellwether serve {folder}")
+
+
+def variant_line(row: Variant) -> str:
+    """Say in one line what a precision gained and cost, and whether it is packed."""
+    fate = f"not packed: {row.why}" if row.why else "packed"
+    line = f"{row.precision} {row.graph} on {row.provider}: {fate}."
+    if row.speed:
+        speeds = ", ".join(f"{ratio:.2f} at {rows} rows" for rows, ratio in row.speed.items())
+        line += f" Speed {speeds}; largest difference {row.largest_difference:.2g}"
+        line += f", {row.changed:.2%} of tiers changed." if row.decisions else "."
+    return line
 
 
 def parity_table(manifest: Manifest) -> Table:

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from export.gate import prove
 from export.pack import pack, seal
 from export.specification import SPECIFICATIONS
 from export.structure import inspect_graph
+from export.variants import Limits, add_variants
 from records.contract import SHIPPED
 from records.errors import BellwetherError
 from scoring.bundle import MANIFEST
 from scoring.policy import load_policy, policy_text
+from scoring.precision import Precision
 from training.networks import load_network
 from training.run_folder import RunFolder
 
@@ -34,6 +36,8 @@ def export_run(
     policy: str | Path | None = None,
     overwrite: bool = False,
     max_gaps: Mapping[str, float] | None = None,
+    precisions: Sequence[Precision] = (),
+    limits: Limits | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Path:
     """Turn a run into a bundle, if its graphs pass the gate.
@@ -49,6 +53,8 @@ def export_run(
         overwrite: Whether a bundle that is there already gives way, once the new one is complete.
         max_gaps: Figure -> largest difference between two groups of an audit attribute that is
             allowed (`export.fairness_gate`).
+        precisions: Other precisions to try; graphs in them that win are packed too.
+        limits: What counts as winning (`export.variants`).
         progress: Called with stage, step and number of steps.
 
     Returns:
@@ -87,7 +93,9 @@ def export_run(
         folder = Path(workplace) / "bundle"
         folder.mkdir()
         bundle = pack(run, folder, graphs=graphs, facts=facts, policy_text=policy_text(source))
-        seal(bundle, prove(bundle, models, run.heldout(), progress=progress))
+        heldout = run.heldout()
+        parity = prove(bundle, models, heldout, progress=progress)
+        seal(bundle, parity, *add_variants(bundle, heldout, precisions, limits or Limits()))
         _check_free(out, overwrite=overwrite)
         if out.exists():
             shutil.rmtree(out)

@@ -26,7 +26,7 @@ from scoring.bundle import (
     sha256,
     write_manifest,
 )
-from scoring.manifest import ContractStamp, GraphFacts, Manifest, Parity, PolicyStamp
+from scoring.manifest import ContractStamp, GraphFacts, Manifest, Parity, PolicyStamp, Variant
 from scoring.policy import load_policy
 from training.run_folder import RunFolder
 
@@ -86,9 +86,26 @@ def pack(
     return read_bundle(folder)
 
 
-def seal(bundle: Bundle, parity: tuple[Parity, ...]) -> Bundle:
-    """Write what was proven into the bundle's manifest, and read the whole bundle back."""
-    write_manifest(bundle.manifest.model_copy(update={"parity": parity}), bundle.path)
+def seal(
+    bundle: Bundle,
+    parity: tuple[Parity, ...],
+    variants: tuple[Variant, ...] = (),
+    files: Mapping[str, str] | None = None,
+) -> Bundle:
+    """Write what was proven into the bundle's manifest, and read the whole bundle back.
+
+    Args:
+        bundle: Packed.
+        parity: What the gate proved.
+        variants: What was measured of other precisions.
+        files: File -> SHA-256 of the graphs in them that were written since.
+    """
+    found: dict[str, object] = {
+        "parity": parity,
+        "variants": variants,
+        "files": bundle.manifest.files | dict(files or {}),
+    }
+    write_manifest(bundle.manifest.model_copy(update=found), bundle.path)
     return read_bundle(bundle.path)
 
 

@@ -2,7 +2,8 @@
 
 A folder of files: the two graphs, contract, policy, fences, reference, calibration, intervals, the
 model card, and the manifest that holds the SHA-256 of each of the others; bundles of earlier
-versions lack calibration, intervals and card. The manifest in turn carries a digest of its own
+versions lack calibration, intervals and card. Graphs in another precision come beside them where
+an export packed some. The manifest in turn carries a digest of its own
 content, which is therefore the digest of the whole bundle, and names its version.
 
 The digests detect corruption, mixed-up files and edits by hand. They do not stop an adversary, who
@@ -25,6 +26,7 @@ from records.intervals import Intervals
 from records.reference import Reference
 from scoring.manifest import Manifest
 from scoring.policy import Policy, load_policy
+from scoring.precision import VARIANTS, Precision, variant_file
 from scoring.tiers import Tiers, tiers_of
 
 MANIFEST = "manifest.json"
@@ -38,6 +40,10 @@ CALIBRATION = "calibration.json"
 INTERVALS = "intervals.json"
 CARD = "model_card.md"
 CONTENTS = (CONTRACT, POLICY, FENCES, REFERENCE, RISK_GRAPH, SCORE_GRAPH)
+# Graphs in another precision, as far as an export packed any.
+VARIANT_FILES = tuple(
+    variant_file(graph, precision) for graph in (RISK_GRAPH, SCORE_GRAPH) for precision in VARIANTS
+)
 # What bundles have held since they were calibrated.
 ADDITIONS = (CALIBRATION, INTERVALS, CARD)
 
@@ -95,6 +101,17 @@ class Bundle:
         """Path of the graph that forecasts the next score after every period."""
         return self.path / SCORE_GRAPH
 
+    def graph(self, name: str, precision: Precision = Precision.FLOAT32) -> Path:
+        """Return the path of the graph `name` in `precision`, or in float32 where none is packed.
+
+        Args:
+            name: 'risk' or 'score'.
+            precision: What is wanted.
+        """
+        file = self.manifest.graphs[name].file
+        variant = variant_file(file, precision)
+        return self.path / (variant if variant in self.manifest.files else file)
+
 
 def read_bundle(path: str | Path) -> Bundle:
     """Read the bundle in the folder `path` and verify all of it.
@@ -105,7 +122,7 @@ def read_bundle(path: str | Path) -> Bundle:
     folder = Path(path)
     _check_complete(folder)
     manifest = _read_manifest(folder / MANIFEST)
-    added = [name for name in ADDITIONS if name in manifest.files]
+    added = [name for name in (*ADDITIONS, *VARIANT_FILES) if name in manifest.files]
     _check_files(folder, {MANIFEST, *CONTENTS, *added})
     for name in (*CONTENTS, *added):
         if sha256(folder / name) != manifest.files.get(name):
@@ -162,7 +179,7 @@ def _check_complete(folder: Path) -> None:
     present = {entry.name for entry in folder.iterdir()}
     if missing := sorted({MANIFEST, *CONTENTS} - present):
         raise BundleError(f"{folder}: {', '.join(missing)} missing; this is no complete bundle.")
-    if extra := sorted(present - {MANIFEST, *CONTENTS, *ADDITIONS}):
+    if extra := sorted(present - {MANIFEST, *CONTENTS, *ADDITIONS, *VARIANT_FILES}):
         _refuse_extra(folder, extra)
     for name in sorted(present):
         if not (folder / name).is_file():

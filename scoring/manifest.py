@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from scoring.precision import Precision
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -73,6 +75,40 @@ class Parity(_Frozen):
     at_threshold: int = 0
 
 
+class Variant(_Frozen):
+    """What one graph in another precision gained and cost, against float32 on one provider.
+
+    Attributes:
+        graph: 'risk' or 'score'.
+        precision: What it computes in.
+        provider: Execution provider that it was measured on, as ONNX Runtime names it.
+        packed: Whether the bundle holds it.
+        why: Why not; empty where it does.
+        values: Outputs compared.
+        largest_difference: In the unit of the output.
+        mean_difference: Likewise.
+        decisions: Tier decisions compared; 0 for a graph that decides nothing.
+        changed: Share of them that fell otherwise.
+        company_difference: Largest difference for records in one batch with an extreme one.
+        company_changed: Share of the tier decisions on those that fell otherwise.
+        speed: Rows of an execution -> how many times as fast as float32, medians of rounds in turn.
+    """
+
+    graph: str
+    precision: Precision
+    provider: str
+    packed: bool = False
+    why: str = ""
+    values: int = 0
+    largest_difference: float = 0.0
+    mean_difference: float = 0.0
+    decisions: int = 0
+    changed: float = 0.0
+    company_difference: float = 0.0
+    company_changed: float = 0.0
+    speed: dict[int, float] = {}
+
+
 class Manifest(_Frozen):
     """Everything there is to know of a bundle without opening its graphs.
 
@@ -88,6 +124,7 @@ class Manifest(_Frozen):
         versions: Library -> version that made the graphs.
         graphs: 'risk' and 'score'.
         parity: One row for each graph, execution provider and path.
+        variants: One row for each graph in each other precision that was tried.
         metrics: What the run measured of models and baselines on its held-out records, as it is.
         data_fingerprint: Fingerprint of the cohort trained on.
         run: The run's own record.
@@ -107,6 +144,7 @@ class Manifest(_Frozen):
     versions: dict[str, str]
     graphs: dict[str, GraphFacts]
     parity: tuple[Parity, ...]
+    variants: tuple[Variant, ...] = ()
     metrics: dict[str, JsonValue]
     data_fingerprint: str
     run: dict[str, JsonValue]

@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -14,6 +13,7 @@ from records.errors import CohortError
 from scoring.bundle import Bundle
 from scoring.manifest import GraphFacts
 from scoring.measures import Positions
+from scoring.precision import Precision
 from scoring.providers import Provider, active_provider, open_sessions
 
 # Rows of one execution. 128 to 512 rows are fastest; from 1,024 on the gates of an LSTM(64) no
@@ -52,6 +52,8 @@ class Scorer:
         provider: Execution provider wanted.
         strict: Raise where another provider would answer.
         threads: Intra-op threads; None takes what affinity and CPU quota allow.
+        precision: Graphs wanted; one that the bundle does not hold answers in float32. In int8 the
+            records of a batch share a scale: there, rows do influence each other.
 
     Raises:
         ProviderError: Strict, and the provider cannot answer.
@@ -60,6 +62,7 @@ class Scorer:
         bundle: The bundle that is loaded.
         loaded_at: When it was loaded, UTC.
         provider: The active execution provider, as ONNX Runtime names it.
+        precision: Graph name -> precision that answers.
     """
 
     def __init__(
@@ -69,9 +72,15 @@ class Scorer:
         provider: Provider | str = Provider.AUTO,
         strict: bool = False,
         threads: int | None = None,
+        precision: Precision | str = Precision.AUTO,
     ) -> None:
         self.bundle = bundle
-        paths: list[Path | bytes] = [bundle.risk_graph, bundle.score_graph]
+        wanted = Precision(precision)
+        paths = [bundle.graph("risk", wanted), bundle.graph("score", wanted)]
+        self.precision = {
+            name: wanted if path.name != bundle.manifest.graphs[name].file else Precision.FLOAT32
+            for name, path in zip(("risk", "score"), paths, strict=True)
+        }
         risk, score = open_sessions(paths, provider, strict=strict, threads=threads)
         facts, periods = bundle.manifest.graphs, bundle.contract.periods.maximum
         self._risk = _Graph(risk, facts["risk"], periods)

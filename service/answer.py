@@ -127,7 +127,11 @@ class Responder:
         self.bundle = read_bundle(folder)
         threads = settings.threads or thread_count(settings.workers)
         self._scorer = Scorer(
-            self.bundle, provider=settings.provider, strict=settings.strict, threads=threads
+            self.bundle,
+            provider=settings.provider,
+            strict=settings.strict,
+            threads=threads,
+            precision=settings.precision,
         )
         self._scorer.warm_up()
         self._assessor = Assessor(self._scorer)
@@ -277,6 +281,7 @@ class Responder:
                 strict=settings.strict,
                 threads=threads,
                 workers=settings.workers,
+                precision={name: one.value for name, one in self._scorer.precision.items()},
             ),
             versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
             loaded_at=self._scorer.loaded_at,

@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from records.errors import BellwetherError
+from scoring.precision import Precision
 from scoring.providers import Provider
 
 PREFIX = "BELLWETHER_"
@@ -26,6 +27,7 @@ class Settings(BaseModel):
         bundle: Tag in the BentoML model store, or folder. None: the bundle that the bento was
             built with, or else the newest one in the store.
         provider: Execution provider wanted.
+        precision: Graphs that answer where the bundle holds them; `auto` is float32.
         strict: Refuse to start where another provider would answer.
         threads: Intra-op threads of each worker; None takes the worker's share of what affinity
             and CPU quota allow.
@@ -44,6 +46,7 @@ class Settings(BaseModel):
 
     bundle: str | None = Field(default=None, min_length=1)
     provider: Provider = Provider.AUTO
+    precision: Precision = Precision.AUTO
     strict: bool = False
     threads: int | None = Field(default=None, ge=1, le=1024)
     workers: int = Field(default=1, ge=1, le=1024)

@@ -98,6 +98,10 @@ class ProviderState:
     strict: Annotated[bool, Field(description="Whether only the one asked for will do.")]
     threads: Annotated[int, Field(description="Intra-op threads of each worker.", examples=[2])]
     workers: Annotated[int, Field(description="Processes that answer.", examples=[1])]
+    precision: Annotated[
+        dict[str, str],
+        Field(description="Precision that answers, by graph.", examples=[{"risk": "float32"}]),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
