@@ -70,13 +70,20 @@ class _Walk:
     def visit(self, tensor: Any, known: dict[int, Tensor]) -> Tensor:
         """Write what computes `tensor`; `known` maps ids of Keras tensors to written ones."""
         if id(tensor) not in known:
-            operation, index, _ = tensor._keras_history  # noqa: SLF001 - Keras has no public name
-            node = operation._inbound_nodes[index]  # noqa: SLF001
-            inputs = [self.visit(one, known) for one in node.input_tensors]
-            for output, written in zip(
-                node.output_tensors, self._written(operation, node, inputs), strict=True
-            ):
-                known[id(output)] = written
+            operation, node = _origin(tensor)
+            if isinstance(operation, keras.Model) or type(operation) in _WRITERS:
+                inputs = [self.visit(one, known) for one in node.input_tensors]
+                written = self._written(operation, node, inputs)
+            else:
+                # What lies between layers that are written goes through the converter as one: it
+                # must see, for example, that a choice depends on what is missing.
+                edge = _edge(tensor, known)
+                inputs = [self.visit(one, known) for one in edge]
+                written = self._converted(edge, inputs, [tensor])
+                known[id(tensor)] = written[0]
+                return written[0]
+            for output, made in zip(node.output_tensors, written, strict=True):
+                known[id(output)] = made
         return known[id(tensor)]
 
     def _written(self, operation: Any, node: Any, inputs: list[Tensor]) -> list[Tensor]:
@@ -90,19 +97,17 @@ class _Walk:
             written = write(self._graph, operation, inputs, node.arguments.kwargs)
             if written is not None:
                 return [written]
-        return self._converted(operation, node, inputs)
+        return self._converted(node.input_tensors, inputs, node.output_tensors)
 
-    def _converted(self, operation: Any, node: Any, inputs: list[Tensor]) -> list[Tensor]:
-        """Let tf2onnx write one operation."""
+    def _converted(
+        self, tensors: list[Any], inputs: list[Tensor], outputs: list[Any]
+    ) -> list[Tensor]:
+        """Let tf2onnx write what computes Keras tensors `outputs` from `tensors`."""
         names = [self._graph.swapped(given, periods_first=False).name for given in inputs]
-        tensors = node.input_tensors
 
         def call(*values: Any) -> Any:
             given = dict(zip((id(tensor) for tensor in tensors), values, strict=True))
-            args, kwargs = keras.tree.map_structure(
-                lambda one: given.get(id(one), one), (node.arguments.args, node.arguments.kwargs)
-            )
-            return operation(*args, **kwargs)
+            return [_evaluated(output, given) for output in outputs]
 
         signature = [
             tf.TensorSpec(tensor.shape, tensor.dtype, name=f"input_{position}")
@@ -121,8 +126,42 @@ class _Walk:
         ]
         del converted.graph.input[:]
         converted.graph.input.extend(value for value, _ in inputs_kept)
-        outputs = self._graph.inline(converted.graph, [name for _, name in inputs_kept])
-        return [Tensor(name) for name in outputs]
+        made = self._graph.inline(converted.graph, [name for _, name in inputs_kept])
+        return [Tensor(name) for name in made]
+
+
+def _origin(tensor: Any) -> tuple[Any, Any]:
+    """Return the operation that made a Keras tensor, and the call of it that did."""
+    operation, index, _ = tensor._keras_history  # noqa: SLF001 - Keras has no public name
+    return operation, operation._inbound_nodes[index]  # noqa: SLF001
+
+
+def _edge(tensor: Any, known: Mapping[int, Tensor]) -> list[Any]:
+    """List the nearest Keras tensors before `tensor` that are written by hand or known already."""
+    found: dict[int, Any] = {}
+    pending = list(_origin(tensor)[1].input_tensors)
+    while pending:
+        one = pending.pop(0)
+        operation, node = _origin(one)
+        if id(one) in known or isinstance(operation, keras.Model) or type(operation) in _WRITERS:
+            found[id(one)] = one
+        else:
+            pending += node.input_tensors
+    return list(found.values())
+
+
+def _evaluated(tensor: Any, given: dict[int, Any]) -> Any:
+    """Compute a Keras tensor from the values of others, id by id."""
+    if id(tensor) not in given:
+        operation, node = _origin(tensor)
+        for one in node.input_tensors:
+            _evaluated(one, given)
+        args, kwargs = keras.tree.map_structure(
+            lambda one: given.get(id(one), one), (node.arguments.args, node.arguments.kwargs)
+        )
+        made = keras.tree.flatten(operation(*args, **kwargs))
+        given |= {id(out): value for out, value in zip(node.output_tensors, made, strict=True)}
+    return given[id(tensor)]
 
 
 Writer = Callable[[GraphBuilder, Any, list[Tensor], dict[str, Any]], Tensor | None]

@@ -71,6 +71,16 @@ def test_a_layer_used_twice_and_a_tensor_read_twice_are_written_right() -> None:
     np.testing.assert_allclose(answered(to_onnx(whole, RISK), shown), whole(shown), atol=1e-6)
 
 
+def test_a_choice_by_what_is_missing_is_no_product_with_it() -> None:
+    values = keras.Input((None, FEATURES), name="values")
+    filled = keras.ops.where(keras.ops.isnan(values), 0.5, values / 10)
+    hidden = layers.LSTM(2, return_sequences=True)(filled)
+    whole = keras.Model(values, layers.Dense(1, name="risk")(hidden))
+    shown = histories(3, 4)
+    shown[0, 1, 2] = shown[2, 0, :] = np.nan
+    np.testing.assert_allclose(answered(to_onnx(whole, RISK), shown), whole(shown), atol=1e-6)
+
+
 def test_masks_are_left_to_the_converter() -> None:
     values = keras.Input((None, FEATURES), name="values")
     masked = keras.Model(values, layers.LSTM(2, return_sequences=True)(layers.Masking()(values)))
