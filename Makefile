@@ -46,6 +46,9 @@ $(BUNDLE)/manifest.json: $(RUN)/run.json | $(ENV)
 
 train: $(RUN)/run.json ## Fit the models of DATA into runs/
 
+report: $(RUN)/run.json ## Write the run's report: HTML, CSV, SVG and PNG
+	@$(BIN)/bellwether report $(RUN)
+
 export: $(BUNDLE)/manifest.json ## Turn the run into a bundle, through the gate
 
 serve: $(BUNDLE)/manifest.json ## From nothing to an answering service (DATA, DATA_DIR, PORT, PROVIDER)
@@ -85,4 +88,4 @@ lock: ## Renew the hash-locked requirements from pyproject.toml
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train export serve test lint format bento bench bench-peers reproduce lock clean
+.PHONY: help env train report export serve test lint format bento bench bench-peers reproduce lock clean

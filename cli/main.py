@@ -17,6 +17,7 @@ from cli import (
     export,
     models,
     policy,
+    report,
     reproduce,
     request,
     score,
@@ -47,6 +48,7 @@ app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 app.command("search")(search.search)
 app.command("models")(models.models)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bundle.app, name="bundle")

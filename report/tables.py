@@ -1,0 +1,283 @@
+"""Every table of the report as one value, written as CSV, Markdown or HTML."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evaluation.figures import (
+    RiskFigures,
+    RiskReport,
+    RunMetrics,
+    ScoreFigures,
+    ScoreReport,
+)
+from evaluation.metrics import spread_horizons
+from records.contract import Contract
+from report import papers
+from training.run_folder import RunFolder
+
+Cell = str | float | int | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: Of its file.
+        title: What it shows.
+        header: Names of the columns; the first column names the rows.
+        rows: Cells; None where a figure is undefined or was not reported.
+        note: What the reader must know of it.
+        digits: Decimals shown; files keep all.
+    """
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    digits: int = 3
+
+    def shown(self) -> list[list[str]]:
+        """Return the cells as text for people."""
+        return [[self._shown(cell) for cell in row] for row in self.rows]
+
+    def _shown(self, cell: Cell) -> str:
+        if cell is None:
+            return "n/a"
+        if isinstance(cell, float):
+            return f"{cell:.{self.digits}f}"
+        return f"{cell:,}" if isinstance(cell, int) else cell
+
+    def csv(self) -> str:
+        """Return the table as CSV with a header; undefined cells are empty."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.header)
+        writer.writerows(["" if cell is None else cell for cell in row] for row in self.rows)
+        return text.getvalue()
+
+    def markdown(self) -> str:
+        """Return the table as Markdown under its title."""
+        rule = ["---"] + ["---:"] * (len(self.header) - 1)
+        lines = [self.header, rule, *self.shown()]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return "\n\n".join(filter(None, (f"## {self.title}", self.note, table)))
+
+
+def run_tables(run: RunFolder) -> list[Table]:
+    """Return every table that the figures of a run hold."""
+    contract, metrics = run.contract, run.metrics
+    tables = [
+        _data(run),
+        _base_rates(metrics, contract),
+        _risk(metrics, contract),
+        _confusions(metrics),
+        _risk_by_period(metrics, contract),
+        _calibration(metrics, contract),
+        _capacity(metrics),
+        _score(metrics),
+        _score_by_period(run),
+        *_subjects(metrics),
+        *_fairness(metrics),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def _data(run: RunFolder) -> Table:
+    record = run.record
+    rows: list[tuple[Cell, ...]] = [
+        ("source", record.data),
+        ("contract", f"{record.contract} version {run.contract.version}"),
+        ("split", record.settings.split.kind),
+        *((f"records: {name.replace('_', ' ')}", count) for name, count in record.parts.items()),
+        ("training records removed as outlying", record.outlying),
+        ("features", len(run.contract.features)),
+        (f"{run.contract.periods.name}s at most", run.contract.periods.maximum),
+        ("seed", record.seed),
+        ("risk network", record.networks["risk"].preset),
+        ("score network", record.networks["score"].preset),
+        ("calibration learnt on", run.calibration.learnt_on),
+        ("intervals learnt on", run.intervals.learnt_on),
+    ]
+    return Table("data", "The run and its data", ("what", "value"), tuple(rows))
+
+
+def _base_rates(metrics: RunMetrics, contract: Contract) -> Table:
+    by_period = metrics.risk.network.by_period
+    rows = tuple((str(at), of.records, of.base_rate) for at, of in sorted(by_period.items()))
+    header = (contract.periods.name, "records that count", "share at risk")
+    return Table("base_rates", "Base rate by period, test part", header, rows)
+
+
+def _risk(metrics: RunMetrics, contract: Contract) -> Table:
+    header = ("model", "accuracy", "precision", "recall", "F1", "AUC", "PR-AUC", "Brier", "ECE")
+    rows: list[tuple[Cell, ...]] = [
+        (name, *_risk_cells(report.last)) for name, report in _risks(metrics).items()
+    ]
+    for name, reported in papers.RISK.items():
+        shares = tuple(None if of is None else of / 100 for of in reported)
+        rows.append((f"{name} *", *shares, None, None, None, None))
+    note = (
+        f"At each record's last {contract.periods.name} that counts. * As reported by paper A on "
+        "data of its own: a reference, not a comparison."
+    )
+    return Table("risk", f"Risk: {contract.targets.risk.label}", header, tuple(rows), note)
+
+
+def _risk_cells(figures: RiskFigures) -> tuple[Cell, ...]:
+    return (
+        *(figures.accuracy, figures.precision, figures.recall, figures.f1),
+        *(figures.auc, figures.pr_auc, figures.brier, figures.expected_calibration_error),
+    )
+
+
+def _confusions(metrics: RunMetrics) -> Table:
+    header = (
+        *("model", "false-negative rate", "overlooked", "warned, at risk"),
+        *("warned, not at risk", "rightly left alone"),
+    )
+    rows = tuple(
+        (
+            name,
+            report.last.false_negative_rate,
+            report.last.confusion.false_negative,
+            report.last.confusion.true_positive,
+            report.last.confusion.false_positive,
+            report.last.confusion.true_negative,
+        )
+        for name, report in _risks(metrics).items()
+    )
+    title = f"Who is overlooked, at a threshold of {metrics.threshold:g}"
+    return Table("confusion", title, header, rows)
+
+
+def _risk_by_period(metrics: RunMetrics, contract: Contract) -> Table:
+    horizons = spread_horizons(sorted(metrics.risk.network.by_period))
+    rows = tuple(
+        (name, *(report.by_period[at].auc for at in horizons))
+        for name, report in _risks(metrics).items()
+    )
+    header = ("model", *(f"{contract.periods.name} {at}" for at in horizons))
+    return Table("auc_by_period", "AUC by period", header, rows)
+
+
+def _calibration(metrics: RunMetrics, contract: Contract) -> Table:
+    raw, served = metrics.risk.uncalibrated, metrics.risk.network
+    if raw is None:
+        return Table("calibration", "", (), ())
+    rows = tuple(
+        (
+            str(at),
+            served.by_period[at].records,
+            raw.by_period[at].expected_calibration_error,
+            served.by_period[at].expected_calibration_error,
+            raw.by_period[at].brier,
+            served.by_period[at].brier,
+        )
+        for at in spread_horizons(sorted(served.by_period))
+    )
+    header = (
+        contract.periods.name,
+        "records",
+        "ECE raw",
+        "ECE served",
+        "Brier raw",
+        "Brier served",
+    )
+    return Table("calibration", "Calibration: before and after", header, rows)
+
+
+def _capacity(metrics: RunMetrics) -> Table:
+    last = metrics.risk.network.last
+    rows = tuple(
+        (f"{share} %", of.precision, of.recall, of.lift) for share, of in last.at_capacity.items()
+    )
+    header = ("students that can be seen", "at risk among them", "share of those at risk", "lift")
+    return Table("capacity", "What an office finds at its capacity", header, rows)
+
+
+def _score(metrics: RunMetrics) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (name, *_score_cells(report.overall)) for name, report in _scores(metrics).items()
+    ]
+    rows += [(f"{name} *", *reported) for name, reported in papers.SCORE.items()]
+    note = "* As reported by paper B on data of its own: a reference, not a comparison."
+    return Table("score", "Next score", ("model", "MAE", "RMSE", "R²"), tuple(rows), note)
+
+
+def _score_cells(figures: ScoreFigures) -> tuple[Cell, ...]:
+    return figures.mae, figures.rmse, figures.r2
+
+
+def _score_by_period(run: RunFolder) -> Table:
+    scores, intervals = _scores(run.metrics), run.intervals
+    horizons = spread_horizons(sorted(run.metrics.score.network.by_period))
+    rows: list[tuple[Cell, ...]] = [
+        (f"MAE, {name}", *(report.by_period[at].mae for at in horizons))
+        for name, report in scores.items()
+    ]
+    held = tuple(intervals.measured.get(at) for at in horizons)
+    rows.append((f"held by the {intervals.coverage:.0%} interval", *held))
+    header = ("", *(f"{run.contract.periods.name} {at}" for at in horizons))
+    return Table("score_by_period", "Score forecast by period", header, tuple(rows))
+
+
+def _subjects(metrics: RunMetrics) -> list[Table]:
+    names = list(metrics.score.network.by_subject)
+    if len(names) < 2:
+        return []
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(report.by_subject[subject].mae for subject in names))
+        for name, report in _scores(metrics).items()
+    ]
+    reported = {subject: papers.SUBJECTS.get(subject.lower()) for subject in names}
+    if any(reported.values()):
+        rows.append(("paper B: attention-LSTM *", *reported.values()))
+    return [Table("subjects", "MAE by subject", ("model", *names), tuple(rows), digits=2)]
+
+
+def _fairness(metrics: RunMetrics) -> list[Table]:
+    if metrics.fairness is None:
+        return []
+    header = ("group", "records", "base rate", "recall", "false-positive rate", "ECE", "ABROCA")
+    note = (
+        f"Groups of fewer than {metrics.fairness.smallest} records are suppressed, and others with "
+        "them where they would give them away. ABROCA: area between the group's ROC curve and that "
+        "of the largest group."
+    )
+    return [
+        Table(
+            f"fairness_{audited.attribute}",
+            f"By {audited.label.lower()}",
+            header,
+            tuple(
+                (
+                    group.group,
+                    "suppressed" if group.suppressed else group.records,
+                    *(group.base_rate, group.recall, group.false_positive_rate),
+                    *(group.expected_calibration_error, group.abroca),
+                )
+                for group in audited.groups
+            ),
+            note,
+        )
+        for audited in metrics.fairness.attributes
+    ]
+
+
+def _risks(metrics: RunMetrics) -> Mapping[str, RiskReport]:
+    beside = {name.replace("_", " "): of for name, of in metrics.risk.baselines.items()}
+    return {"network": metrics.risk.network, **beside}
+
+
+def _scores(metrics: RunMetrics) -> Mapping[str, ScoreReport]:
+    beside = {name.replace("_", " "): of for name, of in metrics.score.baselines.items()}
+    return {"network": metrics.score.network, **beside}
+
+
+def joined(tables: Iterable[Table]) -> str:
+    """Return all tables as one Markdown file."""
+    return "\n\n".join(table.markdown() for table in tables) + "\n"

@@ -1,0 +1,77 @@
+"""The report of a real run: complete, self-contained, and nobody's id in it."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from report.tables import Table
+from report.write import HTML, MARKDOWN, ReportError, write_report
+from training.run_folder import RunFolder
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def out(run_folder: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    assert write_report(run_folder, folder) == folder / HTML
+    return folder
+
+
+def test_the_page_needs_no_other_file_and_no_network(out: Path) -> None:
+    page = (out / HTML).read_text(encoding="utf-8")
+    asked_for = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)""", page)
+    assert all(link.startswith("#") for link in asked_for)
+    assert "@import" not in page
+    assert "<script" not in page
+
+
+def test_every_figure_is_drawn_and_told_in_words(out: Path) -> None:
+    page = (out / HTML).read_text(encoding="utf-8")
+    names = {path.stem for path in (out / "figures").glob("*.svg")}
+    wanted = {
+        *("metric_bars", "loss_risk", "loss_score", "accuracy_risk", "confusion", "reliability"),
+        *("lift", "auc_by_period", "trajectories", "predicted_against_actual", "error_histogram"),
+        *("attention", "coverage"),
+    }
+    assert wanted <= names
+    for name in names:
+        assert (out / "figures" / f"{name}.png").read_bytes().startswith(PNG)
+        told = re.search(rf'id="figure-{name}" aria-label="([^"]+)"', page)
+        assert told is not None
+        assert len(told[1]) > 20
+    assert page.count("<svg") == len(names)
+
+
+def test_tables_hold_the_runs_own_numbers(out: Path, run_folder: RunFolder) -> None:
+    with (out / "tables" / "risk.csv").open(encoding="utf-8") as file:
+        rows = {row["model"]: row for row in csv.DictReader(file)}
+    last = run_folder.metrics.risk.network.last
+    assert float(rows["network"]["AUC"]) == last.auc
+    assert float(rows["paper A: LSTM *"]["accuracy"]) == pytest.approx(0.924)
+    assert rows["paper A: LSTM *"]["AUC"] == ""
+    markdown = (out / MARKDOWN).read_text(encoding="utf-8")
+    for path in (out / "tables").glob("*.csv"):
+        header = next(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        assert f"| {' | '.join(header)} |" in markdown
+
+
+def test_no_id_of_a_student_leaves_the_run(out: Path, run_folder: RunFolder) -> None:
+    texts = [path.read_text(encoding="utf-8") for path in out.rglob("*") if path.suffix != ".png"
+             and path.is_file()]  # fmt: skip
+    for name in set(run_folder.predictions("risk").ids.tolist()):
+        assert not any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts)
+
+
+def test_a_file_in_the_way_is_not_touched(run_folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(ReportError, match="is a file"):
+        write_report(run_folder, tmp_path / "mine")
+
+
+def test_cells_that_are_undefined_say_so_to_people_and_stay_empty_in_files() -> None:
+    table = Table("t", "T", ("model", "AUC", "records"), (("network", None, 1200),))
+    assert table.shown() == [["network", "n/a", "1,200"]]
+    assert table.csv() == "model,AUC,records\nnetwork,,1200\n"
