@@ -42,6 +42,9 @@ from service.wire import (
 )
 
 SAMPLE_STUDENTS = 3
+_NO_CARD = (
+    "This bundle has no model card: it was exported by an earlier version. Export it again.\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class Responder:
         policy: Body of the `policy` answer, JSON.
         model: Body of the `model` answer, JSON.
         bulk: Answers whole cohorts.
+        card: Body of the `card` answer, Markdown.
         sample_request: A valid body for `score`, made up from the contract.
         sample_answer: What `score` answers to it, really.
     """
@@ -148,6 +152,7 @@ class Responder:
         self.contract = self.bundle.contract.model_dump_json().encode()
         self.policy = self.bundle.policy.model_dump_json(by_alias=True).encode()
         self.model = TypeAdapter(ModelInfo).dump_json(self.info)
+        self.card = (self.bundle.card or _NO_CARD).encode()
         sample = sample_students(self.bundle.contract, self.bundle.reference, SAMPLE_STUDENTS)
         self.sample_request = msgspec.json.encode({"students": sample, "recommendations": True})
         self.sample_answer = self.score(self.sample_request).body

@@ -42,6 +42,7 @@ ANSWER_HEADERS = [(b"cache-control", b"no-store")]
 _PICKLE = b"application/vnd.bentoml+pickle"
 # Sent to nobody: what traces show where the client hung up before it had asked.
 _CLIENT_GONE = 499
+CARD = "/card"
 _DOCS = ("/", "/docs")
 # Collecting garbage over the 400,000 objects that the imports leave behind makes the slowest
 # answers thirty times slower (design notes: p99 330 ms against 10.5 ms).
@@ -158,6 +159,9 @@ class Front:
             if scope["path"] in _DOCS:
                 _check_method(scope, ("GET", "HEAD"))
                 await _send(send, 200, DOCS_PAGE, b"text/html; charset=utf-8")
+            elif scope["path"] == CARD:
+                _check_method(scope, ("GET", "HEAD"))
+                await _send(send, 200, self._responder.card, b"text/markdown; charset=utf-8")
             else:
                 self._check_route(scope)
                 if scope["path"] == "/metrics" and self._meter is not None:
@@ -186,7 +190,7 @@ class Front:
                 partly += sorted(route.methods or ())
         if partly:
             _check_method(scope, partly)
-        ours = ", ".join((SCORE, BULK, *self._pages))
+        ours = ", ".join((SCORE, BULK, *self._pages, CARD))
         raise RequestError(NOT_FOUND, f"This service answers {ours}; `/docs` documents them.")
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:

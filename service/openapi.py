@@ -154,6 +154,7 @@ def _about(responder: Responder, name: str) -> dict[str, Any]:
 
 
 _PLAIN: dict[str, tuple[str, str, str]] = {
+    "/card": ("card", "Model card: use, data, figures, limits", "text/markdown"),
     "/readyz": ("readyz", "Ready: loaded, warmed up, on the provider asked for", "text/plain"),
     "/livez": ("livez", "Alive: the process answers", "text/plain"),
     "/healthz": ("healthz", "The same as `/livez`", "text/plain"),

@@ -29,6 +29,16 @@ def test_readiness_is_told(http: httpx.Client) -> None:
     assert http.get("/livez").status_code == 200
 
 
+def test_the_model_card_is_served_as_the_bundle_holds_it(
+    http: httpx.Client, bundle_dir: Path
+) -> None:
+    answer = http.get("/card")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert answer.text == read_bundle(bundle_dir).card
+    assert http.post("/card").status_code == 405
+
+
 def test_the_model_is_told_with_provider_and_time(http: httpx.Client, bundle_dir: Path) -> None:
     info = http.get("/model").json()
     manifest = read_bundle(bundle_dir).manifest
