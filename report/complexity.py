@@ -1,0 +1,147 @@
+"""Measure what paper B states in O(n): time and memory against students and periods.
+
+    python -m report.complexity [--students 250 500 1000] [--models ridge boosting lstm …]
+
+Each cell runs in a process of its own, so that its peak memory is its own; what importing the
+libraries takes is subtracted. Network fits run a fixed number of epochs, so that early stopping
+does not decide the time.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from records.cohort import Cohort
+from records.load import load_cohort
+from report.tables import Table
+
+_MODELS = ("ridge", "svr", "boosting", "lstm", "attention-lstm")
+_STUDENTS, _PERIODS = (250, 500, 1000), (2, 4, 6)
+_EPOCHS = 3
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One fit.
+
+    Attributes:
+        model: Name in the registry, of the score.
+        students: Simulated records.
+        periods: Periods that each record holds.
+        fit_seconds: Wall-clock time of the fit; of a network over a fixed number of epochs.
+        microseconds: To forecast one record.
+        megabytes: Peak memory above what stood before the fit.
+    """
+
+    model: str
+    students: int
+    periods: int
+    fit_seconds: float
+    microseconds: float
+    megabytes: float
+
+
+def measure(model: str, students: int, periods: int) -> Measured:
+    """Fit one model in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measure, (model, students, periods))
+
+
+def _measure(name: str, students: int, periods: int) -> Measured:
+    from training.model import Fitted  # noqa: PLC0415 - in the process that measures
+    from training.prepare import prepare  # noqa: PLC0415
+    from training.registry import fit_preset, model  # noqa: PLC0415
+    from training.settings import settings_for  # noqa: PLC0415
+
+    cohort = _shortened(load_cohort("semesters", students=students), periods)
+    prepared = prepare(cohort, settings_for(cohort))
+    row = model("score", name)
+
+    def fit() -> Fitted | None:
+        if row.preset is None:
+            return row.fit(prepared, 0, lambda *_: None)
+        schedule = row.preset.schedule.model_copy(update={"epochs": _EPOCHS, "patience": _EPOCHS})
+        preset = row.preset.model_copy(update={"schedule": schedule})
+        return fit_preset(prepared, "score", preset, 0, lambda *_: None)
+
+    if row.preset is not None:
+        import training.fit_networks  # noqa: F401, PLC0415 - not what is measured
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    fitted = fit()
+    ended = time.perf_counter()
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if fitted is None:
+        raise ValueError(f"'{name}' has no ground in these records")
+    fitted.predict(prepared.parts.test)  # the first call compiles
+    begun = time.perf_counter()
+    fitted.predict(prepared.parts.test)
+    each = (time.perf_counter() - begun) / len(prepared.parts.test)
+    return Measured(name, students, periods, ended - started, 1e6 * each, (after - before) / 1024)
+
+
+def _shortened(cohort: Cohort, periods: int) -> Cohort:
+    """Return the first periods of every record, their targets kept."""
+    kept = np.arange(cohort.values.shape[1]) < periods
+    return replace(
+        cohort,
+        values=np.where(kept[:, None], cohort.values, np.float32(np.nan)),
+        lengths=np.minimum(cohort.lengths, np.int32(periods)),
+        eligible=cohort.eligible & kept,
+    )
+
+
+def growth(sizes: Sequence[float], seconds: Sequence[float]) -> float:
+    """Return the exponent k of seconds ~ size ** k, by least squares on logarithms."""
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def table(measured: Sequence[Measured]) -> Table:
+    """Lay the measurements out, with the exponent by students for each model."""
+    rows: list[tuple[str | float | int | None, ...]] = []
+    for one in measured:
+        same = [m for m in measured if m.model == one.model and m.periods == one.periods]
+        exponent = None
+        if len(same) > 1:
+            exponent = growth([m.students for m in same], [m.fit_seconds for m in same])
+        numbers = (one.students, one.periods, one.fit_seconds, one.microseconds, one.megabytes)
+        rows.append((one.model, *numbers, exponent))
+    header = (
+        *("model", "students", "periods", "fit (s)", "forecast (µs a record)"),
+        *("memory (MB)", "k in time ~ students^k"),
+    )
+    note = (
+        f"Networks: {_EPOCHS} epochs. Paper B states O(n) for linear regression, O(n³) for SVM and "
+        "O(n²) for networks."
+    )
+    return Table("complexity", "Time and memory, measured", header, tuple(rows), note)
+
+
+def main() -> None:
+    """Print the table, and write it as CSV where asked."""
+    parser = argparse.ArgumentParser(description="Measure time and memory of the score models.")
+    parser.add_argument("--students", type=int, nargs="+", default=_STUDENTS)
+    parser.add_argument("--periods", type=int, nargs="+", default=_PERIODS)
+    parser.add_argument("--models", nargs="+", default=_MODELS)
+    parser.add_argument("--out", type=Path, help="CSV file to write")
+    asked = parser.parse_args()
+    longest, most = max(asked.periods), max(asked.students)
+    # One axis at a time: students at the most periods, periods at the most students.
+    sizes = dict.fromkeys(
+        [(students, longest) for students in asked.students]
+        + [(most, periods) for periods in asked.periods]
+    )
+    found = table([measure(name, *size) for name in asked.models for size in sizes])
+    print(found.markdown())  # noqa: T201 - a command
+    if asked.out:
+        asked.out.write_text(found.csv(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
