@@ -21,6 +21,7 @@ from records.sources.oulad_coursework import (
     weekly_coursework,
 )
 from records.sources.oulad_others import weekly_others
+from records.sources.oulad_standing import STANDING, weekly_standing
 from records.sources.oulad_tables import PRESENTATION, RESULTS, OuladTables, read_oulad_tables
 
 DAYS_PER_WEEK: Final = 7
@@ -48,6 +49,7 @@ def load_oulad(
     - Score: the next tutor-marked score, in eligible weeks.
     - Other enrolments of the same student count by the calendar, whichever presentations are
       asked for; see `oulad_others.weekly_others`.
+    - Standings are against the module and presentation; see `oulad_standing.weekly_standing`.
     - Clicks are NaN where the log does not reach; see `oulad_clicks.weekly_clicks`.
     - Gender, region, education, deprivation, age and disability are audit attributes only.
 
@@ -89,9 +91,14 @@ def load_oulad(
     eligible: Bools = (joined <= ends) & (ends < left) & (ends < length)
     values[(joined > ends) | (np.arange(weeks) >= lengths[:, None])] = np.nan
     score[~eligible] = np.nan
-    weekly = {name: values[:, :, place[name]] for name in ("missing_share", "score_mean")}
+    weekly = {
+        name: values[:, :, place[name]]
+        for name in {"missing_share", "score_mean", *STANDING.values()}
+    }
     others = weekly_others(tables.registrations, weekly, lengths, ends)
-    for name, column in others.items():
+    groups = enrolments.groupby(PRESENTATION).ngroup().to_numpy()
+    standing = weekly_standing(groups, weekly, eligible)
+    for name, column in {**others, **standing}.items():
         values[:, :, place[name]] = np.where(np.isnan(values[:, :, 0]), np.nan, column)
     key = enrolments[[*PRESENTATION, "id_student"]].astype(str)
     cohort = Cohort(
