@@ -146,7 +146,7 @@ class AnswerTables:
             whole.array(table.observed_share),
             self._outlying(whole, table),
             self._advice(whole, table),
-            _errors(admission.faults, students, first),
+            _errors(admission.faults, first, students) if admission.faults else whole.empty(_ERROR),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
@@ -163,6 +163,8 @@ class AnswerTables:
 
     def _outlying(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
         cells = table.outlying
+        if not len(cells.row):
+            return whole.empty(_OUTLYING)
         size = np.bincount(cells.row, minlength=len(table))
         found = pa.StructArray.from_arrays(
             [
@@ -175,6 +177,8 @@ class AnswerTables:
 
     def _advice(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
         advice = table.advice
+        if not len(advice):
+            return whole.empty(_ADVICE)
         size = np.bincount(advice.row, minlength=len(table))
         place = self._level_at[advice.rule]
         named = place >= 0
@@ -223,6 +227,11 @@ class _Scattered:
         missing[self._at] = False if known is None else ~known
         return pa.array(spread, mask=missing)
 
+    def empty(self, kind: pa.DataType) -> pa.Array:
+        """Return (students,) empty lists."""
+        nothing = pa.array(np.zeros(self._students + 1, np.int32))
+        return pa.ListArray.from_arrays(nothing, pa.array([], kind), pa.list_(kind))
+
     def offsets(self, sizes: NDArray[np.integer]) -> pa.Array:
         """Return (students + 1,) offsets of lists of these sizes, empty for the others."""
         spread = np.zeros(self._students + 1, np.int32)
@@ -230,10 +239,7 @@ class _Scattered:
         return pa.array(np.cumsum(spread, dtype=np.int32))
 
 
-def _errors(faults: Sequence[RowFault], students: int, first: int) -> pa.Array:
-    if not faults:
-        size = np.zeros(students + 1, np.int32)
-        return pa.ListArray.from_arrays(pa.array(size), pa.array([], _ERROR), pa.list_(_ERROR))
+def _errors(faults: Sequence[RowFault], first: int, students: int) -> pa.Array:
     of: defaultdict[int, list[dict[str, str | None]]] = defaultdict(list)
     for fault in faults:
         of[fault.row - first].append(

@@ -14,8 +14,9 @@ from scoring.table import AssessmentTable
 from scoring.table_intake import TableIntake, student_starts
 from scoring.table_slices import whole_students
 
-# Two executions of the graphs: more would only make others wait longer.
-SLICE_STUDENTS = 512
+# Eight executions of the graphs: what is done once a slice is spread over many students, and others
+# wait no longer for the interpreter than one step over a slice takes.
+SLICE_STUDENTS = 2048
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def read_batches(
     """Read a table batch by batch.
 
     Args:
-        source: Bytes; seekable for Parquet, whose end tells where everything is.
+        source: Bytes; seekable for Parquet, whose end tells where everything is. A file of Arrow's
+            own where they are in memory already.
         kind: Not JSON lines.
         check: Returns the columns to read of a schema, or refuses it.
         columns: Names that a table may have; in CSV these are read as text.
@@ -71,7 +72,11 @@ _NAMES = {
 
 
 def _arrow(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
-    with pa.ipc.open_stream(pa.PythonFile(_Guarded(source), mode="r")) as reader:
+    # What is in memory already needs neither copies nor a guard.
+    whole = isinstance(source, pa.NativeFile)
+    file = source if whole else pa.PythonFile(_Guarded(source), mode="r")
+    # Handing work to other threads takes longer than the work.
+    with pa.ipc.open_stream(file, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
         kept = check(reader.schema)
         for batch in reader:
             chosen = batch.select(kept)
@@ -97,7 +102,7 @@ def _csv(source: IO[bytes], check: Check, columns: tuple[str, ...]) -> Iterator[
         return "skip"
 
     with pa_csv.open_csv(
-        pa.PythonFile(source, mode="r"),
+        source if isinstance(source, pa.NativeFile) else pa.PythonFile(source, mode="r"),
         read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
         convert_options=pa_csv.ConvertOptions(
@@ -152,7 +157,7 @@ class TableWriter(Protocol):
         ...
 
 
-def open_writer(kind: TableFormat, schema: pa.Schema) -> TableWriter:
+def open_writer(kind: TableFormat, schema: pa.Schema, *, whole: bool = False) -> TableWriter:
     """Begin a table.
 
     In CSV, and there only, lists stand as JSON text in their cells.
@@ -160,7 +165,10 @@ def open_writer(kind: TableFormat, schema: pa.Schema) -> TableWriter:
     Args:
         kind: Format to write.
         schema: Of every batch.
+        whole: Keep everything until the end, which is faster for a small table.
     """
+    if kind is TableFormat.ARROW and whole:
+        return _WholeArrow(schema)
     if kind is TableFormat.ARROW:
         return _Writer(lambda sink: pa.ipc.new_stream(sink, schema))
     if kind is TableFormat.PARQUET:
@@ -215,6 +223,23 @@ class _Writer:
     def finish(self) -> bytes:
         self._writer.close()
         return self._sink.take()
+
+
+class _WholeArrow:
+    """Arrow written in memory, without a step back into Python for every buffer."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._sink = pa.BufferOutputStream()
+        self._writer = pa.ipc.new_stream(self._sink, schema)
+
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        self._writer.write_batch(batch)
+        return b""
+
+    def finish(self) -> bytes:
+        self._writer.close()
+        written: bytes = self._sink.getvalue().to_pybytes()
+        return written
 
 
 class _CsvWriter(_Writer):

@@ -61,6 +61,8 @@ class TableIntake:
         audit = tuple(attribute.name for attribute in contract.audit)
         # Columns of a table of records that say nothing to a scorer.
         self._ignored = {*RESERVED, *contract.targets.score.columns, *audit} - set(self.columns)
+        # Most tables are like the one before.
+        self._checked: tuple[pa.Schema, list[str]] | None = None
 
     def check(self, schema: pa.Schema) -> list[str]:
         """Return the columns to read, in the table's order.
@@ -68,6 +70,8 @@ class TableIntake:
         Raises:
             TableError: A column is unknown, missing, there twice, or of a type that it cannot have.
         """
+        if self._checked is not None and schema.equals(self._checked[0]):
+            return self._checked[1]
         names = schema.names
         for name in names:
             if name not in self.columns and name not in self._ignored:
@@ -82,6 +86,7 @@ class TableIntake:
         kept = [name for name in names if name in self.columns]
         for name in kept:
             self._check_type(name, schema.field(name).type)
+        self._checked = schema, kept
         return kept
 
     def admit(self, batch: pa.RecordBatch, first: int = 0) -> Admission:

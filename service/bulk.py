@@ -36,11 +36,13 @@ class BulkRequest:
         sent: Format of its body; None for columnar JSON.
         answer: Format of the answer; None for columnar JSON.
         wanted: Parts of the assessments.
+        whole: The body is small and in memory; the answer may come in one piece.
     """
 
     sent: TableFormat | None
     answer: TableFormat | None
     wanted: Wanted = field(default_factory=Wanted)
+    whole: bool = False
 
 
 class BulkResponder:
@@ -92,7 +94,7 @@ class BulkResponder:
     def _table(
         self, source: IO[bytes], request: BulkRequest, kind: TableFormat, count: Count
     ) -> Iterator[bytes]:
-        writer = open_writer(kind, self._schema)
+        writer = open_writer(kind, self._schema, whole=request.whole)
         if request.sent is None:
             ids, admission = self._reader.read(source.read())
             table = self._tables.tabulate(admission, request.wanted)

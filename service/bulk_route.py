@@ -7,15 +7,15 @@ the whole.
 """
 
 import asyncio
-import io
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, cast
 from urllib.parse import parse_qsl
 
+import pyarrow as pa
 from starlette.types import Receive, Scope, Send
 
 from scoring.table_assessor import Wanted
@@ -106,8 +106,10 @@ class BulkRoute:
             await self._whole(bytes(held), asked)
 
     async def _whole(self, body: bytes, asked: "_Asked") -> None:
+        asked = replace(asked, request=replace(asked.request, whole=True))
+
         def work() -> bytes:
-            return b"".join(asked.answer(io.BytesIO(body)))
+            return b"".join(asked.answer(pa.BufferReader(body)))
 
         answer = await asyncio.get_running_loop().run_in_executor(self._short, work)
         await asked.begin((b"content-length", str(len(answer)).encode()))
