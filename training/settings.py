@@ -135,7 +135,7 @@ def _presets(target: str, body: Mapping[str, Any]) -> dict[tuple[str, str], Netw
 # (architecture, size) -> hyperparameters.
 RISK_NETWORKS = _presets("risk", _RISK_BODY)
 SCORE_NETWORKS = _presets("score", _SCORE_BODY)
-# Chosen on validation within 2013, see docs/models.md. Of most modules of the public files there
+# How it was chosen: docs/models.md. Of most modules of the public files there
 # are no clicks: a network that reads them learns which module it is.
 DISTILLED = NetworkPreset(
     name="distilled",
