@@ -5,13 +5,9 @@ from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from export.float16 import to_float16
 from scoring.precision import Precision
-
-# Raw values reach thousands and scores have two decimals: neither fits 11 bits. Only what lies
-# between the scaled inputs and the raw outputs is halved.
-_HALVED = frozenset({"MatMul", "LSTM", "Attention", "Split", "Squeeze", "Transpose", "Relu"})
 
 # Nothing is left to fold; without this mark the quantiser advises to fold.
 _PREPROCESSED = {"onnx.quant.pre_process": "onnxruntime.quant"}
@@ -31,9 +27,7 @@ def to_precision(graph: bytes, precision: Precision) -> bytes:
     """
     model = onnx.load_model_from_string(graph)
     if precision is Precision.FLOAT16:
-        kept = [node.name for node in model.graph.node if node.op_type not in _HALVED]
-        model = convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
-        return bytes(model.SerializeToString(deterministic=True))
+        return to_float16(model)
     if precision is Precision.INT8:
         return _quantised(model)
     return graph

@@ -81,6 +81,7 @@ def test_float16_keeps_raw_values_and_both_ends_in_float32(bundle_dir: Path) -> 
     assert ends == [onnx.TensorProto.FLOAT] * 2
     types = {tensor.name: tensor.data_type for tensor in graph.initializer}
     lstm = next(node for node in graph.node if node.op_type == "LSTM")
+    assert len({node.name for node in graph.node}) == len(graph.node)
     assert types[lstm.input[1]] == onnx.TensorProto.FLOAT16
     before = graph.node[: list(graph.node).index(lstm)]
     raw = [node for node in before if node.op_type in {"Where", "Sub", "Mul", "Min", "Max"}]
@@ -99,14 +100,28 @@ def test_what_was_measured_is_in_the_manifest(packed: Bundle) -> None:
     assert int8.decisions == int8.values > 0
     assert "int8 risk on CPUExecutionProvider: packed. Speed" in variant_line(int8)
     half = found["risk", Precision.FLOAT16]
-    if half.provider == "CPUExecutionProvider":
-        assert half.why.startswith("does not load on CPUExecutionProvider")
-        assert not (packed.path / "risk.float16.onnx").exists()
+    assert half.packed, half.why
+    assert 0 < half.mean_difference < half.largest_difference < 0.01
+
+
+def test_in_float16_huge_raw_values_stay_finite_and_touch_no_other_record(packed: Bundle) -> None:
+    half = Scorer(packed, provider="cpu", precision="float16")
+    assert set(half.precision.values()) == {Precision.FLOAT16}
+    features = len(packed.contract.features)
+    values = np.full((2, 3, features), 70, np.float32)
+    alone = half.score(values, np.array([3, 3]))
+    values[1] = 1e6
+    beside = half.score(values, np.array([3, 3]))
+    assert np.isfinite(beside.risk).all()
+    assert np.isfinite(beside.score).all()
+    np.testing.assert_allclose(beside.risk[0], alone.risk[0], atol=1e-3)
 
 
 def test_the_scorer_answers_in_the_precision_asked_for_and_else_in_float32(
-    packed: Bundle, heldout: Cohort
+    packed: Bundle, bundle_dir: Path, heldout: Cohort
 ) -> None:
+    unpacked = Scorer(read_bundle(bundle_dir), provider="cpu", precision="int8")
+    assert set(unpacked.precision.values()) == {Precision.FLOAT32}
     plain, int8 = Scorer(packed, provider="cpu"), Scorer(packed, provider="cpu", precision="int8")
     assert set(plain.precision.values()) == {Precision.FLOAT32}
     assert set(int8.precision.values()) == {Precision.INT8}
@@ -114,8 +129,6 @@ def test_the_scorer_answers_in_the_precision_asked_for_and_else_in_float32(
     differs = np.nanmax(np.abs(usual.risk - other.risk))
     assert 0 < differs < 0.2
     np.testing.assert_array_equal(np.isnan(usual.risk), np.isnan(other.risk))
-    half = Scorer(packed, provider="cpu", precision="float16")
-    assert set(half.precision.values()) == {Precision.FLOAT32}
 
 
 def test_a_variant_that_is_altered_missing_or_unlisted_is_refused(
@@ -136,8 +149,10 @@ def test_a_variant_that_is_altered_missing_or_unlisted_is_refused(
 
 
 def test_one_extreme_record_is_counted_against_a_batch_that_shares_a_scale(packed: Bundle) -> None:
-    int8 = next(one for one in packed.manifest.variants if one.packed and one.graph == RISK.name)
-    assert int8.company_difference > int8.largest_difference
+    found = {one.precision: one for one in packed.manifest.variants if one.graph == RISK.name}
+    int8, half = found[Precision.INT8], found[Precision.FLOAT16]
+    assert int8.company_difference > 2 * int8.largest_difference
+    assert half.company_difference == pytest.approx(half.largest_difference, rel=0.01)
 
 
 def test_float32_is_left_as_it_is(packed: Bundle) -> None:
