@@ -140,7 +140,8 @@ def train(
     for note in run.record.notes:
         console.print(f"Note: {note}")
     policy_option = "" if run.contract.name in SHIPPED else " --policy YOUR-POLICY.toml"
-    console.print(f"Wrote {target}. Next: bellwether export {target}{policy_option}")
+    console.print(f"Wrote {target}. Tables and figures: bellwether report {target}")
+    console.print(f"Next: bellwether export {target}{policy_option}")
 
 
 def _settings(

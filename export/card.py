@@ -8,13 +8,20 @@ from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
 
-from evaluation.figures import RiskFigures, ScoreFigures
+from evaluation.figures import FairnessReport, Gap, RiskFigures, RiskTable, ScoreFigures
 from evaluation.metrics import spread_horizons
 from scoring.policy import Policy
 from training.run_folder import RunFolder
 
 _RISK = ("records", "base rate", "AUC", "Brier", "ECE", "recall", "precision")
 _SCORE = ("scores", "MAE", "RMSE", "R²")
+_CALIBRATION = ("records", "ECE raw", "ECE", "Brier raw", "Brier")
+_GAPS = {
+    "recall": "recall",
+    "false_positive_rate": "false-positive rate",
+    "expected_calibration_error": "ECE",
+    "abroca": "ABROCA",
+}
 _WRAPPED = 8
 
 
@@ -67,7 +74,10 @@ def model_card(run: RunFolder, policy: Policy) -> str:
                 ).items()
             ),
         ),
-        fairness="",
+        calibration_table=_calibration(clock, metrics.risk),
+        fairness=metrics.fairness,
+        gaps_table=_gaps(metrics.fairness),
+        groups_table=_groups(metrics.fairness),
         tiers=_tiers(policy),
         versions=", ".join(f"{name} {version}" for name, version in run.record.environment.items()),
     )
@@ -87,6 +97,63 @@ def _score(figures: ScoreFigures) -> Iterable[str]:
         _number(figures.mae, 2),
         _number(figures.rmse, 2),
         _number(figures.r2, 3),
+    )
+
+
+def _calibration(clock: str, risk: RiskTable) -> str:
+    """Lay the figures before and after calibration out, by horizon."""
+    if risk.uncalibrated is None:
+        return "Not measured before calibration: the run is of an earlier version."
+    raw, served = risk.uncalibrated.by_period, risk.network.by_period
+    return _table(
+        (clock, *_CALIBRATION),
+        (
+            (
+                str(at),
+                f"{served[at].records:,}",
+                _number(raw[at].expected_calibration_error, 3),
+                _number(served[at].expected_calibration_error, 3),
+                _number(raw[at].brier, 3),
+                _number(served[at].brier, 3),
+            )
+            for at in spread_horizons(sorted(served))
+        ),
+    )
+
+
+def _gaps(fairness: FairnessReport | None) -> str:
+    """Lay the largest difference of each figure out, by attribute."""
+    return _table(
+        ("attribute", *_GAPS.values()),
+        (
+            (audited.label, *(_gap(audited.gaps.get(name)) for name in _GAPS))
+            for audited in (fairness.attributes if fairness else ())
+        ),
+    )
+
+
+def _gap(gap: Gap | None) -> str:
+    if gap is None:
+        return "n/a"
+    bounds = "" if gap.low is None else f" ({_number(gap.low, 3)} to {_number(gap.high, 3)})"
+    return f"{_number(gap.difference, 3)}{bounds}: {gap.lowest} to {gap.highest}"
+
+
+def _groups(fairness: FairnessReport | None) -> str:
+    """Lay the figures of every group out; suppressed groups by name alone."""
+    return _table(
+        ("attribute", "group", "records", "base rate", *_GAPS.values()),
+        (
+            (
+                audited.label,
+                group.group,
+                "suppressed" if group.suppressed else f"{group.records:,}",
+                _number(group.base_rate, 3),
+                *(_number(getattr(group, name), 3) for name in _GAPS),
+            )
+            for audited in (fairness.attributes if fairness else ())
+            for group in audited.groups
+        ),
     )
 
 

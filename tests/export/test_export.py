@@ -5,7 +5,10 @@ import numpy as np
 import onnx
 import pytest
 
+from evaluation.fairness import fairness_report
+from evaluation.metrics import spread_horizons
 from export import export
+from export.card import model_card
 from export.convert import to_onnx
 from export.export import ExportError, export_run
 from export.gate import GateError
@@ -13,11 +16,11 @@ from export.specification import GraphSpecification
 from records.contract import load_contract
 from records.errors import ContractError
 from scoring.bundle import read_bundle
-from scoring.policy import policy_text
+from scoring.policy import load_policy, policy_text
 from scoring.scorer import Scorer
 from training.backend import keras
-from training.networks import load_network
-from training.run_folder import RISK_NETWORK, RunFolder
+from training.networks import load_network, predict
+from training.run_folder import METRICS, RISK_NETWORK, RunFolder
 
 
 @pytest.fixture
@@ -60,6 +63,7 @@ def test_the_card_tells_use_data_figures_and_limits(
     assert card is not None
     for heading in ("Intended use", "Not intended", "Data", "Calibration", "Limits", "Versions"):
         assert f"\n## {heading}\n" in card
+    assert "\n## Fairness, on the test part\n" in card
     metrics = run_folder.metrics
     last = metrics.risk.network.last
     assert f"| network | {last.records:,} | {last.base_rate:.3f} | {last.auc:.3f} |" in card
@@ -67,6 +71,45 @@ def test_the_card_tells_use_data_figures_and_limits(
         assert f"| {period} | {figures.records:,} |" in card
     assert run_folder.calibration.learnt_on in card
     assert "{{" not in card
+    raw = metrics.risk.uncalibrated
+    assert raw is not None
+    for period in spread_horizons(sorted(metrics.risk.network.by_period)):
+        figures = metrics.risk.network.by_period[period]
+        before, after = (of.expected_calibration_error for of in (raw.by_period[period], figures))
+        assert f"| {period} | {figures.records:,} | {before:.3f} | {after:.3f} |" in card
+    score = metrics.score.network.by_period
+    for period in spread_horizons(sorted(score)):
+        held = run_folder.intervals.measured[period]
+        begin = f"| {period} | {score[period].scores:,} | {score[period].mae:.2f} | "
+        row = next(line for line in card.splitlines() if line.startswith(begin))
+        assert row.endswith(f"| {held:.1%} |")
+
+
+def test_the_card_tells_gaps_and_hides_small_groups(run_folder: RunFolder, tmp_path: Path) -> None:
+    """Judge the real test part again with a limit that hides some group of it."""
+    heldout = run_folder.heldout()
+    risk = predict(load_network(run_folder.path / RISK_NETWORK), heldout.values)
+    shown = fairness_report(heldout, risk, smallest=1, resamples=50)
+    smallest = min(group.records or 0 for group in shown.attributes[0].groups)
+    hidden = fairness_report(heldout, risk, smallest=smallest + 1, resamples=50)
+    assert any(group.suppressed for group in hidden.attributes[0].groups)
+    assert shown.attributes[0].gaps["expected_calibration_error"] is not None
+    cards = []
+    for report in (shown, hidden):
+        folder = tmp_path / str(report.smallest)
+        shutil.copytree(run_folder.path, folder)
+        metrics = run_folder.metrics.model_copy(update={"fairness": report})
+        (folder / METRICS).write_text(metrics.model_dump_json(), encoding="utf-8")
+        cards.append(model_card(RunFolder(folder), load_policy("simulated", run_folder.contract)))
+    for report, card in zip((shown, hidden), cards, strict=True):
+        for audited in report.attributes:
+            gap = audited.gaps["expected_calibration_error"]
+            if gap is not None:
+                assert f"{gap.difference:.3f} ({gap.low:.3f} to {gap.high:.3f})" in card
+            for group in audited.groups:
+                row = f"| {audited.label} | {group.group} | "
+                assert row + ("suppressed" if group.suppressed else f"{group.records:,}") in card
+                assert (row + "suppressed | n/a | n/a" in card) == group.suppressed
 
 
 def test_the_gate_proves_tiers_by_capacity_too(run_folder: RunFolder, out: Path) -> None:
