@@ -19,6 +19,7 @@ from scoring.policy import Policy
 from service.answer import Responder
 from service.dry_run import dry_run
 from service.front import Front
+from service.lean import keep_pandas_out
 from service.metrics import show_model
 from service.openapi import OpenApiDocument, describe
 from service.problems import RequestError
@@ -50,6 +51,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> Front:
         """Return the application that the server runs."""
+        keep_pandas_out()
         app = super().to_asgi(is_main=is_main)
         if SETTINGS.fast_path and SETTINGS.traces is None:
             take_over()
