@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import console
+from cli.console import console, progress
 
 
 def report(
@@ -13,11 +13,24 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write (default: RUN with '-report' behind it).")
     ] = None,
+    complexity: Annotated[
+        bool,
+        typer.Option(
+            "--complexity",
+            help="Also measure time and memory of the score models against students and periods "
+            "(minutes); kept in the run, so that later reports show it too.",
+        ),
+    ] = False,
 ) -> None:
     """Write a run's report: one HTML file, every table as CSV, every figure as SVG and PNG."""
-    from report.write import write_report
+    from report.write import check_out, measure_complexity, write_report
     from training.run_folder import RunFolder
 
     folder = out or run.with_name(f"{run.name}-report")
-    page = write_report(RunFolder(run), folder)
+    finished = RunFolder(run)
+    check_out(folder)
+    with progress() as tell:
+        if complexity:
+            measure_complexity(finished, tell)
+        page = write_report(finished, folder, progress=tell)
     console.print(f"Report: {page}")

@@ -1,6 +1,7 @@
 """Measure what paper B states in O(n): time and memory against students and periods.
 
     python -m report.complexity [--students 250 500 1000] [--models ridge boosting lstm …]
+    bellwether report RUN --complexity
 
 Each cell runs in a process of its own, so that its peak memory is its own; what importing the
 libraries takes is subtracted. Network fits run a fixed number of epochs, so that early stopping
@@ -8,22 +9,36 @@ does not decide the time.
 """
 
 import argparse
+import csv
 import multiprocessing
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from records.cohort import Cohort
+from records.errors import BellwetherError
 from records.load import load_cohort
 from report.tables import Table
 
+# Of the file in the run folder.
+COMPLEXITY = "complexity.csv"
 _MODELS = ("ridge", "svr", "boosting", "lstm", "attention-lstm")
 _STUDENTS, _PERIODS = (250, 500, 1000), (2, 4, 6)
 _EPOCHS = 3
+_STAGE = "Measuring time and memory"
+_AGAIN = "remove it, or measure again with `bellwether report RUN --complexity`."
+_HEADER = (
+    *("model", "students", "periods", "fit (s)", "forecast (µs a record)"),
+    *("memory (MB)", "k in time ~ students^k"),
+)
+
+
+class ComplexityError(BellwetherError):
+    """A file of measurements cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -112,15 +127,47 @@ def table(measured: Sequence[Measured]) -> Table:
             exponent = growth([m.students for m in same], [m.fit_seconds for m in same])
         numbers = (one.students, one.periods, one.fit_seconds, one.microseconds, one.megabytes)
         rows.append((one.model, *numbers, exponent))
-    header = (
-        *("model", "students", "periods", "fit (s)", "forecast (µs a record)"),
-        *("memory (MB)", "k in time ~ students^k"),
-    )
     note = (
         f"Networks: {_EPOCHS} epochs. Paper B states O(n) for linear regression, O(n³) for SVM and "
         "O(n²) for networks."
     )
-    return Table("complexity", "Time and memory, measured", header, tuple(rows), note)
+    return Table("complexity", "Time and memory, measured", _HEADER, tuple(rows), note)
+
+
+def read_measured(path: Path) -> list[Measured]:
+    """Read what `table` wrote as CSV.
+
+    Raises:
+        ComplexityError: The file holds something else.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    if tuple(header) != _HEADER:
+        raise ComplexityError(f"{path} has other columns; {_AGAIN}")
+    try:
+        return [Measured(row[0], int(row[1]), int(row[2]), *map(float, row[3:6])) for row in rows]
+    except (ValueError, IndexError, TypeError):
+        raise ComplexityError(f"{path} has rows that are no measurements; {_AGAIN}") from None
+
+
+def measure_all(
+    models: Iterable[str] = _MODELS,
+    students: Sequence[int] = _STUDENTS,
+    periods: Sequence[int] = _PERIODS,
+    *,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> list[Measured]:
+    """Measure one axis at a time: students at the most periods, periods at the most students."""
+    sizes = dict.fromkeys(
+        [(count, max(periods)) for count in students] + [(max(students), at) for at in periods]
+    )
+    cells = [(name, *size) for name in models for size in sizes]
+    found = []
+    for done, cell in enumerate(cells):
+        progress(_STAGE, done, len(cells))
+        found.append(measure(*cell))
+    progress(_STAGE, len(cells), len(cells))
+    return found
 
 
 def main() -> None:
@@ -131,13 +178,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=_MODELS)
     parser.add_argument("--out", type=Path, help="CSV file to write")
     asked = parser.parse_args()
-    longest, most = max(asked.periods), max(asked.students)
-    # One axis at a time: students at the most periods, periods at the most students.
-    sizes = dict.fromkeys(
-        [(students, longest) for students in asked.students]
-        + [(most, periods) for periods in asked.periods]
-    )
-    found = table([measure(name, *size) for name in asked.models for size in sizes])
+    found = table(measure_all(asked.models, asked.students, asked.periods))
     print(found.markdown())  # noqa: T201 - a command
     if asked.out:
         asked.out.write_text(found.csv(), encoding="utf-8")

@@ -2,10 +2,16 @@
 
 import csv
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from evaluation.known import known_risk, known_score
 from evaluation.predictions import Predictions
-from records.cohort import Floats
-from training.run_folder import HISTORY, SCORE_NETWORK, RunFolder
+from records.cohort import Cohort, Floats
+from report.complexity import COMPLEXITY, Measured, read_measured
+from report.contribution import Contribution, contribution
+from training.run_folder import HISTORY, RISK_NETWORK, SCORE_NETWORK, RunFolder
 
 # Enough for a mean; the attention layer keeps (records, heads, periods, periods).
 _RECORDS = 256
@@ -21,6 +27,8 @@ class Source:
         score: Likewise.
         history: Network -> rows of `history.csv`.
         attention: (periods, periods) mean attention of the score network; None without attention.
+        contributions: 'score' and 'risk' -> what each feature contributes.
+        complexity: Time and memory, where they were measured.
     """
 
     run: RunFolder
@@ -28,6 +36,8 @@ class Source:
     score: Predictions
     history: dict[str, list[dict[str, str]]]
     attention: Floats | None
+    contributions: dict[str, Contribution]
+    complexity: tuple[Measured, ...]
 
     @property
     def clock(self) -> str:
@@ -37,8 +47,13 @@ class Source:
 
 def read_source(run: RunFolder) -> Source:
     """Read all that the report shows."""
+    from training.networks import load_network  # noqa: PLC0415 - takes seconds
+
     with (run.path / HISTORY).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    heldout = run.heldout()
+    risk, score = (load_network(run.path / name) for name in (RISK_NETWORK, SCORE_NETWORK))
+    measured = run.path / COMPLEXITY
     return Source(
         run=run,
         risk=run.predictions("risk"),
@@ -47,18 +62,41 @@ def read_source(run: RunFolder) -> Source:
             name: [row for row in rows if row["network"] == name]
             for name in dict.fromkeys(row["network"] for row in rows)
         },
-        attention=_attention(run),
+        attention=_attention(run, heldout, score),
+        contributions=_contributions(heldout, risk, score),
+        complexity=tuple(read_measured(measured)) if measured.is_file() else (),
     )
 
 
-def _attention(run: RunFolder) -> Floats | None:
+def _attention(run: RunFolder, heldout: Cohort, network: Any) -> Floats | None:
+    from training.networks import attention_weights  # noqa: PLC0415 - takes seconds
+
     if run.record.settings.score.attention == "none":
         return None
-    from training.networks import attention_weights, load_network  # noqa: PLC0415 - takes seconds
-
-    heldout = run.heldout()
     longest = heldout.lengths == heldout.lengths.max()
     values = heldout.take(longest).values[:_RECORDS, : int(heldout.lengths.max())]
-    weights = attention_weights(load_network(run.path / SCORE_NETWORK), values)
-    mean: Floats = weights.mean(axis=(0, 1))
+    mean: Floats = attention_weights(network, values).mean(axis=(0, 1))
     return mean
+
+
+def _contributions(heldout: Cohort, risk: Any, score: Any) -> dict[str, Contribution]:
+    from training.networks import predict  # noqa: PLC0415 - takes seconds
+
+    return {
+        "score": contribution(
+            heldout,
+            lambda values: predict(score, values),
+            heldout.score,
+            known_score(heldout),
+            lambda predicted, actual: np.abs(predicted - actual),
+            figure="mean absolute error",
+        ),
+        "risk": contribution(
+            heldout,
+            lambda values: predict(risk, values),
+            heldout.risk,
+            known_risk(heldout),
+            lambda predicted, actual: (predicted - actual) ** 2,
+            figure="Brier score",
+        ),
+    }

@@ -2,22 +2,19 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evaluation.figures import (
-    RiskFigures,
-    RiskReport,
-    RunMetrics,
-    ScoreFigures,
-    ScoreReport,
-)
+from evaluation.figures import RiskFigures, RunMetrics, ScoreFigures
 from evaluation.metrics import spread_horizons
 from records.contract import Contract
 from report import papers
+from report.drawing import risks, scores
 from training.run_folder import RunFolder
 
 Cell = str | float | int | None
+# Rows that fit on a page beside something else.
+_LONG = 20
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,7 @@ class Table:
         rows: Cells; None where a figure is undefined or was not reported.
         note: What the reader must know of it.
         digits: Decimals shown; files keep all.
+        drawn: Whether a figure of the report tells the same.
     """
 
     name: str
@@ -39,6 +37,12 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
     digits: int = 3
+    drawn: bool = False
+
+    @property
+    def long(self) -> bool:
+        """Whether a page shows it only to those who ask."""
+        return self.drawn and len(self.rows) > _LONG
 
     def shown(self) -> list[list[str]]:
         """Return the cells as text for people."""
@@ -68,7 +72,7 @@ class Table:
 
 
 def run_tables(run: RunFolder) -> list[Table]:
-    """Return every table that the figures of a run hold."""
+    """Return the tables of a run's data and models; those of groups stand elsewhere."""
     contract, metrics = run.contract, run.metrics
     tables = [
         _data(run),
@@ -81,7 +85,6 @@ def run_tables(run: RunFolder) -> list[Table]:
         _score(metrics),
         _score_by_period(run),
         *_subjects(metrics),
-        *_fairness(metrics),
     ]
     return [table for table in tables if table.rows]
 
@@ -109,13 +112,13 @@ def _base_rates(metrics: RunMetrics, contract: Contract) -> Table:
     by_period = metrics.risk.network.by_period
     rows = tuple((str(at), of.records, of.base_rate) for at, of in sorted(by_period.items()))
     header = (contract.periods.name, "records that count", "share at risk")
-    return Table("base_rates", "Base rate by period, test part", header, rows)
+    return Table("base_rates", "Base rate by period, test part", header, rows, drawn=True)
 
 
 def _risk(metrics: RunMetrics, contract: Contract) -> Table:
     header = ("model", "accuracy", "precision", "recall", "F1", "AUC", "PR-AUC", "Brier", "ECE")
     rows: list[tuple[Cell, ...]] = [
-        (name, *_risk_cells(report.last)) for name, report in _risks(metrics).items()
+        (name, *_risk_cells(report.last)) for name, report in risks(metrics).items()
     ]
     for name, reported in papers.RISK.items():
         shares = tuple(None if of is None else of / 100 for of in reported)
@@ -148,7 +151,7 @@ def _confusions(metrics: RunMetrics) -> Table:
             report.last.confusion.false_positive,
             report.last.confusion.true_negative,
         )
-        for name, report in _risks(metrics).items()
+        for name, report in risks(metrics).items()
     )
     title = f"Who is overlooked, at a threshold of {metrics.threshold:g}"
     return Table("confusion", title, header, rows)
@@ -158,7 +161,7 @@ def _risk_by_period(metrics: RunMetrics, contract: Contract) -> Table:
     horizons = spread_horizons(sorted(metrics.risk.network.by_period))
     rows = tuple(
         (name, *(report.by_period[at].auc for at in horizons))
-        for name, report in _risks(metrics).items()
+        for name, report in risks(metrics).items()
     )
     header = ("model", *(f"{contract.periods.name} {at}" for at in horizons))
     return Table("auc_by_period", "AUC by period", header, rows)
@@ -201,7 +204,7 @@ def _capacity(metrics: RunMetrics) -> Table:
 
 def _score(metrics: RunMetrics) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (name, *_score_cells(report.overall)) for name, report in _scores(metrics).items()
+        (name, *_score_cells(report.overall)) for name, report in scores(metrics).items()
     ]
     rows += [(f"{name} *", *reported) for name, reported in papers.SCORE.items()]
     note = "* As reported by paper B on data of its own: a reference, not a comparison."
@@ -213,11 +216,11 @@ def _score_cells(figures: ScoreFigures) -> tuple[Cell, ...]:
 
 
 def _score_by_period(run: RunFolder) -> Table:
-    scores, intervals = _scores(run.metrics), run.intervals
+    reports, intervals = scores(run.metrics), run.intervals
     horizons = spread_horizons(sorted(run.metrics.score.network.by_period))
     rows: list[tuple[Cell, ...]] = [
         (f"MAE, {name}", *(report.by_period[at].mae for at in horizons))
-        for name, report in scores.items()
+        for name, report in reports.items()
     ]
     held = tuple(intervals.measured.get(at) for at in horizons)
     rows.append((f"held by the {intervals.coverage:.0%} interval", *held))
@@ -231,51 +234,12 @@ def _subjects(metrics: RunMetrics) -> list[Table]:
         return []
     rows: list[tuple[Cell, ...]] = [
         (name, *(report.by_subject[subject].mae for subject in names))
-        for name, report in _scores(metrics).items()
+        for name, report in scores(metrics).items()
     ]
     reported = {subject: papers.SUBJECTS.get(subject.lower()) for subject in names}
     if any(reported.values()):
         rows.append(("paper B: attention-LSTM *", *reported.values()))
     return [Table("subjects", "MAE by subject", ("model", *names), tuple(rows), digits=2)]
-
-
-def _fairness(metrics: RunMetrics) -> list[Table]:
-    if metrics.fairness is None:
-        return []
-    header = ("group", "records", "base rate", "recall", "false-positive rate", "ECE", "ABROCA")
-    note = (
-        f"Groups of fewer than {metrics.fairness.smallest} records are suppressed, and others with "
-        "them where they would give them away. ABROCA: area between the group's ROC curve and that "
-        "of the largest group."
-    )
-    return [
-        Table(
-            f"fairness_{audited.attribute}",
-            f"By {audited.label.lower()}",
-            header,
-            tuple(
-                (
-                    group.group,
-                    "suppressed" if group.suppressed else group.records,
-                    *(group.base_rate, group.recall, group.false_positive_rate),
-                    *(group.expected_calibration_error, group.abroca),
-                )
-                for group in audited.groups
-            ),
-            note,
-        )
-        for audited in metrics.fairness.attributes
-    ]
-
-
-def _risks(metrics: RunMetrics) -> Mapping[str, RiskReport]:
-    beside = {name.replace("_", " "): of for name, of in metrics.risk.baselines.items()}
-    return {"network": metrics.risk.network, **beside}
-
-
-def _scores(metrics: RunMetrics) -> Mapping[str, ScoreReport]:
-    beside = {name.replace("_", " "): of for name, of in metrics.score.baselines.items()}
-    return {"network": metrics.score.network, **beside}
 
 
 def joined(tables: Iterable[Table]) -> str:

@@ -1,5 +1,6 @@
 """Write a report: HTML to read and print, tables as CSV and Markdown, figures as SVG and PNG."""
 
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -8,9 +9,14 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from records.errors import BellwetherError
-from report.figures import Figure, run_figures
-from report.source import read_source
-from report.tables import joined, run_tables
+from report.complexity import COMPLEXITY, measure_all, table
+from report.drawing import Figure, specification
+from report.fairness_tables import fairness_tables
+from report.figures import run_figures
+from report.reading_figures import contribution_table
+from report.sections import sections
+from report.source import Source, read_source
+from report.tables import Table, joined, run_tables
 from training.run_folder import RunFolder
 
 HTML, MARKDOWN = "report.html", "report.md"
@@ -22,12 +28,15 @@ class ReportError(BellwetherError):
     """A report cannot be written where it was asked for."""
 
 
-def write_report(run: RunFolder, out: Path) -> Path:
+def write_report(
+    run: RunFolder, out: Path, *, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> Path:
     """Write the report of a run.
 
     Args:
         run: A finished run.
         out: Folder; files of an earlier report give way.
+        progress: Told stage, step and number of steps.
 
     Returns:
         The HTML file; it needs no other file and no network.
@@ -35,15 +44,19 @@ def write_report(run: RunFolder, out: Path) -> Path:
     Raises:
         ReportError: `out` is a file.
     """
-    if out.exists() and not out.is_dir():
-        raise ReportError(f"{out} is a file; name a folder.")
+    check_out(out)
+    progress("Asking the networks", 0, 1)
     source = read_source(run)
-    tables, figures = run_tables(run), run_figures(source)
+    progress("Asking the networks", 1, 1)
+    tables, figures = _tables(source), run_figures(source)
     for folder in (TABLES, FIGURES):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    for table in tables:
-        (out / TABLES / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
-    drawn = {figure.name: _draw(figure, out / FIGURES) for figure in figures}
+    for one in tables:
+        (out / TABLES / f"{one.name}.csv").write_text(one.csv(), encoding="utf-8")
+    drawn = {}
+    for done, figure in enumerate(figures, start=1):
+        drawn[figure.name] = _draw(figure, out / FIGURES)
+        progress("Drawing", done, len(figures))
     heading = f"# Report of the run '{run.record.name}'\n\n"
     (out / MARKDOWN).write_text(heading + joined(tables), encoding="utf-8")
     template = Environment(
@@ -53,22 +66,47 @@ def write_report(run: RunFolder, out: Path) -> Path:
         lstrip_blocks=True,
     ).from_string((resources.files("report") / "report.html.j2").read_text(encoding="utf-8"))
     page = template.render(
-        run=run, contract=run.contract, tables=tables, figures=figures, drawn=drawn
+        run=run, contract=run.contract, sections=sections(tables, figures), drawn=drawn
     )
     (out / HTML).write_text(page, encoding="utf-8")
     return out / HTML
 
 
+def check_out(out: Path) -> None:
+    """Check that a report may be written to `out`.
+
+    Raises:
+        ReportError: It is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise ReportError(f"{out} is a file; name a folder.")
+
+
+def measure_complexity(run: RunFolder, progress: Callable[[str, int, int], None]) -> None:
+    """Measure time and memory of the score models; the run keeps it for later reports too."""
+    found = table(measure_all(progress=progress))
+    (run.path / COMPLEXITY).write_text(found.csv(), encoding="utf-8")
+
+
+def _tables(source: Source) -> list[Table]:
+    run = source.run
+    labels = [feature.label for feature in run.contract.features]
+    return [
+        *run_tables(run),
+        *(
+            contribution_table(target, found, labels, source.clock)
+            for target, found in source.contributions.items()
+        ),
+        *fairness_tables(run.metrics),
+        *([table(source.complexity)] if source.complexity else []),
+    ]
+
+
 def _draw(figure: Figure, folder: Path) -> Markup:
     """Write one figure as SVG and PNG and return the SVG, to stand in the page."""
-    titled = figure.chart.properties(title=figure.title).configure(
-        font="Helvetica, Arial, sans-serif", background="white"
-    )
-    specification = titled.to_json()
-    (folder / f"{figure.name}.png").write_bytes(
-        vl_convert.vegalite_to_png(specification, scale=_SCALE)
-    )
-    svg = vl_convert.vegalite_to_svg(specification)
+    titled = specification(figure, titled=True)
+    (folder / f"{figure.name}.png").write_bytes(vl_convert.vegalite_to_png(titled, scale=_SCALE))
+    svg = vl_convert.vegalite_to_svg(titled)
     (folder / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
-    bare = figure.chart.configure(font="Helvetica, Arial, sans-serif", background="white")
-    return Markup(vl_convert.vegalite_to_svg(bare.to_json()))  # noqa: S704 - drawn here
+    bare = vl_convert.vegalite_to_svg(specification(figure, titled=False))
+    return Markup(bare)  # noqa: S704 - drawn here

@@ -44,6 +44,7 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     (row,) = (tmp_path / "runs" / "mine.rejected.csv").read_text().splitlines()[1:]
     assert row.startswith("2,attendance: expected a number from 0 to 100.")
     printed = " ".join(result.output.split())
+    assert "Tables and figures: bellwether report" in printed
     assert "Split: temporal, by student" in printed
     assert "(2023B)" in printed
     assert "Presets: risk self-attention-large (z-score), score large (z-score)" in printed

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report.complexity import growth, measure, table
+from report.complexity import growth, measure_all, table
 
 
 @given(exponent=st.floats(0.2, 3.5), factor=st.floats(1e-6, 10))
@@ -16,7 +16,9 @@ def test_growth_recovers_the_exponent_of_a_power(exponent: float, factor: float)
 
 
 def test_a_real_fit_is_measured_in_a_process_of_its_own() -> None:
-    one = measure("ridge", 120, 3)
+    told: list[tuple[int, int]] = []
+    (one,) = measure_all(["ridge"], [120], [3], progress=lambda _, *step: told.append(step))
+    assert told == [(0, 1), (1, 1)]
     assert one.fit_seconds > 0
     assert one.microseconds > 0
     assert one.megabytes >= 0

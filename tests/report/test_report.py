@@ -2,10 +2,14 @@
 
 import csv
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from report.complexity import COMPLEXITY, ComplexityError, Measured, read_measured
+from report.complexity import table as complexity_table
+from report.sections import sections
 from report.tables import Table
 from report.write import HTML, MARKDOWN, ReportError, write_report
 from training.run_folder import RunFolder
@@ -34,7 +38,7 @@ def test_every_figure_is_drawn_and_told_in_words(out: Path) -> None:
     wanted = {
         *("metric_bars", "loss_risk", "loss_score", "accuracy_risk", "confusion", "reliability"),
         *("lift", "auc_by_period", "trajectories", "predicted_against_actual", "error_histogram"),
-        *("attention", "coverage"),
+        *("attention", "coverage", "base_rates", "contribution_risk", "contribution_score"),
     }
     assert wanted <= names
     for name in names:
@@ -43,6 +47,40 @@ def test_every_figure_is_drawn_and_told_in_words(out: Path) -> None:
         assert told is not None
         assert len(told[1]) > 20
     assert page.count("<svg") == len(names)
+
+
+def test_the_page_links_to_every_section_and_holds_every_table_once(out: Path) -> None:
+    page = (out / HTML).read_text(encoding="utf-8")
+    links = re.findall(r'<li><a href="#([a-z]+)">', page)
+    assert links == re.findall(r'<section id="([a-z]+)">', page)
+    for path in (out / "tables").glob("*.csv"):
+        assert page.count(f'class="table" id="{path.stem}"') == 1
+
+
+def test_a_table_without_a_place_is_no_report() -> None:
+    with pytest.raises(ValueError, match="'riskier' has no place"):
+        sections([Table("riskier", "T", ("a",), ((1,),))], [])
+
+
+def test_measured_time_and_memory_join_the_report_where_the_run_holds_them(
+    run_folder: RunFolder, out: Path, tmp_path: Path
+) -> None:
+    assert "Time and memory" not in (out / HTML).read_text(encoding="utf-8")
+    run = RunFolder(shutil.copytree(run_folder.path, tmp_path / "run"))
+    measured = [
+        Measured(model, students, periods, students * periods / 1000, 3.0, 20.0)
+        for model in ("ridge", "lstm")
+        for students, periods in ((100, 4), (200, 4), (200, 2))
+    ]
+    (run.path / COMPLEXITY).write_text(complexity_table(measured).csv(), encoding="utf-8")
+    assert read_measured(run.path / COMPLEXITY) == measured
+    page = write_report(run, tmp_path / "out").read_text(encoding="utf-8")
+    assert "Time and memory" in page
+    for name in ("complexity_time", "complexity_memory"):
+        assert f'id="figure-{name}"' in page
+    (run.path / COMPLEXITY).write_text("model,seconds\nridge,1\n", encoding="utf-8")
+    with pytest.raises(ComplexityError, match="has other columns; remove it"):
+        write_report(run, tmp_path / "out")
 
 
 def test_tables_hold_the_runs_own_numbers(out: Path, run_folder: RunFolder) -> None:

@@ -1,0 +1,159 @@
+"""Figures of what the networks read: attention over periods, contribution of features."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from report.contribution import Contribution
+from report.drawing import FEW_PERIODS, OKABE_ITO, Figure, base
+from report.source import Source
+from report.tables import Table
+
+# Those below would be read as noise, and often are.
+_MOST_FEATURES = 14
+
+
+def reading_figures(source: Source) -> Iterator[Figure]:
+    """Draw them; attention only where the score network has one."""
+    attention = source.attention
+    if attention is not None:
+        yield _attention(attention, source.clock)
+    labels = [feature.label for feature in source.run.contract.features]
+    for target, found in source.contributions.items():
+        attended = attention if target == "score" else None
+        yield _contribution(target, found, labels, source.clock, attended)
+
+
+def contribution_table(target: str, found: Contribution, labels: list[str], clock: str) -> Table:
+    """Lay the contributions out, the largest first."""
+    order = np.argsort(-found.whole, kind="stable").tolist()
+    rows = tuple(
+        (
+            labels[feature],
+            float(found.whole[feature]),
+            *(None if np.isnan(rise) else float(rise) for rise in found.by_span[feature]),
+        )
+        for feature in order
+    )
+    header = ("feature", "all periods", *(f"{clock} {_span(*span)}" for span in found.spans))
+    what = {"risk": "What the risk rests on", "score": "What the forecast rests on"}[target]
+    note = (
+        f"Rise of the {found.figure} of {found.records} records of the test part where the "
+        "feature's values are swapped between students (permutation importance), in all periods or "
+        "in those named; judged on the steps of that span and later. Features that tell the same "
+        "stand in for each other; nothing here is a cause."
+    )
+    digits = 4 if target == "risk" else 2
+    return Table(f"contribution_{target}", what, header, rows, note, digits, drawn=True)
+
+
+def _contribution(
+    target: str, found: Contribution, labels: list[str], clock: str, attention: Any
+) -> Figure:
+    order = np.argsort(-found.whole, kind="stable")[:_MOST_FEATURES].tolist()
+    names = [labels[feature] for feature in order]
+    spans = [_span(*span) for span in found.spans]
+    cells = [
+        {"feature": labels[feature], "span": span, "rise": float(found.by_span[feature, at])}
+        for feature in order
+        for at, span in enumerate(spans)
+        if np.isfinite(found.by_span[feature, at])
+    ]
+    bars = [{"feature": labels[feature], "rise": float(found.whole[feature])} for feature in order]
+    most = max((abs(float(str(cell["rise"]))) for cell in cells), default=1.0)
+    height = 24 * len(names)
+    x = alt.X("span:O", title=clock, sort=spans, axis=alt.Axis(labelAngle=0))
+    y = alt.Y("feature:N", title=None, sort=names)
+    heat = (
+        base(cells, width=40 * len(spans), height=height)
+        .mark_rect()
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color(
+                "rise:Q",
+                title=f"rise of {found.figure}, this span permuted",
+                scale=alt.Scale(scheme="blueorange", domain=[most, -most]),
+                legend=alt.Legend(gradientLength=220, titleLimit=400),
+            ),
+        )
+    )
+    whole = (
+        base(bars, width=150, height=height)
+        .mark_bar(color=OKABE_ITO[0])
+        .encode(
+            x=alt.X("rise:Q", title="all periods permuted"),
+            y=alt.Y("feature:N", title=None, sort=names, axis=alt.Axis(labels=False, ticks=False)),
+        )
+    )
+    drawn: Any = alt.hconcat(heat, whole, spacing=16)
+    alternative = (
+        f"Rise of the {found.figure} where a feature is permuted between students, by feature and "
+        f"{clock}; over all periods the largest are "
+        + ", ".join(f"{labels[at]} ({found.whole[at]:.3g})" for at in order[:3])
+        + "."
+    )
+    if attention is not None:
+        drawn = alt.vconcat(_attended(attention, found, spans), drawn, bounds="flush")
+        alternative += (
+            " Above it the attention that the last forecast gives to each of these spans."
+        )
+    what = {"risk": "What the risk rests on", "score": "What the forecast rests on"}[target]
+    title = f"{what}: contribution of features by {clock} (permutation)"
+    return Figure(f"contribution_{target}", title, drawn, alternative)
+
+
+def _attended(attention: Any, found: Contribution, spans: list[str]) -> Any:
+    last = attention[-1]
+    rows = [
+        {"span": name, "attention": float(last[first - 1 : end].sum())}
+        for name, (first, end) in zip(spans, found.spans, strict=True)
+    ]
+    return (
+        base(rows, width=40 * len(spans), height=60)
+        .mark_bar(color=OKABE_ITO[1])
+        .encode(
+            x=alt.X("span:O", title=None, sort=spans, axis=alt.Axis(labels=False, ticks=False)),
+            y=alt.Y("attention:Q", title="attention", axis=alt.Axis(format="%", tickCount=3)),
+        )
+    )
+
+
+def _attention(weights: Any, clock: str) -> Figure:
+    periods = weights.shape[-1]
+    rows = [
+        {"from": at + 1, "to": to + 1, "weight": float(weights[at, to])}
+        for at in range(periods)
+        for to in range(at + 1)
+    ]
+    step = 1 if periods <= FEW_PERIODS else 5
+    axis = alt.Axis(labelAngle=0, values=[1, *range(step, periods + 1, step)])
+    drawn = (
+        base(rows, width=320, height=320)
+        .mark_rect()
+        .encode(
+            x=alt.X("to:O", title=f"{clock} attended to", axis=axis),
+            y=alt.Y("from:O", title=f"forecast after {clock}", axis=axis),
+            # The first rows have little to choose from: on a straight scale the others are dark.
+            color=alt.Color(
+                "weight:Q",
+                title="attention weight",
+                scale=alt.Scale(scheme="viridis", type="log"),
+                legend=alt.Legend(gradientLength=220),
+            ),
+        )
+    )
+    return Figure(
+        "attention",
+        "What the score forecast attends to",
+        drawn,
+        f"Attention weights, mean over heads and records: {periods} rows, one for each {clock} of "
+        "the forecast, over the periods up to it; each row sums to one. The colour scale is "
+        "logarithmic.",
+    )
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}–{last}"  # noqa: RUF001 - a range for readers

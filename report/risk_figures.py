@@ -1,0 +1,199 @@
+"""Figures of the risk network: by period, reliability, capacity, single students."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from evaluation.curves import lift_curve, reliability_curve
+from evaluation.metrics import spread_horizons
+from evaluation.predictions import Predictions
+from evaluation.weighted import Judged
+from report.drawing import (
+    FEW_PERIODS,
+    OKABE_ITO,
+    Figure,
+    base,
+    colour,
+    diagonal,
+    periods,
+    risks,
+    said,
+)
+from report.source import Source
+
+_EXAMPLES = 6
+
+
+def risk_figures(source: Source) -> Iterator[Figure]:
+    """Draw them."""
+    risk = source.risk
+    horizons = spread_horizons(np.unique(risk.periods).tolist(), 4)
+    judged = {at: _judged(risk.at(at)) for at in horizons}
+    names = [str(at) for at in horizons]
+    yield _base_rates(source)
+    yield _auc_by_period(source)
+    yield _reliability(judged, names, source.clock)
+    yield _lift(judged, names, source.clock)
+    yield _trajectories(risk, source.clock)
+
+
+def _base_rates(source: Source) -> Figure:
+    by_period = source.run.metrics.risk.network.by_period
+    rows = [
+        {source.clock: at, "share": of.base_rate, "records": of.records}
+        for at, of in sorted(by_period.items())
+    ]
+    x = periods(source.clock, max(by_period))
+    share = alt.Y("share:Q", title="share at risk", axis=alt.Axis(format="%"))
+    point = len(rows) < FEW_PERIODS
+    panels = [
+        base(rows, height=120)
+        .mark_line(point=point, color=OKABE_ITO[3])
+        .encode(x=x, y=share.scale(zero=True)),
+        base(rows, height=120)
+        .mark_line(point=point, color=OKABE_ITO[0])
+        .encode(x=x, y=alt.Y("records:Q", title="records", scale=alt.Scale(zero=True))),
+    ]
+    first, last = rows[0], rows[-1]
+    return Figure(
+        "base_rates",
+        f"Who counts, and how many of them are at risk, by {source.clock}",
+        alt.vconcat(*panels),
+        f"After {source.clock} {first[source.clock]} {first['records']:,} records of the test part "
+        f"count and {said(first['share'])} of them are at risk; after {source.clock} "
+        f"{last[source.clock]} {last['records']:,} and {said(last['share'])}.",
+    )
+
+
+def _reliability(judged: dict[int, Judged], names: list[str], clock: str) -> Figure:
+    rows = [
+        {clock: name, "probability": point.probability, "at risk": point.at_risk}
+        for name, part in zip(names, judged.values(), strict=True)
+        for point in reliability_curve(part)
+    ]
+    points = (
+        base(rows, width=320, height=320)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("probability:Q", title="mean probability", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("at risk:Q", title="share at risk", scale=alt.Scale(domain=[0, 1])),
+            color=colour(clock, names),
+        )
+    )
+    return Figure(
+        "reliability",
+        "Reliability: do probabilities mean what they say?",
+        diagonal("mean probability", "share at risk") + points,
+        f"Share at risk against mean probability in ten bins after {clock} {', '.join(names)}; the "
+        "dashed diagonal is perfect calibration.",
+    )
+
+
+def _lift(judged: dict[int, Judged], names: list[str], clock: str) -> Figure:
+    rows = [
+        {clock: name, "share": point.share, "recall": point.recall}
+        for name, part in zip(names, judged.values(), strict=True)
+        for point in lift_curve(part)
+        if point.recall is not None
+    ]
+    drawn = (
+        base(rows)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("share:Q", title="share of the students seen", axis=alt.Axis(format="%")),
+            y=alt.Y("recall:Q", title="share of those at risk found", axis=alt.Axis(format="%")),
+            color=colour(clock, names),
+        )
+    )
+    return Figure(
+        "lift",
+        "What an office finds that sees the riskiest first",
+        diagonal("share of the students seen", "share of those at risk found") + drawn,
+        "Share of the students at risk that are found against the share of students seen; the "
+        "dashed line is seeing them by chance.",
+    )
+
+
+def _auc_by_period(source: Source) -> Figure:
+    metrics = source.run.metrics
+    reports = risks(metrics)
+    rows = [
+        {"model": name, source.clock: at, "AUC": figures.auc}
+        for name, report in reports.items()
+        for at, figures in report.by_period.items()
+        if figures.auc is not None
+    ]
+    drawn = (
+        base(rows)
+        .mark_line(point=len(metrics.risk.network.by_period) < FEW_PERIODS)
+        .encode(
+            x=periods(source.clock, max(metrics.risk.network.by_period)),
+            y=alt.Y("AUC:Q", scale=alt.Scale(zero=False)),
+            color=colour("model", list(reports)),
+        )
+    )
+    return Figure(
+        "auc_by_period",
+        f"AUC of every model by {source.clock}",
+        drawn,
+        f"AUC by {source.clock} for {', '.join(reports)}.",
+    )
+
+
+def _trajectories(risk: Predictions, clock: str) -> Figure:
+    """Show a few students, half of each outcome where there are both: real ids never leave."""
+    network = _network(risk)
+    longest = np.unique(risk.ids[risk.periods == risk.periods.max()]).tolist()
+    ends = {name: float(network[risk.ids == name][-1]) for name in longest}
+    came = {name: bool(risk.actual[risk.ids == name][-1] > 0.5) for name in longest}
+    chosen = [
+        ordered[round(at)]
+        for outcome in (True, False)
+        for ordered in [sorted((n for n in longest if came[n] is outcome), key=ends.__getitem__)]
+        if ordered
+        for at in np.linspace(0, len(ordered) - 1, _EXAMPLES // 2)
+    ]
+    rows = [
+        {
+            "student": f"{number}: {'at risk' if came[name] else 'not at risk'}",
+            clock: int(period),
+            "risk": float(probability),
+            "outcome": "at risk" if came[name] else "not at risk",
+        }
+        for number, name in enumerate(dict.fromkeys(chosen), start=1)
+        for here in [risk.ids == name]
+        for period, probability in zip(risk.periods[here], network[here], strict=True)
+    ]
+    students = list(dict.fromkeys(str(row["student"]) for row in rows))
+    drawn = (
+        base(rows)
+        .mark_line(point=bool(risk.periods.max() < FEW_PERIODS))
+        .encode(
+            x=periods(clock, int(risk.periods.max())),
+            y=alt.Y("risk:Q", title="estimated risk", scale=alt.Scale(domain=[0, 1])),
+            color=colour("student", students).title("example, and what came in the end"),
+            strokeDash=alt.StrokeDash(
+                "outcome:N",
+                legend=None,
+                scale=alt.Scale(domain=["at risk", "not at risk"], range=[[1, 0], [6, 4]]),
+            ),
+        )
+    )
+    return Figure(
+        "trajectories",
+        "Risk over time for example students",
+        drawn,
+        f"Estimated risk after every {clock} for {len(students)} students of the test part: of "
+        "those at risk in the end and of the others, the lowest, the middle and the highest; ids "
+        "are replaced.",
+    )
+
+
+def _judged(part: Predictions) -> Judged:
+    return Judged(part.actual.astype(np.float64), _network(part).astype(np.float64))
+
+
+def _network(predictions: Predictions) -> Any:
+    return predictions.models["network"]
