@@ -15,9 +15,9 @@ def complexity_figures(measured: Sequence[Measured]) -> Iterator[Figure]:
         return
     yield Figure(
         "complexity_time",
-        "Time of a fit against students and periods",
-        _panels(measured, "fit_seconds", "seconds", logarithmic=True),
-        _told(measured, "Time of a fit", "fit_seconds", "s"),
+        "CPU time of a fit against students and periods",
+        _panels(measured, "fit_seconds", "CPU seconds", logarithmic=True),
+        _told(measured, "CPU time of a fit", "fit_seconds", "s"),
     )
     yield Figure(
         "complexity_memory",
