@@ -136,9 +136,9 @@ def table(measured: Sequence[Measured]) -> Table:
         numbers = (one.students, one.periods, one.fit_seconds, one.microseconds, one.megabytes)
         rows.append((one.model, *numbers, exponent))
     note = (
-        f"CPU time of all threads; networks: {_EPOCHS} epochs, whose graphs take about the same time "
-        "to build for any number of students; the SVR learns from 5,000 steps at most. Paper B "
-        "states O(n) for linear regression, O(n³) for SVM and O(n²) for networks."
+        f"CPU time of all threads; networks: {_EPOCHS} epochs, whose graphs take about the same "
+        "time to build for any number of students; the SVR learns from 5,000 steps at most. "
+        "Paper B states O(n) for linear regression, O(n³) for SVM and O(n²) for networks."
     )
     return Table("complexity", "Time and memory, measured", _HEADER, tuple(rows), note)
 

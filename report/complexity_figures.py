@@ -1,7 +1,7 @@
 """Figures of time and memory against students and periods."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -30,7 +30,7 @@ def complexity_figures(measured: Sequence[Measured]) -> Iterator[Figure]:
 def _panels(measured: Sequence[Measured], field: str, title: str, *, logarithmic: bool) -> Any:
     models = list(dict.fromkeys(one.model for one in measured))
     most, longest = max(m.students for m in measured), max(m.periods for m in measured)
-    scale = alt.Scale(type="log" if logarithmic else "linear")
+    kind: Literal["log", "linear"] = "log" if logarithmic else "linear"
     panels = []
     for axis, kept in (
         ("students", [m for m in measured if m.periods == longest]),
@@ -42,8 +42,12 @@ def _panels(measured: Sequence[Measured], field: str, title: str, *, logarithmic
             base(rows, width=200, height=220)
             .mark_line(point=True)
             .encode(
-                x=alt.X(f"{axis}:Q", scale=scale, axis=alt.Axis(values=sizes)),
-                y=alt.Y(f"{field}:Q", title=title, scale=scale),
+                x=alt.X(
+                    f"{axis}:Q",
+                    scale=alt.Scale(type=kind, domain=[sizes[0], sizes[-1]], nice=False),
+                    axis=alt.Axis(values=sizes),
+                ),
+                y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(type=kind)),
                 color=colour("model", models),
             )
         )

@@ -87,7 +87,13 @@ def specification(figure: Figure, *, titled: bool) -> str:
     """Return Vega-Lite as JSON, in letters that stay legible at half a page's width."""
     drawn = figure.chart.properties(title=figure.title) if titled else figure.chart
     axis = {"labelFontSize": 13, "titleFontSize": 14, "titleFontWeight": "normal"}
-    legend = {"orient": "bottom", "columns": 4, "symbolLimit": 20, "labelLimit": 240}
+    legend = {
+        "orient": "bottom",
+        "columns": 4,
+        "symbolLimit": 20,
+        "labelLimit": 240,
+        "titleLimit": 400,
+    }
     text = drawn.configure(
         font=_FONT,
         background="white",

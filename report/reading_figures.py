@@ -75,7 +75,7 @@ def _contribution(
             color=alt.Color(
                 "rise:Q",
                 title=f"rise of {found.figure}, this span permuted",
-                scale=alt.Scale(scheme="blueorange", domain=[most, -most]),
+                scale=alt.Scale(scheme="blueorange", domain=[-most, most], reverse=True),
                 legend=alt.Legend(gradientLength=220, titleLimit=400),
             ),
         )
