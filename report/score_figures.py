@@ -69,7 +69,8 @@ def score_figures(source: Source) -> Iterator[Figure]:
     )
     if len(target.subjects) > 1:
         yield _by_subject(source.run.metrics)
-    yield _coverage(source)
+    if source.run.intervals.measured:
+        yield _coverage(source)
 
 
 def _by_subject(metrics: RunMetrics) -> Figure:
