@@ -1,5 +1,6 @@
 """`bellwether evaluate`: a finished bundle on any cohort, without fitting anything."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,15 @@ import numpy as np
 import typer
 
 from cli.console import console, errors, progress
-from cli.options import ContractOption, Data, DataDir, OnErrorOption, Seed, Students
+from cli.options import (
+    ContractOption,
+    Data,
+    DataDir,
+    OnErrorOption,
+    ReferenceOption,
+    Seed,
+    Students,
+)
 from records.errors import CohortError
 
 if TYPE_CHECKING:
@@ -41,6 +50,7 @@ def evaluate(
         str | None,
         typer.Option(help="Only these intakes, separated by commas, such as [bold]2014B[/]."),
     ] = None,
+    reference: ReferenceOption = "batch",
     horizons: Annotated[
         str | None,
         typer.Option(help="Periods to print, such as [bold]4,8,12,16[/]; by default six of them."),
@@ -87,7 +97,8 @@ def evaluate(
         notes = _overlap(records, chosen, opened, run)
         shown = _horizons(horizons, chosen)
         report("Scoring", 0, 1)
-        scores = Scorer(opened).score(chosen.values, chosen.lengths)
+        known = _completed(chosen, opened, reference)
+        scores = Scorer(opened).score(known.values, known.lengths)
         report("Scoring", 1, 1)
         report("Judging", 0, 1)
         found, risks, forecasts = judge(
@@ -124,6 +135,29 @@ def _check_contract(cohort: "Cohort", bundle: "Bundle") -> None:
             f"{bundle.contract.version}, and they are not the same; choose the bundle's data, or "
             "pass its contract.toml (--contract)."
         )
+
+
+def _completed(cohort: "Cohort", bundle: "Bundle", reference: str) -> "Cohort":
+    """Fill relative features in, from the cohort itself or as the service would without it."""
+    from records.relative import fill_relatives, with_own_relatives, without_relatives
+    from records.relative_reference import read_reference
+    from scoring.relatives import Relatives
+
+    if reference == "batch":
+        return with_own_relatives(cohort)
+    found = bundle.reference.relative
+    if reference != "bundle":
+        found = read_reference(Path(reference), bundle.contract)
+    relatives = Relatives.of(bundle.contract, found)
+    if relatives is None:
+        return cohort
+    if relatives.kept is None:
+        raise CohortError(
+            "this bundle carries nothing to compare relative features with; export it again from "
+            "a run of this version, or pass --reference batch or a file."
+        )
+    values, _ = fill_relatives(without_relatives(cohort).values, relatives.kept)
+    return replace(cohort, values=values)
 
 
 def _overlap(

@@ -17,6 +17,7 @@ from cli import (
     export,
     models,
     policy,
+    reference,
     report,
     reproduce,
     request,
@@ -54,6 +55,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bundle.app, name="bundle")
 app.command("serve")(serve.serve)
 app.command("score")(score.score)
+app.command("reference")(reference.reference)
 app.command("request")(request.request)
 app.add_typer(contract.app, name="contract")
 app.add_typer(policy.app, name="policy")

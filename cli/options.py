@@ -26,6 +26,14 @@ OnErrorOption = Annotated[
         "[bold]reject-rows[/] sets them aside with the reasons and goes on.",
     ),
 ]
+ReferenceOption = Annotated[
+    str,
+    typer.Option(
+        help="What relative features are compared with where they are absent: [bold]bundle[/], "
+        "[bold]batch[/] (the students of the table itself), or the file that `bellwether "
+        "reference` wrote.",
+    ),
+]
 ContractOption = Annotated[
     str | None,
     typer.Option(

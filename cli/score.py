@@ -1,12 +1,13 @@
 """`bellwether score`: score a table of any size."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
 
 from cli.console import console, errors, progress
+from cli.options import ReferenceOption
 from records.errors import CohortError
 
 SOME_REFUSED = 3
@@ -36,6 +37,7 @@ def score(
     ] = None,
     recommendations: Annotated[bool, typer.Option(help="Whether to say what is advised.")] = True,
     forecast: Annotated[bool, typer.Option(help="Whether to forecast the next score.")] = True,
+    reference: ReferenceOption = "bundle",
     workers: Annotated[
         int | None, typer.Option(help="Processes (default: one a core).", min=1)
     ] = None,
@@ -47,6 +49,8 @@ def score(
 
     Students with faults are listed beside the output, in OUT.rejected.csv, and the exit code is 3.
     """
+    from records.relative_reference import RelativeReference, read_reference
+    from scoring.bundle import read_bundle
     from scoring.score_file import ScoreJob, score_file
     from scoring.table_assessor import Wanted
     from scoring.table_formats import TableFormat
@@ -56,9 +60,16 @@ def score(
     if named not in {one.value for one in TableFormat}:
         known = ", ".join(TableFormat)
         raise CohortError(f"'{named}' is no format to write; choose --format from {known}.")
+    folder = find_bundle(bundle)
+    refer: RelativeReference | Literal["batch"] | None = None
+    if reference == "batch":
+        refer = "batch"
+    elif reference != "bundle":
+        refer = read_reference(Path(reference), read_bundle(folder).contract)
     job = ScoreJob(
         table=table,
-        bundle=find_bundle(bundle),
+        bundle=folder,
+        reference=refer,
         out=out,
         kind=TableFormat(named),
         wanted=Wanted(recommendations, forecast),

@@ -37,6 +37,24 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Relative(_Frozen):
+    """What makes a feature relative: where the student stands among the others of that period.
+
+    `records.relative` computes it where it is missing: the standard deviations that the feature
+    `of` lies above its mean among the others, within the feature's own minimum and maximum.
+    """
+
+    of: Name = Field(description="The numeric feature that is compared.")
+    within: Name | None = Field(
+        default=None,
+        description="The categorical feature whose level the others share, such as the module; "
+        "null for the whole cohort.",
+    )
+    fewest: int = Field(
+        default=20, ge=2, description="With a value of fewer students there is none to stand by."
+    )
+
+
 class Feature(_Frozen):
     """One column of a record.
 
@@ -54,6 +72,7 @@ class Feature(_Frozen):
     better: Better = Better.NEITHER
     actionable: bool = False
     description: str = ""
+    relative: Relative | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -74,6 +93,12 @@ class Feature(_Frozen):
             raise ValueError("levels of a categorical feature have no order: `better` = 'neither'")
         if self.kind is Kind.NUMERIC and self.lower_bound >= self.upper_bound:
             raise ValueError("`minimum` must be below `maximum`")
+        return self
+
+    @model_validator(mode="after")
+    def _relative_in_numbers(self) -> Self:
+        if self.relative is not None and self.kind is not Kind.NUMERIC:
+            raise ValueError("a `relative` feature is a number of standard deviations: numeric")
         return self
 
     @property
@@ -183,6 +208,24 @@ class Contract(_Frozen):
             seen.add(name)
         return self
 
+    @model_validator(mode="after")
+    def _relatives_fit(self) -> Self:
+        known = {feature.name: feature for feature in self.features}
+        for name, relative in ((f.name, f.relative) for f in self.features if f.relative):
+            base = known.get(relative.of)
+            if base is None or base.kind is not Kind.NUMERIC or base.relative is not None:
+                raise ValueError(
+                    f"'{name}' is relative to '{relative.of}', which must be a numeric feature "
+                    "that is not relative itself"
+                )
+            group = known.get(relative.within) if relative.within else None
+            if relative.within and (group is None or group.kind is not Kind.CATEGORICAL):
+                raise ValueError(
+                    f"'{name}' is relative within '{relative.within}', which must be a "
+                    "categorical feature; leave `within` out for the whole cohort"
+                )
+        return self
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names in the order of the arrays' last axis."""
@@ -190,8 +233,13 @@ class Contract(_Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the contract's meaning, independent of the file's layout."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the contract's meaning, independent of the file's layout.
+
+        What a relative feature is computed from is no part of it: its values mean the same where
+        the sender computed them, and models from before contracts could say it stay valid.
+        """
+        meaning = self.model_dump_json(exclude={"features": {"__all__": {"relative"}}})
+        return hashlib.sha256(meaning.encode()).hexdigest()
 
     def feature(self, name: str) -> Feature:
         """Return the feature called `name`.

@@ -8,6 +8,7 @@ from records.cohort import Cohort
 from records.contract import SHIPPED, load_contract
 from records.errors import CohortError
 from records.progress import Progress
+from records.relative import with_own_relatives
 
 OnError = Literal["fail", "reject-rows"]
 
@@ -110,6 +111,7 @@ def _table(
         )
     from records.tables import read_table
 
-    return read_table(
+    cohort = read_table(
         path, load_contract(contract), on_error=on_error, rejects=rejects, progress=progress
     )
+    return with_own_relatives(cohort)

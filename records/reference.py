@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from records.cohort import Cohort, Floats, Ints
 from records.kept import ArrayPair
+from records.relative_reference import RelativeReference, learn_relatives
 
 
 class Reference(BaseModel):
@@ -24,6 +25,8 @@ class Reference(BaseModel):
         count: (periods)(features) observed values.
         mean: (periods)(features) raw units; None where nothing was observed.
         spread: (periods)(features) standard deviation, raw units; None where nothing was observed.
+        relative: What relative features are compared with: of each group, the latest intake. None
+            where the contract has none, and in bundles of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +35,7 @@ class Reference(BaseModel):
     count: tuple[tuple[int, ...], ...]
     mean: tuple[tuple[float | None, ...], ...]
     spread: tuple[tuple[float | None, ...], ...]
+    relative: RelativeReference | None = None
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:
@@ -75,6 +79,7 @@ def learn_reference(cohort: Cohort) -> Reference:
         count=tuple(map(tuple, (~np.isnan(cohort.values)).sum(axis=0).tolist())),
         mean=_rows(mean),
         spread=_rows(spread),
+        relative=learn_relatives(cohort),
     )
 
 

@@ -25,6 +25,8 @@ def check_header(header: Sequence[str], contract: Contract, file: str) -> None:
         RecordError: Duplicate, unknown or missing columns.
     """
     required = ["id", "period", *contract.feature_names]
+    # Relative features are computed where they are missing.
+    computed = {feature.name for feature in contract.features if feature.relative}
     known = dict.fromkeys(
         [*required, *RESERVED, *contract.targets.score.columns]
         + [attribute.name for attribute in contract.audit]
@@ -55,7 +57,7 @@ def check_header(header: Sequence[str], contract: Contract, file: str) -> None:
         if name not in ("id", "period")
         else problem(name, "missing_column", "is missing; every row needs it.")
         for name in required
-        if name not in header
+        if name not in header and name not in computed
     ]
     if problems:
         raise RecordError(problems)

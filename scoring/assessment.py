@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,12 @@ from scoring.table import (
     NO_ESTIMATE,
     NO_TIER,
     NOT_ENOUGH_DATA,
+    ORIGINS,
     STATUSES,
     AdviceTable,
     AssessmentTable,
     OutlyingCells,
+    ReferenceOrigin,
     Status,
 )
 from scoring.tiers import tiers_of
@@ -132,8 +134,13 @@ class Assessment:
         Field(description="What is advised, the worst first; none in the lowest tier."),
     ]
     reference: Annotated[
-        Literal["bundle"],
-        Field(description="Cohort that 'usual' refers to: the one kept in the bundle."),
+        ReferenceOrigin,
+        Field(
+            description="What relative features were compared with: the cohort kept in the "
+            "bundle, the students of this very request (`batch`), what came with the request "
+            "(`request`), or nothing, as what is there was sent (`sent`). What is usual, in "
+            "recommendations, always refers to the bundle."
+        ),
     ]
 
 
@@ -178,6 +185,7 @@ class Assessor:
         *,
         recommendations: bool = True,
         forecast: bool = True,
+        reference: NDArray[np.int8] | None = None,
     ) -> list[Assessment]:
         """Score students and say what the policy makes of it.
 
@@ -186,6 +194,7 @@ class Assessor:
             lengths: (rows,) periods observed, 0 to `periods`.
             recommendations: Whether to evaluate the rules.
             forecast: Whether to run the score graph.
+            reference: As `tabulate`.
 
         Returns:
             One assessment a row, in order; no row influences another's.
@@ -194,13 +203,25 @@ class Assessor:
             CohortError: Shapes or lengths that do not fit the bundle's contract.
         """
         scores = self.scorer.score(values, lengths, forecast=forecast)
-        return self.conclude(values, lengths, scores, recommendations=recommendations)
+        return self.conclude(
+            values, lengths, scores, recommendations=recommendations, reference=reference
+        )
 
     def conclude(
-        self, values: Floats, lengths: Ints, scores: Scores, *, recommendations: bool = True
+        self,
+        values: Floats,
+        lengths: Ints,
+        scores: Scores,
+        *,
+        recommendations: bool = True,
+        reference: NDArray[np.int8] | None = None,
     ) -> list[Assessment]:
         """Say what the policy makes of scores that are already there; else as `assess`."""
-        return self.worded(self.tabulate(values, lengths, scores, recommendations=recommendations))
+        return self.worded(
+            self.tabulate(
+                values, lengths, scores, recommendations=recommendations, reference=reference
+            )
+        )
 
     def tabulate(
         self,
@@ -209,6 +230,7 @@ class Assessor:
         scores: Scores,
         *,
         recommendations: bool | Bools = True,
+        reference: NDArray[np.int8] | None = None,
     ) -> AssessmentTable:
         """Say what the policy makes of scores, as arrays.
 
@@ -217,6 +239,8 @@ class Assessor:
             lengths: (rows,) int32, periods observed, 0 to `periods`.
             scores: Of the same rows and periods.
             recommendations: Whether to evaluate the rules; (rows,) to say so row by row.
+            reference: (rows,) position in `ORIGINS` of what relative features were compared with;
+                None for the bundle.
 
         Returns:
             One row a student, in order; no row influences another's.
@@ -256,6 +280,7 @@ class Assessor:
             advice=AdviceTable.none()
             if recommendations is False
             else self.recommender.advise(values, lengths, wanted),
+            reference=reference,
         )
 
     def worded(self, table: AssessmentTable) -> list[Assessment]:
@@ -266,7 +291,8 @@ class Assessor:
         outlying, advice = self._flags(table.outlying, rows), table.advice
         recommendations = by_row(self.recommender.worded(advice), advice.row, rows)
         observed = map(Observed, table.observed_periods.tolist(), table.observed_share.tolist())
-        whole = (table.status, table.period, table.risk, table.tier, table.since)
+        reference = np.zeros(rows, np.int8) if table.reference is None else table.reference
+        whole = (table.status, table.period, table.risk, table.tier, table.since, reference)
         # By position: less than half the time of keywords.
         return [
             Assessment(
@@ -280,9 +306,9 @@ class Assessor:
                 outlying[row],
                 known,
                 recommendations[row],
-                "bundle",
+                ORIGINS[origin],
             )
-            for row, (status, period, risk, tier, since, known) in enumerate(
+            for row, (status, period, risk, tier, since, origin, known) in enumerate(
                 zip(*(column.tolist() for column in whole), observed, strict=True)
             )
         ]

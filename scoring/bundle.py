@@ -20,13 +20,14 @@ from pydantic import BaseModel, ValidationError
 
 from records.calibration import Calibration
 from records.contract import Contract, load_contract
-from records.errors import BellwetherError, ContractError
+from records.errors import BellwetherError, CohortError, ContractError
 from records.fences import Fences
 from records.intervals import Intervals
 from records.reference import Reference
 from scoring.manifest import Manifest
 from scoring.policy import Policy, load_policy
 from scoring.precision import VARIANTS, Precision, variant_file
+from scoring.relatives import Relatives
 from scoring.tiers import Tiers, tiers_of
 
 MANIFEST = "manifest.json"
@@ -276,6 +277,7 @@ def _check_agreement(bundle: Bundle) -> None:
         raise BundleError(f"{bundle.path / REFERENCE}: its features are not the contract's.")
     if len(bundle.reference.count) != contract.periods.maximum:
         raise BundleError(f"{bundle.path / REFERENCE}: its periods are not the contract's.")
+    _check_relatives(bundle)
     if (spread := bundle.calibration) and len(spread.slope) != contract.periods.maximum:
         raise BundleError(f"{bundle.path / CALIBRATION}: its periods are not the contract's.")
     if widths := bundle.intervals:
@@ -285,3 +287,10 @@ def _check_agreement(bundle: Bundle) -> None:
             raise BundleError(f"{bundle.path / INTERVALS}: its periods are not the contract's.")
     if unknown := sorted(set(bundle.fences.lower) - set(contract.feature_names)):
         raise BundleError(f"{bundle.path / FENCES}: no such features: {', '.join(unknown)}.")
+
+
+def _check_relatives(bundle: Bundle) -> None:
+    try:
+        Relatives.of(bundle.contract, bundle.reference.relative)
+    except CohortError as error:
+        raise BundleError(f"{bundle.path / REFERENCE}: {error}") from None

@@ -41,6 +41,8 @@ class Admission:
             missing; periods is the contract's maximum.
         lengths: (accepted,) int32, the last period handed in, 1 … contract maximum.
         faults: What is wrong with the rows that are not among `rows`, in the order of the rows.
+        reference: (accepted,) int8 position in `scoring.table.ORIGINS` where relative features
+            are filled in already; None where they are still to be, from the bundle.
     """
 
     rows: NDArray[np.intp]
@@ -48,6 +50,7 @@ class Admission:
     values: Floats
     lengths: Ints
     faults: list[RowFault]
+    reference: NDArray[np.int8] | None = None
 
 
 _FIRST = np.zeros(1, np.intp)

@@ -13,21 +13,25 @@ import multiprocessing
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
 import pyarrow as pa
 
 from records.errors import CohortError
 from records.progress import Progress
+from records.relative import Moments, RelativeLayout
+from records.relative_reference import RelativeReference, moments_reference
 from scoring.answer_table import REFUSED
 from scoring.assessment import Assessor
 from scoring.bundle import Bundle, read_bundle
 from scoring.providers import Provider, thread_count
+from scoring.relatives import learn_batch
 from scoring.scorer import Scorer
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_file import read_file
@@ -51,6 +55,8 @@ class ScoreJob:
         out: The file to write; replaced if it exists.
         kind: Format to write.
         wanted: Parts of the assessments.
+        reference: What relative features that the table lacks are compared with: the bundle's
+            cohort where None, the table's own where 'batch'.
         workers: Processes; None for one a core.
         part: Students in a part.
     """
@@ -60,6 +66,7 @@ class ScoreJob:
     out: Path
     kind: TableFormat
     wanted: Wanted = field(default_factory=Wanted)
+    reference: RelativeReference | Literal["batch"] | None = None
     workers: int | None = None
     part: int = PART_STUDENTS
 
@@ -161,6 +168,9 @@ def _same(job: ScoreJob, bundle: Bundle) -> dict[str, object]:
         "changed": state.st_mtime_ns,
         "bundle": bundle.manifest.digest,
         "wanted": asdict(job.wanted),
+        "reference": job.reference.model_dump(mode="json")
+        if isinstance(job.reference, RelativeReference)
+        else job.reference,
         "part": job.part,
     }
 
@@ -169,16 +179,18 @@ def _score_parts(job: ScoreJob, bundle: Bundle, progress: Progress | None) -> in
     """Score every part that is missing; return how many there are."""
     intake = TableIntake(bundle.contract)
     done, number = _done(job), 0
+    reference = job.reference
+    if reference == "batch":
+        reference = _table_reference(job, intake)
     workers = job.workers or thread_count(1)
     waiting: set[Future[None]] = set()
     table = read_file(job.table, intake)
-    most = 2 * bundle.contract.periods.maximum + 2
-    slices = whole_students(table.batches, students=job.part, rows_per_student=most)
+    slices = _slices(job, table.batches, intake)
     with ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_load,
-        initargs=(job.bundle, job.wanted),
+        initargs=(job.bundle, job.wanted, reference),
     ) as pool:
         try:
             for number, rows in enumerate(slices, start=1):
@@ -200,6 +212,25 @@ def _score_parts(job: ScoreJob, bundle: Bundle, progress: Progress | None) -> in
     if not number:
         raise CohortError(f"{job.table.name} holds no row; nothing can be scored.")
     return number
+
+
+def _slices(
+    job: ScoreJob, batches: Iterable[pa.RecordBatch], intake: TableIntake
+) -> Iterator[pa.RecordBatch]:
+    most = 2 * intake.contract.periods.maximum + 2
+    return whole_students(batches, students=job.part, rows_per_student=most)
+
+
+def _table_reference(job: ScoreJob, intake: TableIntake) -> RelativeReference | None:
+    """Learn from the table's own students, each counting in all periods that it has of them."""
+    layout = RelativeLayout.of(intake.contract)
+    if layout is None:
+        return None
+    moments = Moments.none(layout)
+    for rows in _slices(job, read_file(job.table, intake).batches, intake):
+        students = intake.admit(rows)
+        moments = moments.joined(learn_batch(layout, students.values, students.lengths))
+    return moments_reference(intake.contract, moments)
 
 
 def _put_together(
@@ -284,9 +315,10 @@ def _write_whole(file: Path, body: bytes) -> None:
 _worker: Callable[[pa.RecordBatch, int], pa.RecordBatch]
 
 
-def _load(bundle: Path, wanted: Wanted) -> None:
+def _load(bundle: Path, wanted: Wanted, reference: RelativeReference | None) -> None:
     global _worker  # noqa: PLW0603 - one bundle a process, loaded once
-    tables = TableAssessor(Assessor(Scorer(read_bundle(bundle), provider=Provider.CPU, threads=1)))
+    scorer = Scorer(read_bundle(bundle), provider=Provider.CPU, threads=1)
+    tables = TableAssessor(Assessor(scorer), reference)
     _worker = lambda rows, first: tables.assess(rows, first, wanted).batch  # noqa: E731
 
 

@@ -17,6 +17,10 @@ from scoring.measures import Doubles, Positions
 Status = Literal["assessed", "not_enough_data", "no_estimate"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 ASSESSED, NOT_ENOUGH_DATA, NO_ESTIMATE = range(len(STATUSES))
+# Where what relative features were compared with came from.
+ReferenceOrigin = Literal["bundle", "batch", "request", "sent"]
+ORIGINS: tuple[ReferenceOrigin, ...] = get_args(ReferenceOrigin)
+BUNDLE, BATCH, REQUEST, SENT = range(len(ORIGINS))
 NO_TIER = -1
 
 
@@ -107,6 +111,7 @@ class AssessmentTable:
         observed_share: (rows,) float64, share of the actionable values observed, rounded.
         outlying: Values outside the fences.
         advice: Recommendations.
+        reference: (rows,) int8, position in `ORIGINS`; None for the bundle in all rows.
     """
 
     status: NDArray[np.int8]
@@ -122,6 +127,7 @@ class AssessmentTable:
     observed_share: Doubles
     outlying: OutlyingCells
     advice: AdviceTable
+    reference: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from records.cohort import Ints
+from records.relative_reference import RelativeReference
 from scoring.answer_table import AnswerTables
 from scoring.assessment import Assessor
 from scoring.intake import Admission
+from scoring.relatives import Relatives
 from scoring.table import AssessmentTable
 from scoring.table_intake import TableIntake, student_starts
 from scoring.table_slices import whole_students
@@ -54,6 +56,7 @@ class TableAssessor:
 
     Args:
         assessor: Scorer and policy.
+        reference: What relative features are compared with; the bundle's where None.
 
     Attributes:
         assessor: As given.
@@ -61,8 +64,10 @@ class TableAssessor:
         answers: Writes what is said of them.
     """
 
-    def __init__(self, assessor: Assessor) -> None:
+    def __init__(self, assessor: Assessor, reference: RelativeReference | None = None) -> None:
         self.assessor = assessor
+        bundle = assessor.scorer.bundle
+        self._relatives = Relatives.of(bundle.contract, reference or bundle.reference.relative)
         self.intake = TableIntake(assessor.scorer.bundle.contract)
         self.answers = AnswerTables(self.intake.contract, assessor.policy)
         # Twice the periods there can be: so many rows cannot belong to a student in order, even
@@ -113,6 +118,8 @@ class TableAssessor:
         if not admission.ids:
             return None
         values, lengths = admission.values, admission.lengths
+        if self._relatives is not None:
+            values, _ = self._relatives.fill(values)
         scores = self.assessor.scorer.score(values, lengths, forecast=wanted.forecast)
         return self.assessor.tabulate(
             values, lengths, scores, recommendations=wanted.recommendations

@@ -24,6 +24,7 @@ from scoring.assessment import Assessment, Assessor
 from scoring.bundle import Bundle, read_bundle
 from scoring.intake import Intake
 from scoring.providers import RUNTIME_NAMES, Provider, thread_count
+from scoring.relatives import Relatives
 from scoring.scorer import Scorer
 from scoring.table import STATUSES, AssessmentTable
 from service.bulk import BulkResponder
@@ -140,7 +141,11 @@ class Responder:
         self._scorer.warm_up()
         self._assessor = Assessor(self._scorer)
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
-        self._reader = RequestReader(Intake(self.bundle.contract), settings.max_students)
+        # None where no feature is relative: nothing is then looked at or filled in.
+        self._relatives = Relatives.of(self.bundle.contract, self.bundle.reference.relative)
+        self._reader = RequestReader(
+            Intake(self.bundle.contract), settings.max_students, self._relatives
+        )
         self.info = self._info(settings, threads)
         self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
         self._encoder = TableEncoder(
@@ -179,11 +184,18 @@ class Responder:
         started = perf_counter()
         if kept:
             values, lengths = _joined(kept)
+            reference = None
+            if self._relatives is not None:
+                values, reference = self._relatives.complete(
+                    values, [request.students for request in kept]
+                )
             forecast = _wanted([request.forecast for request in kept], kept)
             advice = _wanted([request.recommendations for request in kept], kept)
             scores = self._scorer.score(values, lengths, forecast=forecast)
             computed = perf_counter()
-            table = self._assessor.tabulate(values, lengths, scores, recommendations=advice)
+            table = self._assessor.tabulate(
+                values, lengths, scores, recommendations=advice, reference=reference
+            )
             decided = perf_counter()
             results = iter(self._encoded(kept, table))
             ended = perf_counter()
@@ -212,22 +224,30 @@ class Responder:
         return result
 
     def score_students(
-        self, students: Any, recommendations: Any = True, forecast: Any = True
+        self,
+        students: Any,
+        recommendations: Any = True,
+        forecast: Any = True,
+        reference: Any = "bundle",
     ) -> ScoreAnswer:
         """Answer a `score` request whose fields are JSON-like Python objects already.
 
         Raises:
             RequestError: As `score`.
         """
-        request = self._reader.admit(students, recommendations, forecast)
+        request = self._reader.admit(students, recommendations, forecast, reference)
         admitted = request.students
         if not admitted.ids:
             raise _refusal(request)
+        values, origins = admitted.values, None
+        if self._relatives is not None:
+            values, origins = self._relatives.complete(values, [admitted])
         assessments = self._assessor.assess(
-            admitted.values,
+            values,
             admitted.lengths,
             recommendations=request.recommendations,
             forecast=request.forecast,
+            reference=origins,
         )
         return self._answer(request, assessments)
 

@@ -90,6 +90,13 @@ Students = Annotated[
     ),
 ]
 Option = Annotated[Any, WithJsonSchema({"type": "boolean"})]
+# A word or an object: named as what it holds by default, so that BentoML's clients pass both.
+Reference = Annotated[
+    Any,
+    WithJsonSchema(
+        {"description": "'bundle', 'batch', 'sent', or what `bellwether reference` writes."}
+    ),
+]
 
 
 @bentoml.service(
@@ -117,11 +124,15 @@ class Bellwether:
 
     @bentoml.api
     def score(
-        self, students: Students, recommendations: Option = True, forecast: Option = True
+        self,
+        students: Students,
+        recommendations: Option = True,
+        forecast: Option = True,
+        reference: Reference = "bundle",
     ) -> Annotated[ScoreAnswer, _AS_IT_IS]:
         """Assess one or many students at the end of the last period sent."""
         try:
-            return self.responder.score_students(students, recommendations, forecast)
+            return self.responder.score_students(students, recommendations, forecast, reference)
         except RequestError as refusal:
             raise StudentsRefusedError(
                 refusal.body().decode(), error_code=HTTPStatus(refusal.status)

@@ -21,9 +21,10 @@ from records.contract import Contract
 from scoring.measures import Doubles, Positions
 from scoring.policy import DECIMALS, Policy
 from scoring.recommend import Advice
-from scoring.table import STATUSES, AdviceTable, AssessmentTable, OutlyingCells
+from scoring.table import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
 
 _json = msgspec.json.Encoder().encode
+_REFERENCES = [b'],"reference":%b}' % _json(origin) for origin in ORIGINS]
 _GROUP = 3
 # Every group of three digits: a risk is written group by group, whole columns at a time.
 _DIGITS = np.array([b"%03d" % number for number in range(10**_GROUP)])
@@ -111,7 +112,9 @@ class TableEncoder:
             shares,
             repeat(b'},"recommendations":['),
             _by_row(self._advice.encode(advice, *grounds), advice.row, len(table)),
-            repeat(b'],"reference":"bundle"}'),
+            repeat(_REFERENCES[BUNDLE])
+            if table.reference is None
+            else map(_REFERENCES.__getitem__, table.reference.tolist()),
         )
         return list(map(b"".join, zip(*columns, strict=False)))
 

@@ -7,6 +7,7 @@ import yaml  # type: ignore[import-untyped]
 from pydantic import TypeAdapter
 
 from records.contract import Contract, Feature, Kind
+from records.relative_reference import RelativeReference
 from scoring.policy import Policy
 from scoring.row_faults import ID_LENGTH
 from service.answer import Responder
@@ -203,7 +204,9 @@ def _schemas(contract: Contract) -> dict[str, Any]:
         schema = TypeAdapter(model).json_schema(ref_template=_REF, mode=mode)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
-    return schemas
+    schema = RelativeReference.model_json_schema(ref_template=_REF)
+    schemas |= schema.pop("$defs", {})
+    return schemas | {RelativeReference.__name__: schema}
 
 
 def _request_schema() -> dict[str, Any]:
@@ -226,6 +229,17 @@ def _request_schema() -> dict[str, Any]:
                 "type": "boolean",
                 "default": True,
                 "description": "Whether to forecast the next score.",
+            },
+            "reference": {
+                "description": "What relative features that are absent are computed from: the "
+                "cohort kept in the bundle, the students of this request (`batch`, each counting "
+                "up to the last period sent), what `bellwether reference` writes, or nothing "
+                "(`sent`: what is absent is missing). A value that is sent stays.",
+                "default": "bundle",
+                "anyOf": [
+                    {"type": "string", "enum": ["bundle", "batch", "sent"]},
+                    {"$ref": _REF.format(model="RelativeReference")},
+                ],
             },
         },
     }
@@ -276,9 +290,14 @@ def _period_schema(contract: Contract) -> dict[str, Any]:
 
 def _feature_schema(feature: Feature) -> dict[str, Any]:
     unit = f" ({feature.unit})" if feature.unit else ""
+    filled = ""
+    if feature.relative is not None:
+        filled = (
+            f" Where it is absent it is computed from `{feature.relative.of}`; see `reference`."
+        )
     described = {
         "title": feature.label,
-        "description": f"{feature.description or feature.label}{unit}: {feature.expected}.",
+        "description": f"{feature.description or feature.label}{unit}: {feature.expected}.{filled}",
     }
     if feature.levels:
         return {"type": ["string", "null"], "enum": [*feature.levels, None], **described}

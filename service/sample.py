@@ -12,7 +12,8 @@ def sample_students(contract: Contract, reference: Reference, count: int) -> lis
     """Make up students whose values lie around the reference's.
 
     The first lies one spread on the better side of the cohort, the last one spread on the worse;
-    what is never observed in a period is left out. Deterministic, and nobody's data.
+    what is never observed in a period is left out, and what is relative, too, as the service
+    computes it. Deterministic, and nobody's data.
 
     Args:
         contract: What a record holds.
@@ -36,7 +37,7 @@ def sample_students(contract: Contract, reference: Reference, count: int) -> lis
                             feature, mean[period - 1, column], spread[period - 1, column], offset
                         )
                         for column, feature in enumerate(contract.features)
-                        if not np.isnan(mean[period - 1, column])
+                        if not np.isnan(mean[period - 1, column]) and feature.relative is None
                     },
                 }
                 for period in range(1, periods + 1)

@@ -29,6 +29,9 @@ def cut(request: ScoreRequest, rows: int) -> list[ScoreRequest]:
                 ids=students.ids[start : start + rows],
                 values=students.values[start : start + rows],
                 lengths=students.lengths[start : start + rows],
+                reference=None
+                if students.reference is None
+                else students.reference[start : start + rows],
                 faults=students.faults if start + rows >= number else [],
             ),
         )

@@ -12,6 +12,7 @@ from records.cohort import Bools, Cohort, Floats
 from records.contract import Contract, load_contract
 from records.errors import CohortError
 from records.progress import Progress
+from records.relative import RelativeLayout, own_relatives
 from records.sources.oulad_clicks import weekly_clicks
 from records.sources.oulad_coursework import (
     Coursework,
@@ -21,7 +22,6 @@ from records.sources.oulad_coursework import (
     weekly_coursework,
 )
 from records.sources.oulad_others import weekly_others
-from records.sources.oulad_standing import STANDING, weekly_standing
 from records.sources.oulad_tables import PRESENTATION, RESULTS, OuladTables, read_oulad_tables
 
 DAYS_PER_WEEK: Final = 7
@@ -49,7 +49,7 @@ def load_oulad(
     - Score: the next tutor-marked score, in eligible weeks.
     - Other enrolments of the same student count by the calendar, whichever presentations are
       asked for; see `oulad_others.weekly_others`.
-    - Standings are against the module and presentation; see `oulad_standing.weekly_standing`.
+    - Standings are against the module and presentation; see `records.relative`.
     - Clicks are NaN where the log does not reach; see `oulad_clicks.weekly_clicks`.
     - Gender, region, education, deprivation, age and disability are audit attributes only.
 
@@ -91,15 +91,13 @@ def load_oulad(
     eligible: Bools = (joined <= ends) & (ends < left) & (ends < length)
     values[(joined > ends) | (np.arange(weeks) >= lengths[:, None])] = np.nan
     score[~eligible] = np.nan
-    weekly = {
-        name: values[:, :, place[name]]
-        for name in {"missing_share", "score_mean", *STANDING.values()}
-    }
+    weekly = {name: values[:, :, place[name]] for name in ("missing_share", "score_mean")}
     others = weekly_others(tables.registrations, weekly, lengths, ends)
-    groups = enrolments.groupby(PRESENTATION).ngroup().to_numpy()
-    standing = weekly_standing(groups, weekly, eligible)
-    for name, column in {**others, **standing}.items():
+    for name, column in others.items():
         values[:, :, place[name]] = np.where(np.isnan(values[:, :, 0]), np.nan, column)
+    presented = enrolments["code_presentation"].to_numpy().astype(np.str_)
+    if layout := RelativeLayout.of(contract):
+        values[:, :, layout.columns] = own_relatives(layout, values, eligible, presented)
     key = enrolments[[*PRESENTATION, "id_student"]].astype(str)
     cohort = Cohort(
         contract=contract,
@@ -107,7 +105,7 @@ def load_oulad(
         .to_numpy()
         .astype(np.str_),
         students=key["id_student"].to_numpy().astype(np.str_),
-        cohorts=key["code_presentation"].to_numpy().astype(np.str_),
+        cohorts=presented,
         values=values,
         lengths=lengths,
         eligible=eligible,

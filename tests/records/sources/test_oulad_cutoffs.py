@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from records.cohort import Cohort
-from records.sources import oulad_standing
+from records.contract import Contract, load_contract
+from records.sources import oulad
 from records.sources.oulad import load_oulad
 from tests.records.sources.oulad_files import FILES
 from tests.records.sources.raw_folder import Table, write
@@ -124,10 +125,18 @@ def as_files(happened: Events, results: list[str]) -> dict[str, Table]:
     }
 
 
+def with_small_classes(name: str) -> Contract:
+    content = load_contract(name).model_dump()
+    for feature in content["features"]:
+        if feature["relative"]:
+            feature["relative"]["fewest"] = 2
+    return Contract.model_validate(content)
+
+
 def load_events(happened: Events, results: list[str]) -> Cohort:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         # Five students are a class to stand in, so that standings are under the law too.
-        patch.setattr(oulad_standing, "_FEWEST", 2)
+        patch.setattr(oulad, "load_contract", with_small_classes)
         return load_oulad(write(Path(folder), as_files(happened, results)))
 
 
