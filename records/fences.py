@@ -46,8 +46,12 @@ class Fences(BaseModel):
             bool, the shape of `values`.
         """
         if (bounds := self._bounds.get(feature_names)) is None:
-            lower = np.array([self.lower.get(name, -np.inf) for name in feature_names], np.float32)
-            upper = np.array([self.upper.get(name, np.inf) for name in feature_names], np.float32)
+            # A fence beyond float32 is one that no value can cross: infinity says just that.
+            with np.errstate(over="ignore"):
+                lower, upper = (
+                    np.array([side.get(name, far) for name in feature_names]).astype(np.float32)
+                    for side, far in ((self.lower, -np.inf), (self.upper, np.inf))
+                )
             bounds = self._bounds[feature_names] = ArrayPair(lower, upper)
         return np.asarray((values < bounds.first) | (values > bounds.second))
 

@@ -103,7 +103,8 @@ def test_a_damaged_request_is_answered(http: httpx.Client, data: st.DataObject) 
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]),
     path=st.one_of(
         st.sampled_from(["/score", "/model", "/contract", "/policy", "/readyz", "/docs.json", "/"]),
-        st.text("abc/.%20", max_size=12).map(lambda text: "/" + text),
+        # httpx reads a path that begins with two slashes as a host.
+        st.text("abc/.%20", max_size=12).map(lambda text: "/" + text.lstrip("/")),
     ),
     claim=st.sampled_from(["application/json", "text/html", "", ";", "a/b;c=d"]),
     body=st.binary(max_size=20),
