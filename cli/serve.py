@@ -30,7 +30,7 @@ def serve(
     provider: Annotated[
         str,
         typer.Option(
-            help="[bold]auto[/], [bold]cpu[/], [bold]cuda[/] or [bold]tensorrt[/].",
+            help="[bold]auto[/], [bold]cpu[/], [bold]cuda[/], [bold]tensorrt[/], [bold]openvino[/].",
             envvar="BELLWETHER_PROVIDER",
         ),
     ] = "auto",

@@ -12,7 +12,7 @@ from records.cohort import Bools, Floats, Ints
 from scoring.measures import Doubles, Positions
 from scoring.policy import Policy, rounded
 from scoring.recommend import DECIMALS, Recommendation, Recommender, by_row
-from scoring.scorer import Scorer, Scores
+from scoring.scorer import AnyScorer, Scores
 from scoring.table import (
     ASSESSED,
     NO_ESTIMATE,
@@ -159,7 +159,7 @@ class Assessor:
         tiers: What decides tiers.
     """
 
-    def __init__(self, scorer: Scorer, policy: Policy | None = None) -> None:
+    def __init__(self, scorer: AnyScorer, policy: Policy | None = None) -> None:
         self.scorer = scorer
         self.policy = policy or scorer.bundle.policy
         contract = scorer.bundle.contract

@@ -30,21 +30,24 @@ class Provider(StrEnum):
     CPU = "cpu"
     CUDA = "cuda"
     TENSORRT = "tensorrt"
+    OPENVINO = "openvino"
 
 
 RUNTIME_NAMES = {
     Provider.CPU: "CPUExecutionProvider",
     Provider.CUDA: "CUDAExecutionProvider",
     Provider.TENSORRT: "TensorrtExecutionProvider",
+    Provider.OPENVINO: "OpenVINOExecutionProvider",
 }
 
 # What is tried, best first. `auto` leaves TensorRT out: it compiles engines at start, for minutes,
-# so it answers only where somebody asked for it.
+# so it answers only where somebody asked for it. OpenVINO is in builds of its own alone.
 _PREFERENCE = {
     Provider.AUTO: (Provider.CUDA, Provider.CPU),
     Provider.CPU: (Provider.CPU,),
     Provider.CUDA: (Provider.CUDA, Provider.CPU),
     Provider.TENSORRT: (Provider.TENSORRT, Provider.CUDA, Provider.CPU),
+    Provider.OPENVINO: (Provider.OPENVINO, Provider.CPU),
 }
 
 # TF32 is the default on CUDA and keeps 10 bits of mantissa, a hundred times coarser than the gate's
@@ -53,6 +56,8 @@ _OPTIONS = {
     Provider.CPU: {},
     Provider.CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
     Provider.TENSORRT: {},
+    # Left to itself, OpenVINO computes in bfloat16 or float16 where the machine is faster so.
+    Provider.OPENVINO: {"device_type": "CPU", "precision": "FP32"},
 }
 
 

@@ -4,11 +4,13 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
 
 from records.cohort import Bools, Floats, Ints
+from records.contract import Contract
 from records.errors import CohortError
 from scoring.bundle import Bundle
 from scoring.manifest import GraphFacts
@@ -39,6 +41,48 @@ class Scores:
     risk: Floats
     score: Floats
     executions: tuple[int, ...] = ()
+
+
+class AnyScorer(Protocol):
+    """What scores records: `Scorer` here, or `scoring.model_client.SharedScorer` elsewhere."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that answers."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        ...
+
+    @property
+    def provider(self) -> str:
+        """The active execution provider, as ONNX Runtime names it."""
+        ...
+
+    @property
+    def precision(self) -> dict[str, Precision]:
+        """Graph name -> precision that answers."""
+        ...
+
+    @property
+    def loaded_at(self) -> datetime:
+        """Since when it is loaded, UTC."""
+        ...
+
+    @property
+    def unready(self) -> str | None:
+        """Why requests should go elsewhere; None where they should come here."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run what production runs, once."""
+        ...
+
+    def score(self, values: Floats, lengths: Ints, *, forecast: bool | Bools = True) -> Scores:
+        """Score records after each of their periods."""
+        ...
 
 
 class Scorer:
@@ -94,6 +138,11 @@ class Scorer:
         """Version of the bundle."""
         return self.bundle.version
 
+    @property
+    def unready(self) -> None:
+        """None: what is loaded in this process can always be asked."""
+        return
+
     def warm_up(self) -> None:
         """Run every shape of production once: each period bucket, a single row and a full chunk.
 
@@ -124,7 +173,7 @@ class Scorer:
         """
         values, lengths = np.asarray(values, np.float32), np.asarray(lengths, np.int32)
         different = set(lengths.ravel().tolist())
-        self._check(values, lengths, different)
+        check_records(self.bundle.contract, values, lengths, different)
         records, periods, _ = values.shape
         risk = np.full((records, periods, 1), np.nan, np.float32)
         score = np.full((records, periods, self._subjects), np.nan, np.float32)
@@ -137,25 +186,38 @@ class Scorer:
             score[wanted] = part
         return Scores(risk=risk[:, :, 0], score=score, executions=tuple(executions))
 
-    def _check(self, values: Floats, lengths: Ints, different: set[int]) -> None:
-        contract = self.bundle.contract
-        if values.ndim != 3 or values.shape[2] != len(contract.features):
-            raise CohortError(
-                f"values have shape {values.shape}; contract '{contract.name}' expects "
-                f"(records, periods, {len(contract.features)} features)."
-            )
-        if values.shape[1] > contract.periods.maximum:
-            raise CohortError(
-                f"values have {values.shape[1]} periods; contract '{contract.name}' has at most "
-                f"{contract.periods.maximum}."
-            )
-        if lengths.shape != values.shape[:1]:
-            raise CohortError(f"{len(values)} records need as many lengths, not {lengths.shape}.")
-        if different and not 0 <= min(different) <= max(different) <= values.shape[1]:
-            wrong = np.flatnonzero((lengths < 0) | (lengths > values.shape[1]))
-            raise CohortError(
-                f"record {wrong[0]}: its length is not within 0 to {values.shape[1]} periods."
-            )
+
+def check_records(
+    contract: Contract, values: Floats, lengths: Ints, different: Collection[int]
+) -> None:
+    """Refuse arrays that do not fit a contract.
+
+    Args:
+        contract: What a record holds.
+        values: (records, periods, features).
+        lengths: (records,) periods observed.
+        different: The lengths that occur.
+
+    Raises:
+        CohortError: Shapes or lengths that do not fit.
+    """
+    if values.ndim != 3 or values.shape[2] != len(contract.features):
+        raise CohortError(
+            f"values have shape {values.shape}; contract '{contract.name}' expects "
+            f"(records, periods, {len(contract.features)} features)."
+        )
+    if values.shape[1] > contract.periods.maximum:
+        raise CohortError(
+            f"values have {values.shape[1]} periods; contract '{contract.name}' has at most "
+            f"{contract.periods.maximum}."
+        )
+    if lengths.shape != values.shape[:1]:
+        raise CohortError(f"{len(values)} records need as many lengths, not {lengths.shape}.")
+    if different and not 0 <= min(different) <= max(different) <= values.shape[1]:
+        wrong = np.flatnonzero((lengths < 0) | (lengths > values.shape[1]))
+        raise CohortError(
+            f"record {wrong[0]}: its length is not within 0 to {values.shape[1]} periods."
+        )
 
 
 def batches(lengths: Ints, buckets: Sequence[int]) -> Iterator[tuple[Positions, int]]:

@@ -23,13 +23,14 @@ from records.cohort import Bools, Floats, Ints
 from scoring.assessment import Assessment, Assessor
 from scoring.bundle import Bundle, read_bundle
 from scoring.intake import Intake
-from scoring.providers import RUNTIME_NAMES, Provider, thread_count
+from scoring.model_wire import ModelProcessError
+from scoring.providers import RUNTIME_NAMES, Provider
 from scoring.relatives import Relatives
-from scoring.scorer import Scorer
 from scoring.table import STATUSES, AssessmentTable
 from service.bulk import BulkResponder
 from service.encoding import TableEncoder
-from service.problems import STUDENTS, ErrorItem, RequestError, error_items
+from service.model_choice import load_scorer, process_of
+from service.problems import NOT_READY, STUDENTS, ErrorItem, RequestError, error_items
 from service.request import RequestReader, ScoreRequest
 from service.sample import sample_students
 from service.settings import Settings
@@ -116,6 +117,7 @@ class Responder:
     Raises:
         BundleError: The bundle cannot be trusted.
         ProviderError: Strict, and the provider that was asked for cannot answer.
+        ModelProcessError: The model process could not be started.
 
     Attributes:
         bundle: The bundle.
@@ -130,15 +132,7 @@ class Responder:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.bundle = read_bundle(folder)
-        threads = settings.threads or thread_count(settings.workers)
-        self._scorer = Scorer(
-            self.bundle,
-            provider=settings.provider,
-            strict=settings.strict,
-            threads=threads,
-            precision=settings.precision,
-        )
-        self._scorer.warm_up()
+        self._scorer, threads = load_scorer(self.bundle, settings)
         self._assessor = Assessor(self._scorer)
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         # None where no feature is relative: nothing is then looked at or filled in.
@@ -191,7 +185,10 @@ class Responder:
                 )
             forecast = _wanted([request.forecast for request in kept], kept)
             advice = _wanted([request.recommendations for request in kept], kept)
-            scores = self._scorer.score(values, lengths, forecast=forecast)
+            try:
+                scores = self._scorer.score(values, lengths, forecast=forecast)
+            except ModelProcessError as gone:
+                return self._unanswered(requests, gone)
             computed = perf_counter()
             table = self._assessor.tabulate(
                 values, lengths, scores, recommendations=advice, reference=reference
@@ -210,6 +207,19 @@ class Responder:
             tiers=_counts(self._tiers, None if table is None else table.tier),
             statuses=_counts(STATUSES, None if table is None else table.status),
             table=table,
+        )
+
+    def _unanswered(self, requests: Sequence[ScoreRequest], gone: ModelProcessError) -> Answers:
+        unanswered = RequestError(NOT_READY, str(gone))
+        return Answers(
+            results=[
+                unanswered if request.students.ids else _refusal(request) for request in requests
+            ],
+            stages=StageSeconds(),
+            executions=(),
+            tiers=_counts(self._tiers, None),
+            statuses=_counts(STATUSES, None),
+            table=None,
         )
 
     def score(self, body: bytes) -> Answered:
@@ -242,18 +252,23 @@ class Responder:
         values, origins = admitted.values, None
         if self._relatives is not None:
             values, origins = self._relatives.complete(values, [admitted])
-        assessments = self._assessor.assess(
-            values,
-            admitted.lengths,
-            recommendations=request.recommendations,
-            forecast=request.forecast,
-            reference=origins,
-        )
+        try:
+            assessments = self._assessor.assess(
+                values,
+                admitted.lengths,
+                recommendations=request.recommendations,
+                forecast=request.forecast,
+                reference=origins,
+            )
+        except ModelProcessError as gone:
+            raise RequestError(NOT_READY, str(gone)) from None
         return self._answer(request, assessments)
 
     @property
     def unready(self) -> str | None:
         """Say why requests should go elsewhere, or None where they should come here."""
+        if self._scorer.unready:
+            return self._scorer.unready
         asked, active = Provider(self.info.provider.asked), self.info.provider.active
         if asked is Provider.AUTO or active == RUNTIME_NAMES[asked]:
             return None
@@ -307,6 +322,7 @@ class Responder:
                 threads=threads,
                 workers=settings.workers,
                 precision={name: one.value for name, one in self._scorer.precision.items()},
+                process=process_of(self._scorer),
             ),
             versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
             loaded_at=self._scorer.loaded_at,

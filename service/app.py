@@ -21,6 +21,7 @@ from service.dry_run import dry_run
 from service.front import Front
 from service.lean import keep_pandas_out
 from service.metrics import show_model
+from service.model_choice import announce
 from service.openapi import OpenApiDocument, describe
 from service.problems import RequestError
 from service.protocol import take_over
@@ -118,7 +119,7 @@ class Bellwether:
     def check() -> None:
         """Refuse to start where the workers could not answer."""
         try:
-            dry_run(_folder())
+            announce(SETTINGS, dry_run(_folder()))
         except BellwetherError as error:
             raise BentoMLException(str(error)) from None
 

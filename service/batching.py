@@ -8,8 +8,8 @@ Each turn answers short requests, up to a number of rows, or one slice of a long
 both wait: nobody waits for the whole of a long request.
 
 On a CPU the passes run on the event loop itself: a thread beside it would take the interpreter's
-lock in turns of five milliseconds, and a batch took up to three times as long. On a GPU they
-run in a thread, and the next batch gathers meanwhile.
+lock in turns of five milliseconds, and a batch took up to three times as long. On a GPU, or where
+another process has the model, they run in a thread, and the next batch gathers meanwhile.
 """
 
 import asyncio

@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from scoring.assessment import Assessor
 from scoring.intake import Admission
+from scoring.model_wire import ModelProcessError
 from scoring.table import AssessmentTable
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_formats import TableFormat, open_writer, read_batches
 from scoring.table_intake import TableError
 from service.columnar import ColumnarAnswers, ColumnarReader, merge
-from service.problems import INVALID, TABLE, TOO_LARGE, ErrorItem, RequestError
+from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
 from service.wire import ModelStamp
 
 # Called with students assessed, students refused, and students by the name of their tier.
@@ -90,6 +91,8 @@ class BulkResponder:
             fault = ErrorItem(None, error.field, error.code, str(error))
             problem = _PROBLEMS.get(error.code, INVALID)
             raise RequestError(problem, str(error), [fault]) from None
+        except ModelProcessError as gone:
+            raise RequestError(NOT_READY, str(gone)) from None
 
     def _table(
         self, source: IO[bytes], request: BulkRequest, kind: TableFormat, count: Count

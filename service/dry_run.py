@@ -10,6 +10,7 @@ from pathlib import Path
 
 from records.errors import BellwetherError
 from service.answer import Responder
+from service.model_choice import ModelProcess
 from service.settings import Settings
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -19,8 +20,11 @@ class DryRunError(BellwetherError):
     """The service could not answer; the message says why."""
 
 
-def dry_run(folder: Path) -> None:
+def dry_run(folder: Path) -> str:
     """Let a process of its own load the bundle at `folder` under the settings of this one.
+
+    Returns:
+        The execution provider that answered, as ONNX Runtime names it.
 
     Raises:
         DryRunError: It could not load it, warm it up or answer.
@@ -30,11 +34,15 @@ def dry_run(folder: Path) -> None:
     if done.returncode:
         said = done.stdout.strip() or f"it ended with exit code {done.returncode}"
         raise DryRunError(f"The service cannot start: {said}")
+    return done.stdout.strip()
 
 
 def _main() -> int:
     try:
-        Responder(Path(sys.argv[1]), Settings.from_environment())
+        # In this process, whoever will have the model: it leaves nothing behind.
+        own = {"model_process": ModelProcess.OWN}
+        settings = Settings.from_environment().model_copy(update=own)
+        sys.stdout.write(Responder(Path(sys.argv[1]), settings).info.provider.active)
     except BellwetherError as error:
         sys.stdout.write(str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the workers would meet it too

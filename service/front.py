@@ -251,12 +251,13 @@ class Front:
 
     def _gather(self, costs: Costs) -> Batcher:
         responder = self._responder
-        on_cpu = responder.info.provider.active == RUNTIME_NAMES[Provider.CPU]
+        provider = responder.info.provider
+        here = provider.process == "own" and provider.active == RUNTIME_NAMES[Provider.CPU]
         return Batcher(
             responder,
             Workload(costs, limit=self._queue_seconds, turn=ROWS, slice_bytes=LONG_BYTES),
             self._observer(responder),
-            executor=None if on_cpu else self._beside,
+            executor=None if here else self._beside,
             beside=self._beside,
         )
 

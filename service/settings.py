@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from records.errors import BellwetherError
 from scoring.precision import Precision
 from scoring.providers import Provider
+from service.model_choice import ModelProcess
 
 PREFIX = "BELLWETHER_"
 
@@ -28,6 +29,8 @@ class Settings(BaseModel):
             built with, or else the newest one in the store.
         provider: Execution provider wanted.
         precision: Graphs that answer where the bundle holds them; `auto` is float32.
+        model_process: Whether web workers load the model each (`own`) or feed one process that
+            several share; `auto` shares where several workers would be on one GPU.
         strict: Refuse to start where another provider would answer.
         threads: Intra-op threads of each worker; None takes the worker's share of what affinity
             and CPU quota allow.
@@ -47,6 +50,7 @@ class Settings(BaseModel):
     bundle: str | None = Field(default=None, min_length=1)
     provider: Provider = Provider.AUTO
     precision: Precision = Precision.AUTO
+    model_process: ModelProcess = ModelProcess.AUTO
     strict: bool = False
     threads: int | None = Field(default=None, ge=1, le=1024)
     workers: int = Field(default=1, ge=1, le=1024)

@@ -96,12 +96,22 @@ class ProviderState:
         str, Field(description="Provider that answers.", examples=["CPUExecutionProvider"])
     ]
     strict: Annotated[bool, Field(description="Whether only the one asked for will do.")]
-    threads: Annotated[int, Field(description="Intra-op threads of each worker.", examples=[2])]
+    threads: Annotated[
+        int, Field(description="Intra-op threads of each process that has the model.", examples=[2])
+    ]
     workers: Annotated[int, Field(description="Processes that answer.", examples=[1])]
     precision: Annotated[
         dict[str, str],
         Field(description="Precision that answers, by graph.", examples=[{"risk": "float32"}]),
     ]
+    process: Annotated[
+        Literal["own", "shared"],
+        Field(
+            description="Whether each worker has the model, or all of them feed one process that "
+            "has it.",
+            examples=["own"],
+        ),
+    ] = "own"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from scoring.providers import (
     thread_count,
 )
 
-CPU, CUDA, TENSORRT = (
-    RUNTIME_NAMES[provider] for provider in (Provider.CPU, Provider.CUDA, Provider.TENSORRT)
+CPU, CUDA, TENSORRT, OPENVINO = (
+    RUNTIME_NAMES[provider]
+    for provider in (Provider.CPU, Provider.CUDA, Provider.TENSORRT, Provider.OPENVINO)
 )
 
 
@@ -72,6 +73,10 @@ def absent(graph: bytes) -> Provider:
         ),
         (Provider.TENSORRT, [CUDA, CPU], False, [Provider.CUDA, Provider.CPU]),
         (Provider.TENSORRT, [TENSORRT, CUDA, CPU], True, [Provider.TENSORRT]),
+        (Provider.AUTO, [OPENVINO, CPU], False, [Provider.CPU]),
+        (Provider.OPENVINO, [OPENVINO, CPU], False, [Provider.OPENVINO, Provider.CPU]),
+        (Provider.OPENVINO, [CUDA, CPU], False, [Provider.CPU]),
+        (Provider.OPENVINO, [CUDA, CPU], True, []),
     ],
 )
 def test_the_best_provider_that_this_build_knows_is_tried_first(

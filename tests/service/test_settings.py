@@ -3,6 +3,7 @@
 import pytest
 
 from scoring.providers import Provider
+from service.model_choice import ModelProcess
 from service.settings import Settings, SettingsError
 
 
@@ -15,6 +16,7 @@ def test_variables_are_typed() -> None:
         {
             "BELLWETHER_BUNDLE": "bellwether:latest",
             "BELLWETHER_PROVIDER": "cuda",
+            "BELLWETHER_MODEL_PROCESS": "shared",
             "BELLWETHER_STRICT": "true",
             "BELLWETHER_THREADS": "2",
             "BELLWETHER_WORKERS": "3",
@@ -29,6 +31,7 @@ def test_variables_are_typed() -> None:
     assert settings == Settings(
         bundle="bellwether:latest",
         provider=Provider.CUDA,
+        model_process=ModelProcess.SHARED,
         strict=True,
         threads=2,
         workers=3,
@@ -56,4 +59,4 @@ def test_every_wrong_variable_is_named() -> None:
         "BELLWETHER_STRICT",
         "BELLWETHER_THREADS",
     ]
-    assert "'auto', 'cpu', 'cuda' or 'tensorrt'" in lines[0]
+    assert "'auto', 'cpu', 'cuda', 'tensorrt' or 'openvino'" in lines[0]
