@@ -30,7 +30,8 @@ def serve(
     provider: Annotated[
         str,
         typer.Option(
-            help="[bold]auto[/], [bold]cpu[/], [bold]cuda[/], [bold]tensorrt[/], [bold]openvino[/].",
+            help="[bold]auto[/], [bold]cpu[/], [bold]cuda[/], [bold]tensorrt[/] or "
+            "[bold]openvino[/].",
             envvar="BELLWETHER_PROVIDER",
         ),
     ] = "auto",
