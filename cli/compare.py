@@ -89,7 +89,10 @@ def print_table(table: "StudyTable") -> None:
         )
     for row in table.rows:
         shown.add_row(*row)
-    console.print(shown, width=max(console.width, _WIDTH))
+    # `print(…, width=…)` only makes narrower.
+    width, console.width = console.width, max(console.width, _WIDTH)
+    console.print(shown)
+    console.width = width
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -123,6 +123,26 @@ def with_coverage(intervals: Intervals, forecast: Floats, cohort: Cohort) -> Int
     )
 
 
+def mean_widths(intervals: Intervals, forecast: Floats, cohort: Cohort) -> dict[int, float]:
+    """Return how wide the intervals around the forecasts of known scores are, as they are served.
+
+    Args:
+        intervals: Learnt on other records.
+        forecast: (records, periods, subjects), raw units.
+        cohort: The records.
+
+    Returns:
+        Period, counted from 1 -> mean width in raw units, of what lies within the score's range.
+    """
+    known = known_score(cohort) & np.isfinite(forecast)
+    record, period = np.nonzero(known.any(axis=2))
+    low, high = intervals.around(forecast[record, period], period + 1)
+    width = np.where(known[record, period], high - low, 0).sum(axis=1)
+    periods = known.shape[1]
+    total, count = np.bincount(period, width, periods), known.sum(axis=(0, 2))
+    return {at + 1: float(total[at] / count[at]) for at in np.flatnonzero(count).tolist()}
+
+
 def _around(known: Bools, period: int) -> slice:
     """Return the fewest periods around `period` that hold enough scores, or all."""
     counts = known.sum(axis=0)

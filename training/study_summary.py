@@ -4,7 +4,8 @@ from pathlib import Path
 
 from records.cohort import Cohort
 from training.papers import Paper, beside_paper
-from training.study import Plan, predictions
+from training.study import PARTS, Plan, predictions
+from training.study_coverage import coverage
 from training.study_intervals import differences
 from training.study_tables import StudyTable, figures, tables, write_tables
 
@@ -12,7 +13,7 @@ from training.study_tables import StudyTable, figures, tables, write_tables
 def summarise(
     cohort: Cohort, out: Path, plan: Plan, *, paper: Paper | None = None
 ) -> list[StudyTable]:
-    """Judge a finished study on the test part, write its tables, and return them.
+    """Judge a finished study on validation and test part, write its tables, and return them.
 
     Args:
         cohort: The records that it was made from.
@@ -23,12 +24,17 @@ def summarise(
     Raises:
         StudyError: A cell is missing.
     """
-    found = list(predictions(cohort, out, plan))
+    validation, found = (list(predictions(cohort, out, plan, part)) for part in PARTS)
     clock = cohort.contract.periods.name
-    rows = figures(found, plan)
+    tested = figures(found, plan)
+    rows = [
+        *tested,
+        *coverage(validation, found, plan),
+        *figures(validation, plan, "validation"),
+    ]
     printed = [*tables(rows, plan, clock), *differences(found, plan, clock)]
     if paper is not None:
         title = f"{plan.data}: beside the figures that {paper} reports of its own data"
-        printed.append(beside_paper(rows, paper, name="beside-the-paper", title=title))
+        printed.append(beside_paper(tested, paper, name="beside-the-paper", title=title))
     write_tables(rows, printed, out)
     return printed

@@ -1,13 +1,14 @@
 """The tables of a comparison: by horizon, mean and spread over seeds, all splits.
 
 `figures.csv` holds every figure in long form: target, split, model, seed count, horizon, figure,
-mean, spread. The printed tables pick from it.
+mean, spread, part. The printed tables pick from it: of the test part, and of the validation part
+what shows that a choice can rest on it.
 """
 
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import numpy as np
 
 from evaluation.figures import RiskFigures, ScoreFigures
 from evaluation.metrics import risk_report, score_report
+from training.intervals import COVERAGE
 from training.model import TARGETS, Target
 from training.settings import SplitKind
-from training.study import Plan, Prediction
+from training.study import PARTS, Cell, Plan, Prediction
 
 LAST, ALL, MEAN = "last", "all", "mean"
 _RISK_FIGURES = (
@@ -32,8 +34,25 @@ _BY_HORIZON: dict[Target, tuple[tuple[str, str, str, int], ...]] = {
         ("brier", "Brier", "brier", 4),
         ("ece", "Expected calibration error", "expected_calibration_error", 3),
     ),
-    "score": (("mae", "MAE", "mae", 2), ("rmse", "RMSE", "rmse", 2)),
+    "score": (
+        ("mae", "MAE", "mae", 2),
+        ("rmse", "RMSE", "rmse", 2),
+        (
+            "coverage",
+            f"Share held by the {COVERAGE:.0%} interval learnt on the validation part",
+            "coverage",
+            3,
+        ),
+        (
+            "width",
+            f"Mean width of the {COVERAGE:.0%} interval learnt on the validation part",
+            "width",
+            1,
+        ),
+    ),
 }
+# What an interval is learnt on cannot tell how often it holds.
+_TEST_ONLY = {"coverage", "width"}
 _SHORT = {"expected_calibration_error": "ece", "false_negative_rate": "missed"}
 
 
@@ -47,11 +66,13 @@ class Row:
         model: Name in the registry.
         horizon: A period; `last`, each record's last that counts (risk); `all` of the judged steps
             or a subject's name (score); `mean` over the horizons.
-        figure: Name, as in `evaluation.figures`; `seconds` is the time of the fit.
+        figure: Name, as in `evaluation.figures`; `seconds` is the time of the fit, `coverage` and
+            `width` are those of `training.study_coverage`.
         mean: Over the seeds.
         spread: Standard deviation over the seeds; None for a single one.
         seeds: How many.
         records: How many records or scores were judged; None for a mean over horizons.
+        part: Which part was judged.
     """
 
     target: Target
@@ -63,15 +84,24 @@ class Row:
     spread: float | None
     seeds: int
     records: int | None
+    part: str = "test"
 
 
-def figures(found: Iterable[Prediction], plan: Plan) -> list[Row]:
-    """Judge every cell and sum the seeds up."""
+# Of one cell: horizon, how many were judged, figure -> value.
+Judgement = tuple[str, int | None, Mapping[str, float | None]]
+
+
+def figures(found: Iterable[Prediction], plan: Plan, part: str = "test") -> list[Row]:
+    """Judge every cell's word on a part and sum the seeds up."""
+    return summed(((one.cell, _judge(one, plan)) for one in found), part)
+
+
+def summed(judged: Iterable[tuple[Cell, Iterable[Judgement]]], part: str = "test") -> list[Row]:
+    """Sum up over the seeds what was judged of each cell."""
     values: dict[tuple[Target, SplitKind, str, str, str], list[float]] = defaultdict(list)
     counted: dict[tuple[Target, SplitKind, str], int] = {}
-    for one in found:
-        cell = one.cell
-        for horizon, records, judgement in _judge(one, plan):
+    for cell, judgements in judged:
+        for horizon, records, judgement in judgements:
             if records is not None:
                 counted[cell.target, cell.split, horizon] = records
             for figure, value in judgement.items():
@@ -84,14 +114,13 @@ def figures(found: Iterable[Prediction], plan: Plan) -> list[Row]:
             spread=float(np.std(some, ddof=1)) if len(some) > 1 else None,
             seeds=len(some),
             records=counted.get((target, split, horizon)),
+            part=part,
         )
         for (target, split, name, horizon, figure), some in values.items()
     ]
 
 
-def _judge(
-    one: Prediction, plan: Plan
-) -> Iterator[tuple[str, int | None, dict[str, float | None]]]:
+def _judge(one: Prediction, plan: Plan) -> Iterator[Judgement]:
     by_period: dict[int, dict[str, float | None]]
     if one.cell.target == "risk":
         risk = risk_report(one.cohort, one.predicted)
@@ -106,6 +135,13 @@ def _judge(
         if len(score.by_subject) > 1:
             for subject, of in score.by_subject.items():
                 yield subject, of.scores, _score(of)
+    yield from by_horizon(by_period, counts, plan)
+
+
+def by_horizon(
+    by_period: Mapping[int, Mapping[str, float | None]], counts: Mapping[int, int], plan: Plan
+) -> Iterator[Judgement]:
+    """Yield the judgement at each horizon, and the mean over those where anything counts."""
     within = [at for at in plan.horizons if at in by_period]
     for at in within:
         yield str(at), counts[at], by_period[at]
@@ -160,20 +196,29 @@ def tables(rows: list[Row], plan: Plan, clock: str) -> list[StudyTable]:
     """Lay the figures out: one table for each target, split and what is asked.
 
     Args:
-        rows: From `figures`.
+        rows: From `figures`, of one part or both, and from `training.study_coverage`.
         plan: What was compared.
         clock: What the contract calls a period.
     """
     found = []
     for target in TARGETS:
         for split in plan.splits:
-            of = [row for row in rows if row.target == target and row.split == split]
+            by_part = {
+                part: [
+                    row
+                    for row in rows
+                    if (row.target, row.split, row.part) == (target, split, part)
+                ]
+                for part in PARTS
+            }
+            of = by_part["test"]
             if not of:
                 continue
             judged = {row.horizon for row in of}
             at = [str(horizon) for horizon in plan.horizons if str(horizon) in judged]
             periods = [(name, f"{clock} {name}") for name in at] + [(MEAN, MEAN)]
-            name, where = f"{target}-{split}", f"{plan.data}, {split}, test part"
+            name, data = f"{target}-{split}", f"{plan.data}, {split}"
+            where, there = f"{data}, test part", {row.figure for row in of}
             found += [
                 _pivot(
                     of,
@@ -184,6 +229,7 @@ def tables(rows: list[Row], plan: Plan, clock: str) -> list[StudyTable]:
                     digits=digits,
                 )
                 for short, words, figure, digits in _BY_HORIZON[target]
+                if figure in there
             ]
             if target == "risk":
                 found.append(_at(of, f"{name}-last", f"Risk at the last {clock}: {where}", LAST, 3))
@@ -202,7 +248,45 @@ def tables(rows: list[Row], plan: Plan, clock: str) -> list[StudyTable]:
                             of, f"{name}-subjects", title, figure="mae", horizons=subjects, digits=2
                         )
                     )
+            if by_part["validation"]:
+                short, words, figure, digits = _BY_HORIZON[target][0]
+                found += [
+                    _pivot(
+                        by_part["validation"],
+                        f"{name}-{short}-validation",
+                        f"{words}: {data}, validation part",
+                        figure=figure,
+                        horizons=periods,
+                        digits=digits,
+                    ),
+                    _parts(by_part, target, f"{name}-parts", data),
+                ]
     return found
+
+
+def _parts(by_part: Mapping[str, list[Row]], target: Target, name: str, data: str) -> StudyTable:
+    """Lay validation and test part side by side, each figure's mean over the horizons."""
+    cells = {
+        (part, row.model, row.figure): row
+        for part, rows in by_part.items()
+        for row in rows
+        if row.horizon == MEAN
+    }
+    shown = [of for of in _BY_HORIZON[target] if of[2] not in _TEST_ONLY]
+    heads = [f"{short.upper()} {part}" for short, _, _, _ in shown for part in PARTS]
+    body = [
+        (
+            model,
+            *(
+                _cell(cells.get((part, model, figure)), digits)
+                for _, _, figure, digits in shown
+                for part in PARTS
+            ),
+        )
+        for model in dict.fromkeys(row.model for row in by_part["test"])
+    ]
+    title = f"Validation beside test, mean over the horizons: {data}"
+    return StudyTable(name, title, ("model", *heads), tuple(body))
 
 
 def _pivot(

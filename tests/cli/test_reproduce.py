@@ -33,6 +33,9 @@ def test_every_table_is_in_one_document_and_a_file_of_its_own(out: Path) -> None
     text = (out / "results.md").read_text()
     for title in ("Paper A's models", "Paper B's models", "MAE by subject", "RMSE"):
         assert title in text
+    for title in ("Expected calibration error", "Share held by the 90% interval", "Mean width of"):
+        assert title in text
+    assert text.count("Validation beside test") == 2
     with (out / "simulated/tables/beside-the-paper.csv").open(newline="") as file:
         rows = {row["model"]: row for row in csv.DictReader(file)}
     assert rows["lstm"]["accuracy paper A"] == "0.924"

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.known import known_risk
+from evaluation.known import known_risk, known_score
 from evaluation.metrics import risk_report
 from tests.training.small_cohort import small_cohort
+from training.held_back import Said
+from training.intervals import learn_intervals
 from training.prepare import prepare
 from training.registry import MODELS, model
 from training.study import Plan, StudyError, cells, judged, predictions, split_settings
@@ -105,12 +107,65 @@ def test_tables_hold_mean_and_spread_over_the_seeds(study: Path) -> None:
     assert rows["random_forest"][0] == f"{np.mean(by_seed):.4f} ± {np.std(by_seed, ddof=1):.4f}"
     with (study / "tables/figures.csv").open(encoding="utf-8", newline="") as file:
         long = list(csv.DictReader(file))
-    assert len(long) == len(figures(predictions(COHORT, study, PLAN), PLAN))
+    judged_on = {
+        part: figures(predictions(COHORT, study, PLAN, part), PLAN, part)
+        for part in ("test", "validation")
+    }
+    for part, rows_of in judged_on.items():
+        of = [row for row in long if row["part"] == part]
+        intervals = [row for row in of if row["figure"] in {"coverage", "width"}]
+        assert len(of) - len(intervals) == len(rows_of)
+        assert bool(intervals) == (part == "test")
     assert {row["horizon"] for row in long} == {
         *("2", "4", "last", "all", "mean", "maths", "reading"),
     }
     assert (study / "tables/score-temporal-mae.csv").is_file()
     assert "**AUC: small, temporal, test part**" in (study / "tables/tables.md").read_text()
+
+
+def test_validation_stands_beside_test(study: Path) -> None:
+    printed = {table.name: table for table in summarise(COHORT, study, PLAN)}
+    parts = printed["risk-temporal-parts"]
+    assert parts.columns[:3] == ("model", "AUC validation", "AUC test")
+    rows = {row[0]: row[1:] for row in parts.rows}
+    by_horizon = printed["risk-temporal-auc-validation"]
+    for row in by_horizon.rows:
+        assert row[-1] == rows[row[0]][0]
+    by_seed = [
+        risk_report(one.cohort, one.predicted).by_period[4].auc or 0
+        for one in predictions(COHORT, study, PLAN, "validation")
+        if (one.cell.split, one.cell.model) == ("temporal", "random_forest")
+    ]
+    (forest,) = [row for row in by_horizon.rows if row[0] == "random_forest"]
+    assert forest[2] == f"{np.mean(by_seed):.4f} ± {np.std(by_seed, ddof=1):.4f}"
+    assert rows["random_forest"][1] == next(
+        row[-1] for row in printed["risk-temporal-auc"].rows if row[0] == "random_forest"
+    )
+
+
+def test_intervals_learnt_on_validation_are_judged_on_test(study: Path) -> None:
+    """By hand: the conformal quantile of the absolute residuals, and who lies within."""
+    printed = {table.name: table for table in summarise(COHORT, study, PLAN)}
+    said = {
+        part: next(
+            one
+            for one in predictions(COHORT, study, PLAN, part)
+            if (one.cell.split, one.cell.model) == ("temporal", "ridge")
+        )
+        for part in ("validation", "test")
+    }
+    intervals = learn_intervals(Said(said["validation"].predicted, said["validation"].cohort, ""))
+    one = said["test"]
+    known = known_score(one.cohort)[:, 3]
+    error = np.abs(one.cohort.score[:, 3] - one.predicted[:, 3])
+    held = (error <= np.array(intervals.half_width)[3])[known].mean()
+    ends = intervals.around(one.predicted[:, 3], np.full(len(one.cohort), 4))
+    (share,) = [row for row in printed["score-temporal-coverage"].rows if row[0] == "ridge"]
+    (width,) = [row for row in printed["score-temporal-width"].rows if row[0] == "ridge"]
+    assert printed["score-temporal-coverage"].columns == ("model", "week 2", "week 4", "mean")
+    assert share[2] == f"{held:.3f}"
+    assert width[2] == f"{(ends[1] - ends[0])[known].mean():.1f}"
+    assert 0.7 < held <= 1
 
 
 def test_processes_predict_what_one_process_predicts(study: Path, tmp_path: Path) -> None:
