@@ -4,11 +4,14 @@
 forecast is answered with them.
 """
 
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from records.kept import KeptDoubles
 
 Doubles = NDArray[np.float64]
 
@@ -61,7 +64,14 @@ class Intervals(BaseModel):
         Returns:
             (2, rows, subjects): lower and upper ends within the range of the score, NaN likewise.
         """
-        widths = np.array(self.half_width)[np.maximum(period, 1) - 1]
-        middle = np.asarray(forecast, np.float64)
-        ends = np.stack((middle - widths, middle + widths))
-        return np.asarray(ends.clip(self.minimum, self.maximum))
+        widths = self._half_widths.array[np.maximum(period, 1) - 1]
+        ends = np.empty((2, *widths.shape))
+        np.subtract(forecast, widths, out=ends[0])
+        np.add(forecast, widths, out=ends[1])
+        # `clip` takes several times as long for few students.
+        np.maximum(ends, self.minimum, out=ends)
+        return np.minimum(ends, self.maximum, out=ends)
+
+    @cached_property
+    def _half_widths(self) -> KeptDoubles:
+        return KeptDoubles(np.array(self.half_width))

@@ -16,3 +16,10 @@ class ArrayPair:
 
     first: NDArray[np.float32]
     second: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class KeptDoubles:
+    """One float64 array; equal only to itself, as `ArrayPair`."""
+
+    array: NDArray[np.float64]

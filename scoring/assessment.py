@@ -247,7 +247,7 @@ class Assessor:
         """
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
-        clock = np.arange(1, values.shape[1] + 1)
+        clock = np.arange(1, values.shape[1] + 1, dtype=np.int32)
         within = clock <= lengths[:, None]
         # Without any period this is the last column, where nothing is observed either.
         last = (np.arange(len(values)), lengths - 1)
@@ -276,7 +276,7 @@ class Assessor:
             high=high,
             observed_periods=seen[last],
             observed_share=share[last].round(DECIMALS),
-            outlying=self._outlying(values, within),
+            outlying=self._outlying(values, lengths),
             advice=AdviceTable.none()
             if recommendations is False
             else self.recommender.advise(values, lengths, wanted),
@@ -313,12 +313,12 @@ class Assessor:
             )
         ]
 
-    def _sufficiency(
-        self, values: Floats, within: Bools, clock: Positions
-    ) -> tuple[Positions, Doubles]:
+    def _sufficiency(self, values: Floats, within: Bools, clock: Ints) -> tuple[Positions, Doubles]:
         """Tell after every period how much is known: observed periods, share of the values."""
         considered = values if self._actionable is None else values.take(self._actionable, axis=2)
-        seen = (~np.isnan(considered)).sum(axis=2) * within
+        # A product: several times faster than a sum over a short axis.
+        seen = (~np.isnan(considered)) @ np.ones(considered.shape[2], np.intp)
+        seen *= within
         return (seen > 0).cumsum(axis=1), seen.cumsum(axis=1) / (clock * considered.shape[2])
 
     def _interval(self, forecast: Doubles, lengths: Ints) -> Doubles:
@@ -342,9 +342,15 @@ class Assessor:
             ]
         )
 
-    def _outlying(self, values: Floats, within: Bools) -> OutlyingCells:
-        flags = self._fences.outlying(values, self._features) & within[:, :, None]
-        row, period, feature = flags.nonzero()
+    def _outlying(self, values: Floats, lengths: Ints) -> OutlyingCells:
+        flags = self._fences.outlying(values, self._features)
+        if not flags.any():
+            return OutlyingCells.none()
+        _, periods, features = flags.shape
+        row, at = np.divmod(flags.ravel().nonzero()[0], periods * features)
+        period, feature = np.divmod(at, features)
+        if not (within := period < lengths[row]).all():
+            row, period, feature = row[within], period[within], feature[within]
         return OutlyingCells(row, period + 1, feature)
 
     def _flags(self, cells: OutlyingCells, rows: int) -> list[tuple[OutlyingValue, ...]]:
@@ -375,7 +381,7 @@ def _trajectories(risk: Doubles) -> list[tuple[RiskPoint, ...]]:
 
 
 def _since(
-    tiers: NDArray[np.int8], present: NDArray[np.int8], within: Bools, clock: Positions
+    tiers: NDArray[np.int8], present: NDArray[np.int8], within: Bools, clock: Ints
 ) -> Positions:
     """Find the period since which each row has had its present tier without a break."""
     other = within & (tiers != present[:, None])

@@ -16,45 +16,64 @@ from records.cohort import Bools
 
 Doubles = NDArray[np.float64]
 Positions = NDArray[np.intp]
-# Half of the memory to sort and to multiply.
-Periods = NDArray[np.int32]
+Periods = NDArray[np.intp]
 
 
-def newest_observed(observed: Bools, depth: int) -> Periods:
+def newest_observed(observed: Bools, depth: int) -> tuple[Positions, Periods]:
     """Find the last observed periods of every feature.
 
     Args:
-        observed: (rows, periods, features) whether there is a value.
+        observed: (features, rows, periods) whether there is a value.
         depth: How many periods are wanted, at least 1.
 
     Returns:
-        (slots, rows, features) periods counted from 1, newest first; 0 where nothing older was
-        observed. There are `depth` slots, or as many as periods where those are fewer.
+        (features, rows) how many periods were observed, and (slots, features, rows) the last of
+        them, counted from 1, newest first; 0 where nothing older was observed. There are `depth`
+        slots, or as many as periods where those are fewer.
     """
-    clock = np.arange(1, observed.shape[1] + 1, dtype=np.int32)
-    periods = np.multiply(observed, clock[:, None], dtype=np.int32)
-    periods.sort(axis=1)
-    return periods[:, : -depth - 1 : -1].swapaxes(0, 1)
+    length = observed.shape[2]
+    # A product: several times faster than a sum over a short axis.
+    count = np.asarray(observed @ np.ones(length, np.intp), np.intp)
+    slots = np.arange(min(depth, length))[:, None, None]
+    # All periods observed, history after history; those of one history end before `ends`.
+    cells = observed.ravel().nonzero()[0]
+    if not cells.size:
+        return count, np.zeros((len(slots), *count.shape), np.intp)
+    ends = count.ravel().cumsum().reshape(count.shape)
+    before = np.arange(0, observed.size, length).reshape(count.shape)
+    periods = cells.take(ends - 1 - slots, mode="clip") - (before - 1)
+    periods *= slots < count
+    return count, periods
 
 
 def at_periods(
     table: NDArray[np.floating], periods: Periods, columns: Positions, rows: Positions
-) -> Doubles:
+) -> NDArray[np.floating]:
     """Take the values at given periods.
 
     Args:
-        table: (rows, periods, features).
+        table: (rows, periods, features), C-contiguous.
         periods: (slots, …) periods counted from 1, 0 for none.
         columns: (…) feature that each is taken of; broadcasts.
         rows: (…) row that each is taken of; broadcasts.
 
     Returns:
-        (slots, …) float64, 0 where there is no period.
+        (slots, …) in the table's own precision, 0 where there is no period.
     """
     _, length, width = table.shape
     start = rows * (length * width) + (columns - width)
     picked = table.ravel().take(periods * width + start)
-    return np.where(periods > 0, picked, np.float64(0))
+    return np.where(periods > 0, picked, table.dtype.type(0))
+
+
+def totals(picked: Doubles) -> Doubles:
+    """Add up the values at given periods, newest first; (slots, …), the first 1, 2, … slots."""
+    summed = np.empty_like(picked)
+    summed[0] = picked[0]
+    # Slot by slot, as `_total` does; `np.add.accumulate` takes ten times as long.
+    for slot in range(1, len(picked)):
+        np.add(summed[slot - 1], picked[slot], out=summed[slot])
+    return summed
 
 
 def level(picked: Doubles, periods: Periods) -> Doubles:

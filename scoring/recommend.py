@@ -117,19 +117,21 @@ class Recommender:
         self._policy = policy
         self._rules = CompiledRules(policy, contract, reference)
         self.advice = [Advice(rule, policy, contract) for rule in policy.rules]
-        self._priority = np.array([rule.priority for rule in policy.rules], np.intp)
+        priorities = [rule.priority for rule in policy.rules]
+        # Numbered from 0 without gaps, so that row and priority are one number.
+        different, self._priority = np.unique(np.array(priorities, np.intp), return_inverse=True)
+        self._priorities = len(different)
         # Of one topic only the first is kept.
         features = contract.feature_names
-        self._topics = [
-            features.index(rule.feature) if policy.one_per_feature else place
-            for place, rule in enumerate(policy.rules)
-        ]
-        # One row a tier, and a last one, reached by -1, for students without a tier.
-        self._speaks = np.zeros((len(policy.tiers) + 1, len(policy.rules)), np.bool_)
-        for column, rule in enumerate(policy.rules):
+        topics = [features.index(rule.feature) for rule in policy.rules]
+        self._topics = np.array(topics, np.intp) if policy.one_per_feature else None
+        self._features = len(features)
+        # One column a tier, and a last one, reached by -1, for students without a tier.
+        self._speaks = np.zeros((len(policy.rules), len(policy.tiers) + 1), np.bool_)
+        for place, rule in enumerate(policy.rules):
             speaking = policy.tiers_of(rule)
-            self._speaks[:-1, column] = [tier.name in speaking for tier in policy.tiers]
-        self._advised = np.asarray(self._speaks.any(axis=1))
+            self._speaks[place, :-1] = [tier.name in speaking for tier in policy.tiers]
+        self._advised = np.asarray(self._speaks.any(axis=0))
 
     def advise(self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]) -> AdviceTable:
         """Advise on every student.
@@ -153,7 +155,7 @@ class Recommender:
         found = self._rules.find(values, lengths)
         if found is None:
             return AdviceTable.none()
-        row, rule = self._choose(found, found.hits & self._speaks[tiers])
+        row, rule = self._choose(found, found.hits & self._speaks.take(tiers, axis=1))
         grounds = found.grounds(row, rule)
         # Adding zero turns -0.0 into 0.0.
         measured, expected, spreads = (
@@ -182,22 +184,28 @@ class Recommender:
 
     def _choose(self, found: Findings, hits: Bools) -> tuple[Positions, Positions]:
         """Return row and rule of what is advised: row by row, the worst first."""
-        row, rule = hits.nonzero()
+        rows = hits.shape[1]
+        row, rule = np.divmod(hits.T.ravel().nonzero()[0], len(hits))
         # Stable: what is equal stays in the order of the file.
-        order = np.lexsort((-found.severity(row, rule), self._priority[rule], row))
+        rank = row * self._priorities + self._priority[rule]
+        order = np.lexsort((-found.severity(row, rule), rank))
         row, rule = row[order], rule[order]
-        chosen: list[int] = []
-        taken: set[tuple[int, int]] = set()
-        count = [0] * len(hits)
-        most, topics = self._policy.max_recommendations, self._topics
-        for cell, (at, which) in enumerate(zip(row.tolist(), rule.tolist(), strict=True)):
-            topic = at, topics[which]
-            if count[at] < most and topic not in taken:
-                taken.add(topic)
-                count[at] += 1
-                chosen.append(cell)
-        cells = np.array(chosen, np.intp)
-        return row[cells], rule[cells]
+        if self._topics is not None:
+            kept = _first_of_each(row * self._features + self._topics[rule])
+            row, rule = row[kept], rule[kept]
+        size = np.bincount(row, minlength=rows)
+        place = np.arange(len(row)) - (size.cumsum() - size)[row]
+        kept = place < self._policy.max_recommendations
+        return row[kept], rule[kept]
+
+
+def _first_of_each(things: Positions) -> Bools:
+    """Tell which of some small numbers, 0 or above, are the first of their kind."""
+    places = np.arange(len(things))
+    first = np.empty(things.max(initial=-1) + 1, np.intp)
+    # Backwards: of several values for one place the last remains.
+    first[things[::-1]] = places[::-1]
+    return np.asarray(first[things] == places)
 
 
 def by_row(things: Sequence[Thing], row: Positions, rows: int) -> list[tuple[Thing, ...]]:

@@ -22,14 +22,18 @@ TOLERANCE = 1e-6
 class RuleArrays:
     """Rules in the order of the policy; arrays are (rules,) unless said otherwise.
 
-    They read a table whose columns are all features' values, then the same values in spreads from
-    the reference, then the reference's means.
+    Rules read histories: the last observed periods of a feature, or those of them in which it can
+    be compared with the cohort.
 
     Attributes:
-        columns: Columns of the table to decide by.
-        own: Columns of the features' own values.
-        usual: Columns of the reference's means.
-        slots: (largest window, 1, rules) whether a rule's window reaches that far back.
+        features: (histories,) which feature each history is of.
+        comparable: (histories, periods) in which periods the cohort has a mean and a spread to
+            compare with; true for histories that nothing is compared of. None where true for all.
+        compared: Histories whose values are taken in spreads from the reference, too.
+        history: Position of the history that decides.
+        series: Position of what is measured: first the values of all histories, raw, then those of
+            the histories `compared`, in spreads.
+        depth: The largest window.
         windows: How many values each uses.
         sign: +1 where a higher value is worse, -1 where a lower one is.
         limit: How bad, on the worse side, the measure may be; for a gap, the missing periods from
@@ -42,20 +46,21 @@ class RuleArrays:
         trend: Whether the slope counts, not the level.
         cohort: Whether it compares with the cohort, not with a fixed target.
         over_levels: Whether it is a rule over levels.
-        levels: (rules, levels) which codes a rule over levels applies to.
+        levels: (rules over levels, levels) which codes each of them applies to.
         gap: Whether missing periods count.
-        counted: (periods + 1, gaps) of how many of the first p periods each gap rule counts.
+        counted: (gaps, periods + 1) of how many of the first p periods each gap rule counts.
         trends: Positions of the rules over trends.
         gaps: Positions of the rules over gaps.
-        every: 0, 1, … up to the last rule.
+        listed: Positions of the rules over levels.
         any_cohort: Whether there is a rule against the cohort at all.
-        any_over_levels: Whether there is a rule over levels at all.
     """
 
-    columns: Positions
-    own: Positions
-    usual: Positions
-    slots: Bools
+    features: Positions
+    comparable: Bools | None
+    compared: Positions
+    history: Positions
+    series: Positions
+    depth: int
     windows: Positions
     sign: Doubles
     limit: Doubles
@@ -70,16 +75,15 @@ class RuleArrays:
     counted: Positions
     trends: Positions
     gaps: Positions
-    every: Positions
+    listed: Positions
     any_cohort: bool
-    any_over_levels: bool
 
     @classmethod
     def of(cls, rules: Sequence[Rule], contract: Contract, reference: Reference) -> Self:
         """Compile rules, at least one."""
         features = [contract.feature(rule.feature) for rule in rules]
         pairs = list(zip(rules, features, strict=True))
-        own, width = _columns(rules, contract), len(contract.features)
+        own = _columns(rules, contract)
         trend = np.array([rule.measure is Measure.TREND for rule in rules], np.bool_)
         gap = np.array([rule.measure is Measure.GAP for rule in rules], np.bool_)
         cohort = np.array([rule.spreads is not None for rule in rules], np.bool_)
@@ -89,14 +93,25 @@ class RuleArrays:
         gaps = [rule for rule in rules if rule.measure is Measure.GAP]
         sizes = [_size(rule, feature) for rule, feature in pairs]
         tolerance = TOLERANCE * np.maximum(sizes, np.abs(limit))
-        levels = np.zeros((len(rules), max(2, *(len(f.levels) for f in features))), np.bool_)
-        for row, (rule, feature) in enumerate(pairs):
+        over_levels = np.array([rule.is_any is not None for rule in rules], np.bool_)
+        listed = np.flatnonzero(over_levels)
+        levels = np.zeros((len(listed), max(2, *(len(f.levels) for f in features))), np.bool_)
+        for row, place in enumerate(listed.tolist()):
+            rule, feature = pairs[place]
             levels[row, [_code(value, feature) for value in rule.is_any or ()]] = True
+        histories = _histories(own, cohort, reference)
+        compared = np.unique(histories.of_rule[cohort])
         return cls(
-            columns=own + width * cohort,
-            own=own,
-            usual=own + 2 * width,
-            slots=np.arange(windows.max())[:, None, None] < windows,
+            features=histories.features,
+            comparable=histories.comparable,
+            compared=compared,
+            history=histories.of_rule,
+            series=np.where(
+                cohort,
+                len(histories.features) + compared.searchsorted(histories.of_rule),
+                histories.of_rule,
+            ),
+            depth=int(windows.max()),
             windows=windows,
             sign=sign,
             limit=limit,
@@ -105,16 +120,40 @@ class RuleArrays:
             far=_far(reference, own, limit, cohort, gap),
             trend=trend,
             cohort=cohort,
-            over_levels=np.array([rule.is_any is not None for rule in rules], np.bool_),
+            over_levels=over_levels,
             levels=levels,
             gap=gap,
             counted=_counted(gaps, contract, reference),
             trends=np.flatnonzero(trend),
             gaps=np.flatnonzero(gap),
-            every=np.arange(len(rules)),
+            listed=listed,
             any_cohort=bool(cohort.any()),
-            any_over_levels=any(rule.is_any is not None for rule in rules),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Histories:
+    """The histories that rules read; see `RuleArrays`."""
+
+    features: Positions
+    comparable: Bools | None
+    of_rule: Positions
+
+
+def _histories(own: Positions, cohort: Bools, reference: Reference) -> _Histories:
+    mean, scale = reference.scales()
+    comparable = ~np.isnan(mean + scale)[1:-1].T
+    # A value without a reference cannot be compared: the window reaches past it.
+    broken = ~comparable.all(axis=1)
+    keys = list(zip(own.tolist(), (cohort & broken[own]).tolist(), strict=True))
+    different = sorted(set(keys))
+    features = np.array([feature for feature, _ in different], np.intp)
+    apart = np.array([masked for _, masked in different], np.bool_)
+    return _Histories(
+        features=features,
+        comparable=comparable[features] | ~apart[:, None] if apart.any() else None,
+        of_rule=np.array([different.index(key) for key in keys], np.intp),
+    )
 
 
 def _counted(rules: Sequence[Rule], contract: Contract, reference: Reference) -> Positions:
@@ -123,7 +162,7 @@ def _counted(rules: Sequence[Rule], contract: Contract, reference: Reference) ->
     present = np.maximum(count.max(axis=1, keepdims=True), 1)
     shares = (count / present)[:, _columns(rules, contract)]
     counts = shares >= [rule.usual_share or 0.0 for rule in rules]
-    return np.vstack([np.zeros((1, len(rules)), np.intp), np.cumsum(counts, axis=0)])
+    return np.vstack([np.zeros((1, len(rules)), np.intp), np.cumsum(counts, axis=0)]).T.copy()
 
 
 def _columns(rules: Sequence[Rule], contract: Contract) -> Positions:

@@ -14,7 +14,7 @@ import numpy as np
 
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
-from records.reference import Reference, spreads_from_reference
+from records.reference import Reference
 from scoring.measures import (
     Doubles,
     Periods,
@@ -23,6 +23,7 @@ from scoring.measures import (
     level,
     newest_observed,
     slope,
+    totals,
 )
 from scoring.policy import Policy
 from scoring.rule_arrays import RuleArrays
@@ -103,20 +104,12 @@ class CompiledRules:
         Returns:
             None where there is no rule.
         """
-        rules = self._arrays
-        if rules is None:
+        if self._arrays is None:
             return None
-        rows = len(values)
         if not values.shape[1]:
-            values = np.full((rows, 1, values.shape[2]), np.nan, np.float32)
-        values = values[:, : max(1, int(lengths.max(initial=0)))]
-        clock = np.arange(1, values.shape[1] + 1, dtype=np.int32)
-        within = clock <= lengths[:, None]
-        table = self._beside_cohort(values, clock) if rules.any_cohort else values
-        # A value without a reference cannot be compared: the window reaches past it.
-        observed = ~np.isnan(table[:, :, : 2 * values.shape[2]]) & within[:, :, None]
-        newest = newest_observed(observed, len(rules.slots))
-        return Findings(rules, table, lengths, newest)
+            values = np.full((len(values), 1, values.shape[2]), np.nan, np.float32)
+        longest = max(1, int(lengths.max(initial=0)))
+        return Findings(self._arrays, self._reference, values[:, :longest], lengths)
 
     def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
         """Evaluate every rule on every row, in the order of the policy; arguments as `find`.
@@ -139,11 +132,11 @@ class CompiledRules:
         found = self.find(values, lengths)
         if found is None:
             return Evaluation.blank(len(values), 0)
-        shape = found.hits.shape
+        shape = found.hits.T.shape
         row, rule = (axis.ravel() for axis in np.indices(shape))
         grounds = found.grounds(row, rule)
         return Evaluation(
-            hits=found.hits,
+            hits=found.hits.T,
             severity=found.severity(row, rule).reshape(shape),
             measured=grounds.measured.reshape(shape),
             expected=grounds.expected.reshape(shape),
@@ -152,33 +145,33 @@ class CompiledRules:
             last=grounds.last.reshape(shape),
         )
 
-    def _beside_cohort(self, values: Floats, clock: Ints) -> Floats:
-        """Return the table that `RuleArrays` reads."""
-        rows, length, features = values.shape
-        table = np.empty((rows, length, 3 * features), np.float32)
-        table[:, :, :features] = values
-        table[:, :, features:-features] = spreads_from_reference(values, clock, self._reference)
-        table[:, :, -features:] = self._reference.arrays()[0][:length]
-        return table
-
 
 class Findings:
     """What the rules found in some rows.
 
+    Everything is laid out with the rows last, so that few calls do long stretches of work.
+
     Args:
         rules: The rules.
-        table: What they read.
+        reference: The cohort to compare with.
+        values: (rows, periods, features) float32, at least one period.
         lengths: (rows,) periods observed.
-        newest: (slots, rows, columns) last observed periods.
 
     Attributes:
-        hits: (rows, rules) whether the rule applies.
+        hits: (rules, rows) whether the rule applies.
     """
 
-    def __init__(self, rules: RuleArrays, table: Floats, lengths: Ints, newest: Periods) -> None:
-        self._rules, self._table, self._lengths, self._newest = rules, table, lengths, newest
-        self._badness = _badness(rules, table, lengths, newest)
-        self.hits = _worse(rules, self._badness)
+    def __init__(
+        self, rules: RuleArrays, reference: Reference, values: Floats, lengths: Ints
+    ) -> None:
+        self._rules, self._reference, self._lengths = rules, reference, lengths
+        values = np.ascontiguousarray(values)
+        self._count, self._periods = newest_observed(_observed(rules, values, lengths), rules.depth)
+        self._values = at_periods(
+            values, self._periods, rules.features[:, None], np.arange(len(values))
+        )
+        self._badness = self._measure()
+        self.hits = self._worse()
 
     def severity(self, row: Positions, rule: Positions) -> Doubles:
         """Tell how severe findings are; see `Evaluation`.
@@ -190,28 +183,24 @@ class Findings:
         Returns:
             (cells,) float64.
         """
-        rules, periods = self._rules, self._periods(row, rule)
-        last = periods[0]
-        stretch = np.where(rules.trend[rule], last - _first(periods), 1)
-        excess = self._badness[row, rule] - rules.limit[rule]
+        rules = self._rules
+        first, last = self._stretch(row, rule)
+        stretch = np.where(rules.trend[rule], last - first, 1)
+        excess = self._badness[rule, row] - rules.limit[rule]
         beyond = np.maximum(excess * (stretch / rules.far[last, rule]), 0)
-        if rules.any_over_levels:
+        if rules.listed.size:
             beyond[rules.over_levels[rule]] = 1
         return np.asarray(beyond / (1 + beyond))
 
     def grounds(self, row: Positions, rule: Positions) -> Grounds:
         """Tell what findings rest on; arguments as `severity`."""
-        rules, periods = self._rules, self._periods(row, rule)
-        badness = self._badness[row, rule]
+        rules = self._rules
+        badness = self._badness[rule, row]
         measured, expected = rules.sign[rule] * badness, rules.expected[rule]
         spreads = np.full(len(row), np.nan)
-        first, last = _first(periods).astype(np.intp), periods[0].astype(np.intp)
+        first, last = self._stretch(row, rule)
         if rules.any_cohort and (cells := rules.cohort[rule].nonzero()[0]).size:
-            of, at = rule[cells], row[cells]
-            columns = np.stack([rules.own[of], rules.usual[of]])
-            measured[cells], expected[cells] = self._measure(
-                of, at, columns, periods[:, None, cells]
-            )
+            measured[cells], expected[cells] = self._beside_cohort(row[cells], rule[cells])
             spreads[cells] = badness[cells]
         if rules.gaps.size and (cells := rules.gap[rule].nonzero()[0]).size:
             gone = badness[cells] > 0
@@ -219,54 +208,91 @@ class Findings:
             last[cells] = self._lengths[row[cells]] * gone
         return Grounds(measured, expected, spreads, first, last)
 
-    def _periods(self, row: Positions, rule: Positions) -> Periods:
-        """Return the periods that rules decided by, (slots, cells), newest first."""
-        newest = self._newest[:, row, self._rules.columns[rule]]
-        return np.asarray(newest * self._rules.slots[: len(newest), 0, rule], np.int32)
+    def _measure(self) -> Doubles:
+        """Measure how bad every row stands under every rule: the higher the worse."""
+        rules, slots = self._rules, len(self._periods)
+        series = self._series()
+        # Of each series the totals of its last 1, 2, … values, one below the other.
+        added = totals(series).reshape(slots * series.shape[1], series.shape[2])
+        reach = np.minimum(rules.windows, slots) - 1
+        used = np.minimum(self._count.take(rules.history, axis=0), rules.windows[:, None])
+        measured = added.take(reach * series.shape[1] + rules.series, axis=0)
+        measured /= np.where(used > 0, used, np.nan)
+        if (trends := rules.trends).size:
+            windows = rules.windows[trends][:, None]
+            periods = self._periods.take(rules.history[trends], axis=1)
+            measured[trends] = slope(
+                series.take(rules.series[trends], axis=1),
+                periods * (np.arange(slots)[:, None, None] < windows),
+                measured[trends],
+                windows,
+            )
+        measured *= rules.sign[:, None]
+        if (gaps := rules.gaps).size:
+            last = self._periods[0].take(rules.history[gaps], axis=0)
+            before = rules.counted[np.arange(len(gaps))[:, None], last]
+            measured[gaps] = rules.counted.take(self._lengths, axis=1) - before
+        return np.asarray(measured)
 
-    def _measure(
-        self, rule: Positions, row: Positions, columns: Positions, periods: Periods
-    ) -> Doubles:
-        """Measure several columns of each cell, (columns, cells); periods (slots, 1, cells)."""
-        picked = at_periods(self._table, periods, columns, row)
-        measured = level(picked, periods)
-        if (trends := self._rules.trend[rule].nonzero()[0]).size:
+    def _series(self) -> Doubles:
+        """Return the values at the last periods, (slots, series, rows), 0 where there is none."""
+        compared, histories = self._rules.compared, self._values.shape[1]
+        slots, _, rows = self._values.shape
+        series = np.empty((slots, histories + len(compared), rows))
+        series[:, :histories] = self._values
+        if compared.size:
+            mean, scale = self._reference.scales()
+            periods = self._periods.take(compared, axis=1)
+            at = periods * mean.shape[1] + self._rules.features[compared][:, None]
+            spreads = self._values.take(compared, axis=1) - mean.ravel().take(at)
+            spreads /= scale.ravel().take(at)
+            series[:, histories:] = np.where(periods > 0, spreads, np.float32(0))
+        return series
+
+    def _worse(self) -> Bools:
+        rules = self._rules
+        hits = np.asarray(self._badness - rules.limit[:, None] > rules.margin[:, None])
+        if (listed := rules.listed).size:
+            codes = self._badness[listed]
+            known = ~np.isnan(codes)
+            code = np.where(known, codes, 0).astype(np.intp)
+            hits[listed] = known & rules.levels[np.arange(len(listed))[:, None], code]
+        return hits
+
+    def _stretch(self, row: Positions, rule: Positions) -> tuple[Periods, Periods]:
+        """Return the first and the last period that rules decided by, 0 for none."""
+        histories, rows = self._count.shape
+        cell = self._rules.history[rule] * rows + row
+        used = np.minimum(self._count.ravel().take(cell), self._rules.windows[rule])
+        periods = self._periods.ravel()
+        return periods.take(np.maximum(used - 1, 0) * (histories * rows) + cell), periods.take(cell)
+
+    def _beside_cohort(self, row: Positions, rule: Positions) -> Doubles:
+        """Measure each cell's feature and the reference's mean of it, (2, cells)."""
+        rules, history = self._rules, self._rules.history[rule]
+        windows = rules.windows[rule]
+        reached = np.arange(len(self._periods))[:, None] < windows
+        periods = self._periods[:, history, row] * reached
+        mean = self._reference.scales()[0][periods, rules.features[history]]
+        picked = np.stack((self._values[:, history, row], mean), axis=1)
+        picked = np.where(periods[:, None] > 0, picked, np.float64(0))
+        measured = level(picked, periods[:, None])
+        if (trends := rules.trend[rule].nonzero()[0]).size:
             measured[:, trends] = slope(
                 picked[:, :, trends],
-                periods[:, :, trends],
+                periods[:, None, trends],
                 measured[:, trends],
-                self._rules.windows[rule[trends]],
+                windows[trends],
             )
         return measured
 
 
-def _badness(rules: RuleArrays, table: Floats, lengths: Ints, newest: Periods) -> Doubles:
-    """Measure how bad every row stands under every rule: the higher the worse."""
-    periods = newest.take(rules.columns, axis=2) * rules.slots[: len(newest)]
-    picked = at_periods(table, periods, rules.columns, np.arange(len(table))[:, None])
-    measured = level(picked, periods)
-    if (trends := rules.trends).size:
-        measured[:, trends] = slope(
-            picked.take(trends, axis=2),
-            periods.take(trends, axis=2),
-            measured.take(trends, axis=1),
-            rules.windows[trends],
-        )
-    badness = np.asarray(rules.sign * measured)
-    if (gaps := rules.gaps).size:
-        before = rules.counted[periods[0].take(gaps, axis=1), np.arange(len(gaps))]
-        badness[:, gaps] = rules.counted[lengths] - before
-    return badness
-
-
-def _worse(rules: RuleArrays, badness: Doubles) -> Bools:
-    hits = badness - rules.limit > rules.margin
-    if not rules.any_over_levels:
-        return np.asarray(hits)
-    known = rules.over_levels & ~np.isnan(badness)
-    code = np.where(known, badness, 0).astype(np.intp)
-    return np.where(rules.over_levels, known & rules.levels[rules.every, code], hits)
-
-
-def _first(periods: Periods) -> Periods:
-    return np.asarray(np.where(periods > 0, periods, periods[0]).min(axis=0), np.int32)
+def _observed(rules: RuleArrays, values: Floats, lengths: Ints) -> Bools:
+    """Tell in which periods there is something to go by, (histories, rows, periods)."""
+    periods = values.shape[1]
+    known = np.ascontiguousarray((~np.isnan(values)).transpose(2, 0, 1))
+    known &= np.arange(periods) < lengths[:, None]
+    observed = known.take(rules.features, axis=0)
+    if rules.comparable is not None:
+        observed &= rules.comparable[:, None, :periods]
+    return observed

@@ -1,20 +1,38 @@
 """Measures by hand, and the law that company changes nothing, to the last bit."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.measures import Doubles, Periods, Positions, at_periods, level, newest_observed, slope
+from scoring.measures import (
+    Doubles,
+    Periods,
+    Positions,
+    at_periods,
+    level,
+    newest_observed,
+    slope,
+    totals,
+)
 
 
 def measured(
     values: Doubles, depth: int, columns: Positions
 ) -> tuple[Periods, Doubles, Doubles, Doubles]:
-    periods = newest_observed(~np.isnan(values), depth).take(columns, axis=2)
-    picked = at_periods(values, periods, columns, np.arange(len(values))[:, None])
+    """Measure (rows, periods, features); what comes back is (…, columns, rows)."""
+    observed = ~np.isnan(values).transpose(2, 0, 1)
+    count, periods = newest_observed(observed, depth)
+    np.testing.assert_array_equal(count, observed.sum(axis=2))
+    periods = periods.take(columns, axis=1)
+    picked = np.asarray(
+        at_periods(values, periods, columns[:, None], np.arange(len(values))), np.float64
+    )
     levels = level(picked, periods)
-    windows = np.full(len(columns), depth, np.intp)
+    np.testing.assert_array_equal(totals(picked)[-1], reduce(np.add, picked))
+    windows = np.full((len(columns), 1), depth, np.intp)
     return periods, picked, levels, slope(picked, periods, levels, windows)
 
 
@@ -43,7 +61,7 @@ def test_nothing_observed_has_neither_level_nor_slope() -> None:
 def test_each_measure_reads_its_own_row_and_column() -> None:
     values = np.arange(2 * 3 * 4, dtype=np.float64).reshape(2, 3, 4)
     _, picked, _, _ = measured(values, 2, np.array([3, 0]))
-    assert picked[0].tolist() == [[11, 8], [23, 20]]
+    assert picked[0].tolist() == [[11, 23], [8, 20]]
 
 
 @given(
@@ -64,5 +82,5 @@ def test_rows_measure_the_same_to_the_last_bit_alone_and_together(
     *_, levels, slopes = measured(values, depth, columns)
     for row in range(rows):
         *_, own_level, own_slope = measured(values[row : row + 1], depth, columns)
-        np.testing.assert_array_equal(own_level[0], levels[row])
-        np.testing.assert_array_equal(own_slope[0], slopes[row])
+        np.testing.assert_array_equal(own_level[:, 0], levels[:, row])
+        np.testing.assert_array_equal(own_slope[:, 0], slopes[:, row])
