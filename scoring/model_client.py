@@ -30,6 +30,7 @@ from scoring.model_wire import (
     receive_scores,
     send_question,
 )
+from scoring.placement import Placement
 from scoring.precision import Precision
 from scoring.scorer import Scores, check_records
 
@@ -96,6 +97,11 @@ class SharedScorer:
     def precision(self) -> dict[str, Precision]:
         """Graph name -> precision that answers."""
         return {name: Precision(one) for name, one in self._known.precision.items()}
+
+    @property
+    def placement(self) -> Placement:
+        """How graphs run there."""
+        return self._known.placement
 
     @property
     def loaded_at(self) -> datetime:

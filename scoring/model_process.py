@@ -19,7 +19,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -38,6 +38,7 @@ from scoring.model_wire import (
     send_scores,
 )
 from scoring.precision import Precision
+from scoring.provider_options import DeviceOptions
 from scoring.providers import Provider
 from scoring.scorer import CHUNK, AnyScorer, Scorer, Scores
 
@@ -73,6 +74,7 @@ class ModelOptions:
         strict: Whether only that one will do.
         threads: Intra-op threads.
         precision: Graphs wanted.
+        device: How an accelerator is used.
     """
 
     bundle: str
@@ -80,6 +82,7 @@ class ModelOptions:
     strict: bool = False
     threads: int | None = None
     precision: Precision = Precision.AUTO
+    device: DeviceOptions = field(default_factory=DeviceOptions)
 
     def arguments(self, life: Life) -> str:
         """Return the options as one argument of a command."""
@@ -89,7 +92,8 @@ class ModelOptions:
     def from_arguments(cls, text: str) -> tuple[Self, Life]:
         """Read them back."""
         given = json.loads(text)
-        return cls(**given["options"]), Life(**given["life"])
+        options = {**given["options"], "device": DeviceOptions(**given["options"]["device"])}
+        return cls(**options), Life(**given["life"])
 
     def load(self, bundle: Bundle | None = None) -> Scorer:
         """Load the bundle, or take it as it was read already, and warm it up."""
@@ -99,6 +103,7 @@ class ModelOptions:
             strict=self.strict,
             threads=self.threads,
             precision=self.precision,
+            device=self.device,
         )
         scorer.warm_up()
         return scorer
@@ -133,6 +138,7 @@ class ModelServer:
             precision={name: one.value for name, one in scorer.precision.items()},
             loaded_at=scorer.loaded_at.isoformat(),
             process=os.getpid(),
+            placement=scorer.placement,
         ).line()
 
     def serve(self) -> None:

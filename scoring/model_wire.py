@@ -16,6 +16,7 @@ import numpy as np
 
 from records.cohort import Bools, Floats, Ints
 from records.errors import BellwetherError
+from scoring.placement import Placement
 from scoring.scorer import Scores
 
 # Kind, whose forecast is wanted, records, periods, features.
@@ -41,6 +42,7 @@ class Greeting:
         precision: Graph name -> precision that answers.
         loaded_at: Since when, ISO 8601 with offset.
         process: Its process id.
+        placement: How graphs run there.
     """
 
     version: str
@@ -48,6 +50,7 @@ class Greeting:
     precision: dict[str, str]
     loaded_at: str
     process: int
+    placement: Placement
 
     @property
     def since(self) -> datetime:
@@ -72,8 +75,9 @@ class Greeting:
                 raise ModelProcessError("The model process closed a connection without a greeting.")
             said += part
         try:
-            return cls(**json.loads(said))
-        except (TypeError, ValueError) as error:
+            given = json.loads(said)
+            return cls(**{**given, "placement": Placement(**given["placement"])})
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelProcessError(
                 "The model process is not of this worker's version; end it, and it is started anew."
             ) from error

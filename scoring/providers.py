@@ -18,9 +18,17 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_state
 
 from records.errors import BellwetherError
+from scoring.provider_options import (
+    OPENVINO_OPTIONS,
+    DeviceOptions,
+    ShapeProfile,
+    cuda_options,
+    tensorrt_options,
+)
 from scoring.threads import thread_count as thread_count  # noqa: PLC0414 - a public name here too
 
 _log = logging.getLogger(__name__)
+_NO_PREFERENCE = DeviceOptions()
 
 
 class Provider(StrEnum):
@@ -48,16 +56,6 @@ _PREFERENCE = {
     Provider.CUDA: (Provider.CUDA, Provider.CPU),
     Provider.TENSORRT: (Provider.TENSORRT, Provider.CUDA, Provider.CPU),
     Provider.OPENVINO: (Provider.OPENVINO, Provider.CPU),
-}
-
-# TF32 is the default on CUDA and keeps 10 bits of mantissa, a hundred times coarser than the gate's
-# tolerance. The arena grows by what is asked for instead of doubling.
-_OPTIONS = {
-    Provider.CPU: {},
-    Provider.CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
-    Provider.TENSORRT: {},
-    # Left to itself, OpenVINO computes in bfloat16 or float16 where the machine is faster so.
-    Provider.OPENVINO: {"device_type": "CPU", "precision": "FP32"},
 }
 
 
@@ -123,6 +121,8 @@ def open_sessions(
     *,
     strict: bool = False,
     threads: int | None = None,
+    device: DeviceOptions = _NO_PREFERENCE,
+    profiles: Sequence[ShapeProfile] | None = None,
 ) -> list[onnxruntime.InferenceSession]:
     """Open several graphs, all on the first provider on which every one of them loads.
 
@@ -132,6 +132,8 @@ def open_sessions(
         strict: Raise where anything but the wanted provider would answer. Without it, the next
             best answers and a warning is logged.
         threads: Intra-op threads; None takes `thread_count()`.
+        device: How an accelerator is used.
+        profiles: Shapes of each graph's input, where a provider compiles for them.
 
     Raises:
         ProviderError: No provider that will do can answer.
@@ -144,7 +146,7 @@ def open_sessions(
         # Where another may answer, ONNX Runtime's red lines about a missing GPU only frighten. In
         # strict mode they are the reason: they name the missing library.
         with contextlib.nullcontext() if strict else _silent_runtime():
-            sessions = _open_all(models, candidate, options)
+            sessions = _open_all(models, candidate, options, device, profiles)
         if sessions is not None:
             if asked not in (Provider.AUTO, candidate):
                 why = "did not load" if asked in failed else "is not part of this ONNX Runtime"
@@ -177,29 +179,76 @@ def loadable_providers(models: Sequence[Path | bytes]) -> tuple[Provider, ...]:
 
 
 def _open_all(
-    models: Sequence[Path | bytes], provider: Provider, options: onnxruntime.SessionOptions
+    models: Sequence[Path | bytes],
+    provider: Provider,
+    options: onnxruntime.SessionOptions,
+    device: DeviceOptions = _NO_PREFERENCE,
+    profiles: Sequence[ShapeProfile] | None = None,
 ) -> list[onnxruntime.InferenceSession] | None:
     """Open every model on `provider`, or return None where it would not be the one to answer."""
     if provider is not Provider.CPU:
         # TensorRT has no option for it: NVIDIA's libraries read this one when they load.
         os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
         _preload_nvidia_wheels()
-    chain = [(RUNTIME_NAMES[p], _OPTIONS[p]) for p in _PREFERENCE[provider]]
+    given: Sequence[ShapeProfile | None] = profiles or [None] * len(models)
     sessions = []
-    for model in models:
-        try:
-            session = onnxruntime.InferenceSession(
-                model, options, providers=chain, enable_fallback=0
-            )
-        except _LOADING_FAILURES as error:
-            if provider is Provider.CPU:
-                raise  # nothing is left to fall back to: the model itself is at fault
-            _log.debug("%s: %s", provider, error)
-            return None
-        if active_provider(session) != RUNTIME_NAMES[provider]:
+    for model, profile in zip(models, given, strict=True):
+        session = None
+        for shapes in _profiles_to_try(provider, profile):
+            chain = [
+                (RUNTIME_NAMES[p], options_of(p, device, model, shapes))
+                for p in _PREFERENCE[provider]
+            ]
+            try:
+                session = onnxruntime.InferenceSession(
+                    model, options, providers=chain, enable_fallback=0
+                )
+            except _LOADING_FAILURES as error:
+                if provider is Provider.CPU:
+                    raise  # nothing is left to fall back to: the model itself is at fault
+                _log.debug("%s: %s", provider, error)
+            else:
+                break
+        if session is None or active_provider(session) != RUNTIME_NAMES[provider]:
             return None
         sessions.append(session)
     return sessions
+
+
+def _profiles_to_try(
+    provider: Provider, profile: ShapeProfile | None
+) -> tuple[ShapeProfile | None, ...]:
+    """List what to compile for, best first.
+
+    Where TensorRT takes only parts of a graph, it wants a profile of each part's inputs, whose
+    names nobody knows before; it then compiles for the shapes that come, while warming up.
+    """
+    return (profile, None) if provider is Provider.TENSORRT and profile is not None else (profile,)
+
+
+def options_of(
+    provider: Provider,
+    device: DeviceOptions = _NO_PREFERENCE,
+    model: Path | bytes = b"",
+    profile: ShapeProfile | None = None,
+) -> dict[str, str]:
+    """Return the options that `provider` is opened with.
+
+    Args:
+        provider: One that can be active; `auto` cannot.
+        device: What the operator wants.
+        model: The graph.
+        profile: Shapes of its input.
+    """
+    match provider:
+        case Provider.CUDA:
+            return cuda_options(device)
+        case Provider.TENSORRT:
+            return tensorrt_options(device, model, profile)
+        case Provider.OPENVINO:
+            return dict(OPENVINO_OPTIONS)
+        case _:
+            return {}
 
 
 _LOADING_FAILURES = (

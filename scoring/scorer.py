@@ -7,24 +7,25 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
-import onnxruntime
 
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from records.errors import CohortError
 from scoring.bundle import Bundle
+from scoring.execution import Runner
 from scoring.manifest import GraphFacts
 from scoring.measures import Positions
+from scoring.placement import Placement, place
 from scoring.precision import Precision
-from scoring.providers import Provider, active_provider, open_sessions
+from scoring.provider_options import CHUNK as CHUNK  # noqa: PLC0414 - a public name here too
+from scoring.provider_options import DeviceOptions, ShapeProfile
+from scoring.providers import Provider
 
-# Rows of one execution. 128 to 512 rows are fastest; from 1,024 on the gates of an LSTM(64) no
-# longer fit the L2 cache and a quarter of the speed is gone.
-CHUNK = 256
 # Periods of padding that cost as much as an execution of their own. Least squares over 1 to 64
 # records of 1 to 8 periods: an execution costs 16 µs and a record and period 0.35 µs (risk), 73 and
 # 0.91 µs (score), so 47 and 80 periods; dividing and putting together cost the rest.
 RUN_COST = 96
+_NO_PREFERENCE = DeviceOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,11 @@ class AnyScorer(Protocol):
         ...
 
     @property
+    def placement(self) -> Placement:
+        """How graphs run there; settled once it is warm."""
+        ...
+
+    @property
     def loaded_at(self) -> datetime:
         """Since when it is loaded, UTC."""
         ...
@@ -98,6 +104,7 @@ class Scorer:
         threads: Intra-op threads; None takes what affinity and CPU quota allow.
         precision: Graphs wanted; one that the bundle does not hold answers in float32. In int8 the
             records of a batch share a scale: there, rows do influence each other.
+        device: How an accelerator is used.
 
     Raises:
         ProviderError: Strict, and the provider cannot answer.
@@ -117,6 +124,7 @@ class Scorer:
         strict: bool = False,
         threads: int | None = None,
         precision: Precision | str = Precision.AUTO,
+        device: DeviceOptions = _NO_PREFERENCE,
     ) -> None:
         self.bundle = bundle
         wanted = Precision(precision)
@@ -125,12 +133,24 @@ class Scorer:
             name: wanted if path.name != bundle.manifest.graphs[name].file else Precision.FLOAT32
             for name, path in zip(("risk", "score"), paths, strict=True)
         }
-        risk, score = open_sessions(paths, provider, strict=strict, threads=threads)
         facts, periods = bundle.manifest.graphs, bundle.contract.periods.maximum
-        self._risk = _Graph(risk, facts["risk"], periods)
-        self._score = _Graph(score, facts["score"], periods)
+        lengths = {name: _lengths(facts[name], periods) for name in self.precision}
+        self._placed = place(
+            [(name, path, facts[name]) for name, path in zip(lengths, paths, strict=True)],
+            [
+                ShapeProfile(facts[name].input, (some[0], some[-1]), len(bundle.contract.features))
+                for name, some in lengths.items()
+            ],
+            provider,
+            strict=strict,
+            threads=threads,
+            device=device,
+        )
+        self._risk, self._score = (
+            _Graph(self._placed.runners[name], lengths[name]) for name in ("risk", "score")
+        )
         self._subjects = len(bundle.contract.targets.score.subjects)
-        self.provider = active_provider(risk)
+        self.provider = self._placed.provider
         self.loaded_at = datetime.now(UTC)
 
     @property
@@ -139,21 +159,24 @@ class Scorer:
         return self.bundle.version
 
     @property
+    def placement(self) -> Placement:
+        """How graphs run there; settled by warming up."""
+        return self._placed.placement()
+
+    @property
     def unready(self) -> None:
         """None: what is loaded in this process can always be asked."""
         return
 
     def warm_up(self) -> None:
-        """Run every shape of production once: each period bucket, a single row and a full chunk.
+        """Run every shape of production once, on everything that may have to run it.
 
         The first run of a shape allocates memory, and on a GPU picks kernels or builds engines;
         after this no request pays for that.
         """
         features = len(self.bundle.contract.features)
         for graph in (self._risk, self._score):
-            for periods in graph.buckets:
-                for rows in (1, CHUNK):
-                    graph.run(np.full((rows, periods, features), np.nan, np.float32))
+            graph.warm_up(features)
 
     def score(self, values: Floats, lengths: Ints, *, forecast: bool | Bools = True) -> Scores:
         """Score records after each of their periods.
@@ -279,16 +302,28 @@ def pad_periods(values: Floats, length: int) -> Floats:
     return np.concatenate((values, missing), axis=1)
 
 
+def _lengths(facts: GraphFacts, maximum: int) -> tuple[int, ...]:
+    """List the lengths that a graph runs at, ascending."""
+    return period_buckets(maximum) if facts.periods is None else (facts.periods,)
+
+
 class _Graph:
     """One ONNX graph with the lengths that it runs at."""
 
-    def __init__(
-        self, session: onnxruntime.InferenceSession, facts: GraphFacts, maximum: int
-    ) -> None:
-        self._session = session
-        self._input = facts.input
-        self._outputs = [facts.output]
-        self.buckets = period_buckets(maximum) if facts.periods is None else (facts.periods,)
+    def __init__(self, runner: Runner, buckets: Sequence[int]) -> None:
+        self.runner = runner
+        self.buckets = buckets
+
+    def warm_up(self, features: int) -> None:
+        """Run every shape, the least and the largest first: an engine then knows its range."""
+
+        def missing(rows: int, periods: int) -> Floats:
+            return np.full((rows, periods, features), np.nan, np.float32)
+
+        shapes = [(rows, periods) for periods in self.buckets for rows in self.runner.rows]
+        for rows, periods in (shapes[0], shapes[-1], *shapes[1:-1]):
+            self.runner.warm_up(missing(rows, periods))
+        self.runner.settle(lambda rows: missing(rows, self.buckets[-1]))
 
     def fill(
         self, result: Floats, values: Floats, lengths: Ints, different: Collection[int]
@@ -327,8 +362,7 @@ class _Graph:
         periods = values.shape[1]
         length = self.buckets[bisect_left(self.buckets, periods)]
         padded = pad_periods(values, length)
-        output: Floats = self._session.run(self._outputs, {self._input: padded})[0]
-        return output[:, :periods]
+        return self.runner.run(padded)[:, :periods]
 
     @staticmethod
     def _shaped(output: Floats, outputs: int) -> Floats:

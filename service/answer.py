@@ -307,7 +307,7 @@ class Responder:
         )
 
     def _info(self, settings: Settings, threads: int) -> ModelInfo:
-        manifest = self.bundle.manifest
+        manifest, placement = self.bundle.manifest, self._scorer.placement
         return ModelInfo(
             model=_stamp(self.bundle),
             digest=manifest.digest,
@@ -323,6 +323,9 @@ class Responder:
                 workers=settings.workers,
                 precision={name: one.value for name, one in self._scorer.precision.items()},
                 process=process_of(self._scorer),
+                bound=placement.bound,
+                cpu_below=placement.cpu_below,
+                options=placement.options,
             ),
             versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
             loaded_at=self._scorer.loaded_at,

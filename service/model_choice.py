@@ -88,6 +88,7 @@ def load_scorer(bundle: Bundle, settings: "Settings") -> tuple[AnyScorer, int]:
         strict=settings.strict,
         threads=threads,
         precision=settings.precision,
+        device=settings.device_options,
     )
     if shared:
         return SharedScorer(prepared(folder), options, Life(owner=parent)), threads

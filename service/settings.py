@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from records.errors import BellwetherError
 from scoring.precision import Precision
+from scoring.provider_options import DeviceOptions
 from scoring.providers import Provider
 from service.model_choice import ModelProcess
 
@@ -32,6 +33,13 @@ class Settings(BaseModel):
         model_process: Whether web workers load the model each (`own`) or feed one process that
             several share; `auto` shares where several workers would be on one GPU.
         strict: Refuse to start where another provider would answer.
+        device: GPU, as CUDA counts them.
+        device_memory: Most memory of CUDA's arena, MiB; None: as much as there is.
+        engine_cache: Folder where TensorRT's engines are kept, so that only the first start
+            compiles them; nobody else may write there.
+        binding: Whether graphs run over buffers that are bound once; None: on a GPU.
+        crossover: Whether batches too small for an accelerator run on the CPU, as measured while
+            warming up.
         threads: Intra-op threads of each worker; None takes the worker's share of what affinity
             and CPU quota allow.
         workers: Processes that answer requests.
@@ -52,6 +60,11 @@ class Settings(BaseModel):
     precision: Precision = Precision.AUTO
     model_process: ModelProcess = ModelProcess.AUTO
     strict: bool = False
+    device: int = Field(default=0, ge=0)
+    device_memory: int | None = Field(default=None, ge=64)
+    engine_cache: str | None = Field(default=None, min_length=1)
+    binding: bool | None = None
+    crossover: bool = True
     threads: int | None = Field(default=None, ge=1, le=1024)
     workers: int = Field(default=1, ge=1, le=1024)
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
@@ -60,6 +73,17 @@ class Settings(BaseModel):
     queue_milliseconds: int = Field(default=150, ge=1, le=600_000)
     fast_path: bool = True
     traces: str | None = Field(default=None, pattern="^https?://")
+
+    @property
+    def device_options(self) -> DeviceOptions:
+        """How an accelerator is used."""
+        return DeviceOptions(
+            number=self.device,
+            memory_mib=self.device_memory,
+            engine_cache=self.engine_cache,
+            binding=self.binding,
+            crossover=self.crossover,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

@@ -1,6 +1,6 @@
 """What answers look like: msgspec encodes these values, pydantic documents them."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Literal
@@ -112,6 +112,24 @@ class ProviderState:
             examples=["own"],
         ),
     ] = "own"
+    bound: Annotated[
+        bool, Field(description="Whether graphs run over buffers that are bound once.")
+    ] = False
+    cpu_below: Annotated[
+        dict[str, int],
+        Field(
+            description="Fewer students in an execution than this run on the CPU, by graph, as "
+            "measured while warming up; empty where the CPU is all there is.",
+            examples=[{"risk": 32, "score": 8}],
+        ),
+    ] = field(default_factory=dict)
+    options: Annotated[
+        dict[str, str],
+        Field(
+            description="Options of the provider that were set, as ONNX Runtime reports them.",
+            examples=[{"use_tf32": "0"}],
+        ),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,12 @@ def seen(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> list[Floats]:
     return given
 
 
-def test_warming_up_runs_every_production_shape(scorer: Scorer, seen: list[Floats]) -> None:
+def test_warming_up_runs_every_production_shape(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Floats] = []
+    for graph in (scorer._risk, scorer._score):
+        monkeypatch.setattr(graph.runner, "warm_up", seen.append)
     scorer.warm_up()
     maximum = scorer.bundle.contract.periods.maximum
     features = len(scorer.bundle.contract.features)

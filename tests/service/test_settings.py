@@ -2,6 +2,7 @@
 
 import pytest
 
+from scoring.provider_options import DeviceOptions
 from scoring.providers import Provider
 from service.model_choice import ModelProcess
 from service.settings import Settings, SettingsError
@@ -18,6 +19,11 @@ def test_variables_are_typed() -> None:
             "BELLWETHER_PROVIDER": "cuda",
             "BELLWETHER_MODEL_PROCESS": "shared",
             "BELLWETHER_STRICT": "true",
+            "BELLWETHER_DEVICE": "1",
+            "BELLWETHER_DEVICE_MEMORY": "512",
+            "BELLWETHER_ENGINE_CACHE": "/var/cache/engines",
+            "BELLWETHER_BINDING": "false",
+            "BELLWETHER_CROSSOVER": "false",
             "BELLWETHER_THREADS": "2",
             "BELLWETHER_WORKERS": "3",
             "BELLWETHER_MAX_BODY_BYTES": "4096",
@@ -33,6 +39,11 @@ def test_variables_are_typed() -> None:
         provider=Provider.CUDA,
         model_process=ModelProcess.SHARED,
         strict=True,
+        device=1,
+        device_memory=512,
+        engine_cache="/var/cache/engines",
+        binding=False,
+        crossover=False,
         threads=2,
         workers=3,
         max_body_bytes=4096,
@@ -40,6 +51,13 @@ def test_variables_are_typed() -> None:
         queue_milliseconds=50,
         fast_path=False,
         traces="http://127.0.0.1:4318/v1/traces",
+    )
+    assert settings.device_options == DeviceOptions(
+        number=1,
+        memory_mib=512,
+        engine_cache="/var/cache/engines",
+        binding=False,
+        crossover=False,
     )
 
 

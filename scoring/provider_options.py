@@ -1,0 +1,113 @@
+"""Options of the accelerators' execution providers, as ONNX Runtime takes them.
+
+Every one keeps float32 what it is: precision is lowered in the graph, by an export whose gate
+measured what that costs, and never by a provider on its own.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+# Rows of one execution. 128 to 512 rows are fastest; from 1,024 on the gates of an LSTM(64) no
+# longer fit the L2 cache and a quarter of the speed is gone.
+CHUNK = 256
+# Rows that an accelerator runs: a batch is padded to the next of them, so that each shape is known
+# and warm before the first request.
+ROW_BUCKETS = (1, 8, 32, 128, CHUNK)
+
+# Left to itself, OpenVINO computes in bfloat16 or float16 where the machine is faster so.
+OPENVINO_OPTIONS = {"device_type": "CPU", "precision": "FP32"}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """How an accelerator is used; without one, nothing of it matters but `binding`.
+
+    Attributes:
+        number: GPU, as CUDA counts them.
+        memory_mib: Most memory of CUDA's arena, MiB; None: as much as there is.
+        engine_cache: Folder where TensorRT's engines and timings are kept, so that only the first
+            start compiles; nobody else may write there. None: every start compiles.
+        binding: Whether graphs run over buffers that are bound once; None: on a GPU.
+        crossover: Whether batches too small for the accelerator run on the CPU, as measured.
+    """
+
+    number: int = 0
+    memory_mib: int | None = None
+    engine_cache: str | None = None
+    binding: bool | None = None
+    crossover: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeProfile:
+    """Shapes that a graph's input comes in.
+
+    Attributes:
+        input: Its name.
+        periods: Fewest and most periods.
+        features: Values of a period.
+    """
+
+    input: str
+    periods: tuple[int, int]
+    features: int
+
+    def options(self) -> dict[str, str]:
+        """Say it in TensorRT's words; the engine is tuned for a class of 32 at full length."""
+        fewest, most = self.periods
+        shapes = {
+            "min": (ROW_BUCKETS[0], fewest),
+            "opt": (32, most),
+            "max": (ROW_BUCKETS[-1], most),
+        }
+        return {
+            f"trt_profile_{name}_shapes": f"{self.input}:{rows}x{periods}x{self.features}"
+            for name, (rows, periods) in shapes.items()
+        }
+
+
+def cuda_options(device: DeviceOptions) -> dict[str, str]:
+    """Return the options of CUDA.
+
+    TF32, which CUDA takes unless told, keeps 10 bits of mantissa: a hundred times coarser than the
+    gate's tolerance. The arena grows by what is asked for instead of doubling. Convolutions, whose
+    algorithms cuDNN would search for at each new shape, occur in no graph of ours.
+    """
+    options = {
+        "device_id": str(device.number),
+        "use_tf32": "0",
+        "arena_extend_strategy": "kSameAsRequested",
+    }
+    if device.memory_mib is not None:
+        options["gpu_mem_limit"] = str(device.memory_mib * 2**20)
+    return options
+
+
+def tensorrt_options(
+    device: DeviceOptions, model: Path | bytes, profile: ShapeProfile | None
+) -> dict[str, str]:
+    """Return the options of TensorRT for one graph.
+
+    Engines are cached in a folder named after the graph's content: ONNX Runtime names them after
+    the graph's structure alone, so that another model of the same architecture would be answered
+    with this one's weights.
+
+    Args:
+        device: What the operator wants.
+        model: The graph.
+        profile: Shapes to compile for. None: for those that come, again whenever one lies outside.
+    """
+    options = {"device_id": str(device.number), "trt_fp16_enable": "0"}
+    if device.engine_cache is not None:
+        folder = Path(device.engine_cache)
+        content = model if isinstance(model, bytes) else model.read_bytes()
+        engines = folder / hashlib.sha256(content).hexdigest()[:16]
+        engines.mkdir(mode=0o700, parents=True, exist_ok=True)
+        options |= {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(engines),
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": str(folder),
+        }
+    return options | ({} if profile is None else profile.options())
