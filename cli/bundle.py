@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from cli.console import console
-from cli.export import parity_table
+from cli.export import limit_line, parity_table
 
 app = typer.Typer(
     help="Save, list, show, verify and delete bundles: what crosses from making to serving.",
@@ -56,6 +56,8 @@ def show(source: Source) -> None:
         facts.add_row(f"{name} graph", f"{operators} operators, {graph.lstm_nodes} LSTM")
     console.print(facts)
     console.print(parity_table(manifest))
+    for held in manifest.gap_limits:
+        console.print(limit_line(held), soft_wrap=True)
 
 
 @app.command("verify")

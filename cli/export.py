@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from cli.console import console, progress
-from scoring.manifest import Manifest, Variant
+from scoring.manifest import GapLimit, Manifest, Variant
 from scoring.precision import VARIANTS, Precision
 
 
@@ -25,7 +25,8 @@ def export(
     max_gap: Annotated[
         str | None,
         typer.Option(
-            help="Refuse where groups of an audit attribute differ by more, such as "
+            help="Refuse where groups of an audit attribute differ by more, and tell the limits in "
+            "manifest and card: such as "
             "[bold]recall=0.1,false_positive_rate=0.1[/]; also of precision, auc, abroca, "
             "expected_calibration_error and calibration_bias."
         ),
@@ -72,6 +73,8 @@ def export(
     console.print(parity_table(manifest))
     for row in manifest.variants:
         console.print(variant_line(row), soft_wrap=True)
+    for held in manifest.gap_limits:
+        console.print(limit_line(held), soft_wrap=True)
     console.print(f"Wrote {folder}.")
     if save:
         console.print(f"Saved as [bold]{save_bundle(folder)}[/] in the BentoML model store.")
@@ -87,6 +90,13 @@ def variant_line(row: Variant) -> str:
         line += f" Speed {speeds}; largest difference {row.largest_difference:.2g}"
         line += f", {row.changed:.2%} of tiers changed." if row.decisions else "."
     return line
+
+
+def limit_line(held: GapLimit) -> str:
+    """Say in one line what a gap between groups was held against."""
+    measured = "cannot be judged" if held.measured is None else f"{held.measured:.3f}"
+    figure = held.figure.replace("_", " ")
+    return f"Gap of {figure} by '{held.attribute}': {measured}, at most {held.limit:g} allowed."
 
 
 def parity_table(manifest: Manifest) -> Table:

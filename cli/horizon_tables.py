@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from evaluation.figures import Comparison, FairnessReport, RiskFigures, RunMetrics
+from evaluation.figures import (
+    AttributeFairness,
+    Comparison,
+    FairnessReport,
+    RiskFigures,
+    RunMetrics,
+)
 from records.contract import Contract
 
 
@@ -113,7 +119,36 @@ def fairness_tables(report: FairnessReport) -> list[Table]:
         ]
         table.add_row("largest gap", "", "", *differences, style="bold")
         tables.append(table)
+        if any(gaps.values()):
+            tables.append(_gap_table(attribute))
     return tables
+
+
+def _gap_table(attribute: AttributeFairness) -> Table:
+    """Lay out the largest gap of each figure, and every group's area, with intervals."""
+    table = _table(
+        f"Gaps by {attribute.label}, with 95% intervals",
+        ["gap of", "lowest", "highest", "gap", "low", "high"],
+    )
+    for name, gap in attribute.gaps.items():
+        if gap is not None and name != "abroca":
+            words = name.replace("_", " ").replace("expected calibration error", "ECE")
+            table.add_row(
+                words.replace("auc", "AUC"),
+                gap.lowest,
+                gap.highest,
+                *map(number, (gap.difference, gap.low, gap.high)),
+            )
+    area = attribute.gaps.get("abroca")
+    for group in attribute.groups if area is not None else ():
+        if area is not None and group.abroca_low is not None:
+            table.add_row(
+                "ABROCA",
+                area.lowest,
+                group.group,
+                *map(number, (group.abroca, group.abroca_low, group.abroca_high)),
+            )
+    return table
 
 
 def number(figure: float | None, digits: int = 3) -> str:

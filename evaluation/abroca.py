@@ -9,6 +9,10 @@ import numpy as np
 
 from evaluation.weighted import Judged, Reals, ones
 
+# Where resampled curves are compared: an area is off by a thousandth at most, a small part of any
+# interval's width. A prime, so that hardly a curve jumps there.
+_POINTS = 1009
+
 
 def abroca(first: Judged, second: Judged) -> float | None:
     """Integrate the absolute difference of two ROC curves exactly; 0 … 1.
@@ -29,6 +33,31 @@ def abroca(first: Judged, second: Judged) -> float | None:
     crossing = (begin**2 + end**2) / np.where(size > 0, size, 1)
     area = np.where(begin * end < 0, crossing, size) * (right - left) / 2
     return float(area.sum())
+
+
+def roc_heights(judged: Judged, weights: Reals) -> Reals:
+    """Read the ROC curve of each resample at equally spaced false-positive rates.
+
+    The mean absolute difference of two groups' heights is their ABROCA, nearly: exact areas of
+    thousands of resamples would take too long.
+
+    Args:
+        judged: Of one group.
+        weights: (resamples, n).
+
+    Returns:
+        (resamples, points) true-positive rate; NaN where a resample lacks an outcome.
+    """
+    at = (np.arange(_POINTS) + 0.5) / _POINTS
+    heights = np.full((len(weights), _POINTS), np.nan)
+    if not len(judged.actual):
+        return heights
+    positives, everybody = judged.ranked(weights)
+    x, y = (everybody - positives).cumsum(axis=1), positives.cumsum(axis=1)
+    for row in np.flatnonzero((x[:, -1] > 0) & (y[:, -1] > 0)).tolist():
+        rate = np.interp(at * x[row, -1], np.r_[0, x[row]], np.r_[0, y[row]])
+        heights[row] = rate / y[row, -1]
+    return heights
 
 
 def _roc(judged: Judged) -> tuple[Reals, Reals] | None:

@@ -6,11 +6,12 @@ would give a suppressed group away (total less the others), the next smallest is
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from fairlearn.metrics import MetricFrame
 
-from evaluation.abroca import abroca
+from evaluation.abroca import abroca, roc_heights
 from evaluation.bootstrap import draws, interval
 from evaluation.figures import AttributeFairness, FairnessReport, Gap, GroupFigures
 from evaluation.known import known_risk, last_known
@@ -136,14 +137,13 @@ def _attribute(
     }
     found = _by_group(judged, groups, shown)
     compared = [group for group in shown if group != UNKNOWN]
-    areas: dict[str, float | None] = {}
-    if compared:
-        largest = max(compared, key=lambda group: (sizes[group], group))
-        for group in compared:
-            enough = _enough(parts[group], "abroca") and _enough(parts[largest], "abroca")
-            areas[group] = abroca(parts[largest], parts[group]) if enough else None
-    gaps = _gaps(parts, compared, found, {g: members[g] for g in compared}, resampling)
-    gaps["abroca"] = _largest_area(areas, largest) if compared else None
+    drawn = _draw({group: parts[group] for group in compared}, found, members, resampling)
+    areas = {
+        group: _area(parts[drawn.largest], parts[group], drawn.areas.get(group))
+        for group in compared
+    }
+    gaps = _gaps(found, drawn)
+    gaps["abroca"] = _largest_area(areas, drawn) if compared else None
     return AttributeFairness(
         attribute=name,
         label=label,
@@ -152,7 +152,7 @@ def _attribute(
                 group=group,
                 suppressed=group in hidden,
                 records=None if group in hidden else sizes[group],
-                abroca=areas.get(group),
+                **areas.get(group, {}),
                 **found.get(group, {}),
             )
             for group in sizes
@@ -201,45 +201,93 @@ def _enough(part: Judged, figure: str) -> bool:
     return needed.get(figure, FEWEST_CASES) >= FEWEST_CASES
 
 
-def _gaps(
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """What the resamples gave of one attribute.
+
+    Attributes:
+        bearing: Figure -> groups of known value that have it.
+        gaps: Figure -> (resamples,) highest less lowest of them.
+        largest: Group of known value with the most records; '' where there is none.
+        areas: Other group -> (resamples,) area between its ROC curve and the largest group's.
+    """
+
+    bearing: Mapping[str, list[str]]
+    gaps: Mapping[str, Reals]
+    largest: str
+    areas: Mapping[str, Reals]
+
+
+def _draw(
     parts: Mapping[str, Judged],
-    compared: list[str],
     found: Mapping[str, Mapping[str, float | None]],
     members: Mapping[str, np.ndarray],
     resampling: tuple[np.ndarray, int, int, int],
-) -> dict[str, Gap | None]:
+) -> _Drawn:
+    """Judge all groups of known value on the same draws of the students."""
     person, people, resamples, seed = resampling
+    compared = list(parts)
+    largest = max(compared, key=lambda group: (len(members[group]), group), default="")
     bearing = {
         name: [group for group in compared if found[group][name] is not None] for name in GAPS
     }
-    drawn: dict[str, list[Reals]] = {name: [] for name in GAPS}
-    for counts in draws(people, resamples, seed):
-        weights = {group: counts[:, person[rows]] for group, rows in members.items()}
-        for name, groups in bearing.items():
-            if len(groups) > 1:
-                by_group = np.array([FIGURES[name](parts[g], weights[g]) for g in groups])
-                drawn[name].append(by_group.max(axis=0) - by_group.min(axis=0))
+    curved = [group for group in compared if _enough(parts[group], "abroca")]
+    others = [group for group in curved if group != largest] if largest in curved else []
+    gaps: dict[str, list[Reals]] = {n: [] for n, groups in bearing.items() if len(groups) > 1}
+    areas: dict[str, list[Reals]] = {group: [] for group in others}
+    for counts in draws(people, resamples, seed) if gaps or areas else ():
+        weights = {group: counts[:, person[members[group]]] for group in compared}
+        for name, rows in gaps.items():
+            groups = bearing[name]
+            by_group = np.array([FIGURES[name](parts[g], weights[g]) for g in groups])
+            rows.append(by_group.max(axis=0) - by_group.min(axis=0))
+        if areas:
+            reference = roc_heights(parts[largest], weights[largest])
+            for group, rows in areas.items():
+                heights = roc_heights(parts[group], weights[group])
+                rows.append(np.abs(heights - reference).mean(axis=1))
+    return _Drawn(
+        bearing,
+        {name: np.concatenate(rows) for name, rows in gaps.items()},
+        largest,
+        {group: np.concatenate(rows) for group, rows in areas.items()},
+    )
+
+
+def _area(largest: Judged, part: Judged, drawn: Reals | None) -> dict[str, float | None]:
+    """Return a group's area with its interval; that of the largest group with itself is 0."""
+    if part is largest and _enough(part, "abroca"):
+        return {"abroca": 0.0}
+    if drawn is None:
+        return {}
+    low, high = interval(drawn, 0.95) or (None, None)
+    return {"abroca": abroca(largest, part), "abroca_low": low, "abroca_high": high}
+
+
+def _gaps(found: Mapping[str, Mapping[str, float | None]], drawn: _Drawn) -> dict[str, Gap | None]:
     gaps: dict[str, Gap | None] = {}
-    for name, groups in bearing.items():
-        if len(groups) < 2:
+    for name, groups in drawn.bearing.items():
+        if name not in drawn.gaps:
             gaps[name] = None
             continue
         figures = {group: found[group][name] or 0.0 for group in groups}
         highest, lowest = max(groups, key=figures.__getitem__), min(groups, key=figures.__getitem__)
-        bounds = interval(np.concatenate(drawn[name]), 0.95) if drawn[name] else None
+        low, high = interval(drawn.gaps[name], 0.95) or (None, None)
         gaps[name] = Gap(
             difference=figures[highest] - figures[lowest],
             lowest=lowest,
             highest=highest,
-            low=bounds[0] if bounds else None,
-            high=bounds[1] if bounds else None,
+            low=low,
+            high=high,
         )
     return gaps
 
 
-def _largest_area(areas: Mapping[str, float | None], largest: str) -> Gap | None:
-    others = {group: area for group, area in areas.items() if group != largest and area is not None}
+def _largest_area(areas: Mapping[str, Mapping[str, float | None]], drawn: _Drawn) -> Gap | None:
+    others = {group: area for group in drawn.areas if (area := areas[group]["abroca"]) is not None}
     if not others:
         return None
     worst = max(others, key=others.__getitem__)
-    return Gap(difference=others[worst], lowest=largest, highest=worst, low=None, high=None)
+    # Of the largest in each resample, whichever group has it there: as with every other gap.
+    low, high = interval(np.max([*drawn.areas.values()], axis=0), 0.95) or (None, None)
+    return Gap(difference=others[worst], lowest=drawn.largest, highest=worst, low=low, high=high)

@@ -190,6 +190,8 @@ class GroupFigures(_Frozen):
         calibration_bias: Mean probability less base rate; above 0 where risk is overstated.
         auc: Area under the ROC curve within the group.
         abroca: Area between its ROC curve and that of the attribute's largest group.
+        abroca_low: Lower bound of a bootstrap interval by student; None for the largest group.
+        abroca_high: Upper bound. An area is never below 0, so both lie high where groups are small.
     """
 
     group: str
@@ -203,6 +205,8 @@ class GroupFigures(_Frozen):
     calibration_bias: float | None = None
     auc: float | None = None
     abroca: float | None = None
+    abroca_low: float | None = None
+    abroca_high: float | None = None
 
 
 class Gap(_Frozen):
@@ -212,7 +216,7 @@ class Gap(_Frozen):
         difference: Highest less lowest; for `abroca` the largest area.
         lowest: Group of the lowest figure; for `abroca` the largest group.
         highest: Group of the highest figure.
-        low: Lower bound of a bootstrap interval by student; None for `abroca`.
+        low: Lower bound of a bootstrap interval by student.
         high: Upper bound. Both lie high where groups are small: a largest difference is never
             below 0, so chance alone makes one.
     """

@@ -3,13 +3,21 @@
 After Mitchell et al. 2019, "Model cards for model reporting". Every number comes from the run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
 
-from evaluation.figures import FairnessReport, Gap, RiskFigures, RiskTable, ScoreFigures
+from evaluation.figures import (
+    FairnessReport,
+    Gap,
+    GroupFigures,
+    RiskFigures,
+    RiskTable,
+    ScoreFigures,
+)
 from evaluation.metrics import spread_horizons
+from scoring.manifest import GapLimit
 from scoring.policy import Policy
 from training.run_folder import RunFolder
 
@@ -22,11 +30,18 @@ _GAPS = {
     "expected_calibration_error": "ECE",
     "abroca": "ABROCA",
 }
+_FIGURES = _GAPS | {"auc": "AUC"}
 _WRAPPED = 8
 
 
-def model_card(run: RunFolder, policy: Policy) -> str:
-    """Write the card of a run's models under a policy, as Markdown."""
+def model_card(run: RunFolder, policy: Policy, gap_limits: Sequence[GapLimit] = ()) -> str:
+    """Write the card of a run's models under a policy, as Markdown.
+
+    Args:
+        run: Where every number comes from.
+        policy: Packed with it.
+        gap_limits: What gaps between groups were held against.
+    """
     contract, metrics, intervals = run.contract, run.metrics, run.intervals
     risk, score = metrics.risk.network.by_period, metrics.score.network.by_period
     clock = contract.periods.name
@@ -78,6 +93,7 @@ def model_card(run: RunFolder, policy: Policy) -> str:
         fairness=metrics.fairness,
         gaps_table=_gaps(metrics.fairness),
         groups_table=_groups(metrics.fairness),
+        limits_table=_limits(gap_limits),
         tiers=_tiers(policy),
         versions=", ".join(f"{name} {version}" for name, version in run.record.environment.items()),
     )
@@ -139,6 +155,24 @@ def _gap(gap: Gap | None) -> str:
     return f"{_number(gap.difference, 3)}{bounds}: {gap.lowest} to {gap.highest}"
 
 
+def _limits(gap_limits: Sequence[GapLimit]) -> str:
+    """Lay out what the export held gaps against; '' where no limit was given."""
+    if not gap_limits:
+        return ""
+    return _table(
+        ("gap of", "attribute", "at most", "measured"),
+        (
+            (
+                _FIGURES.get(held.figure, held.figure.replace("_", " ")),
+                held.attribute,
+                f"{held.limit:g}",
+                "cannot be judged" if held.measured is None else _number(held.measured, 3),
+            )
+            for held in gap_limits
+        ),
+    )
+
+
 def _groups(fairness: FairnessReport | None) -> str:
     """Lay the figures of every group out; suppressed groups by name alone."""
     return _table(
@@ -149,12 +183,23 @@ def _groups(fairness: FairnessReport | None) -> str:
                 group.group,
                 "suppressed" if group.suppressed else f"{group.records:,}",
                 _number(group.base_rate, 3),
-                *(_number(getattr(group, name), 3) for name in _GAPS),
+                *(_number(getattr(group, name), 3) for name in _GAPS if name != "abroca"),
+                _area(group),
             )
             for audited in (fairness.attributes if fairness else ())
             for group in audited.groups
         ),
     )
+
+
+def _area(group: GroupFigures) -> str:
+    """Return the area between ROC curves, with its interval where there is one."""
+    bounds = (
+        ""
+        if group.abroca_low is None
+        else f" ({_number(group.abroca_low, 3)} to {_number(group.abroca_high, 3)})"
+    )
+    return _number(group.abroca, 3) + bounds
 
 
 def _tiers(policy: Policy) -> str:

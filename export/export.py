@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.convert import lstm_layers, to_onnx
-from export.fairness_gate import check_gaps
+from export.fairness_gate import check_gaps, held_limits
 from export.gate import prove
 from export.pack import pack, seal
 from export.specification import SPECIFICATIONS
@@ -52,7 +52,7 @@ def export_run(
             run's contract.
         overwrite: Whether a bundle that is there already gives way, once the new one is complete.
         max_gaps: Figure -> largest difference between two groups of an audit attribute that is
-            allowed (`export.fairness_gate`).
+            allowed (`export.fairness_gate`); manifest and card tell them.
         precisions: Other precisions to try; graphs in them that win are packed too.
         limits: What counts as winning (`export.variants`).
         progress: Called with stage, step and number of steps.
@@ -92,7 +92,14 @@ def export_run(
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as workplace:
         folder = Path(workplace) / "bundle"
         folder.mkdir()
-        bundle = pack(run, folder, graphs=graphs, facts=facts, policy_text=policy_text(source))
+        bundle = pack(
+            run,
+            folder,
+            graphs=graphs,
+            facts=facts,
+            policy_text=policy_text(source),
+            gap_limits=held_limits(run.metrics.fairness, max_gaps or {}),
+        )
         heldout = run.heldout()
         parity = prove(bundle, models, heldout, progress=progress)
         seal(bundle, parity, *add_variants(bundle, heldout, precisions, limits or Limits()))

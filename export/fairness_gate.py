@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from evaluation.figures import FairnessReport
 from export.errors import FairnessError
+from scoring.manifest import GapLimit
 
 LIMITABLE = (
     "recall",
@@ -83,3 +84,17 @@ def check_gaps(report: FairnessReport | None, limits: Mapping[str, float]) -> li
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise FairnessError(f"not exported, groups are served too differently:\n{listed}")
     return open_questions
+
+
+def held_limits(report: FairnessReport | None, limits: Mapping[str, float]) -> list[GapLimit]:
+    """Say what `check_gaps` held against what, for the manifest and the card."""
+    return [
+        GapLimit(
+            figure=name,
+            attribute=attribute.attribute,
+            limit=limit,
+            measured=gap.difference if (gap := attribute.gaps.get(name)) else None,
+        )
+        for name, limit in limits.items()
+        for attribute in (report.attributes if report else ())
+    ]

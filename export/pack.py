@@ -1,7 +1,7 @@
 """Write the files of a bundle, and seal it with its manifest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,15 @@ from scoring.bundle import (
     sha256,
     write_manifest,
 )
-from scoring.manifest import ContractStamp, GraphFacts, Manifest, Parity, PolicyStamp, Variant
+from scoring.manifest import (
+    ContractStamp,
+    GapLimit,
+    GraphFacts,
+    Manifest,
+    Parity,
+    PolicyStamp,
+    Variant,
+)
 from scoring.policy import load_policy
 from training.run_folder import RunFolder
 
@@ -38,6 +46,7 @@ def pack(
     graphs: Mapping[str, bytes],
     facts: Mapping[str, GraphFacts],
     policy_text: str,
+    gap_limits: Sequence[GapLimit] = (),
 ) -> Bundle:
     """Write a bundle, its parity figures still to come, and read it back.
 
@@ -47,6 +56,7 @@ def pack(
         graphs: Graph name -> ONNX file.
         facts: Graph name -> what it is made of.
         policy_text: TOML.
+        gap_limits: What gaps between groups were held against.
 
     Raises:
         BundleError: The parts do not fit each other.
@@ -62,7 +72,7 @@ def pack(
     (folder / INTERVALS).write_text(run.intervals.model_dump_json(indent=2), encoding="utf-8")
     contract = run.contract
     policy = load_policy(folder / POLICY, contract)
-    (folder / CARD).write_text(model_card(run, policy), encoding="utf-8")
+    (folder / CARD).write_text(model_card(run, policy, gap_limits), encoding="utf-8")
     manifest = Manifest(
         name=run.record.name,
         created=datetime.now(UTC),
@@ -76,6 +86,7 @@ def pack(
         versions=library_versions(),
         graphs=dict(facts),
         parity=(),
+        gap_limits=tuple(gap_limits),
         metrics=json.loads(run.metrics.model_dump_json()),  # NaN becomes null
         data_fingerprint=run.record.fingerprint,
         run=json.loads(run.record.model_dump_json()),

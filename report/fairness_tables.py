@@ -12,7 +12,10 @@ def fairness_tables(metrics: RunMetrics) -> list[Table]:
     """Return the gaps between groups, and one table of groups for each audit attribute."""
     if metrics.fairness is None or not metrics.fairness.attributes:
         return []
-    header = ("group", "records", "base rate", "recall", "false-positive rate", "ECE", "ABROCA")
+    header = (
+        *("group", "records", "base rate", "recall", "false-positive rate", "ECE"),
+        *("ABROCA", "from", "to"),
+    )
     groups = [
         Table(
             f"fairness_{audited.attribute}",
@@ -23,7 +26,8 @@ def fairness_tables(metrics: RunMetrics) -> list[Table]:
                     group.group,
                     "suppressed" if group.suppressed else group.records,
                     *(group.base_rate, group.recall, group.false_positive_rate),
-                    *(group.expected_calibration_error, group.abroca),
+                    group.expected_calibration_error,
+                    *(group.abroca, group.abroca_low, group.abroca_high),
                 )
                 for group in audited.groups
             ),
@@ -60,5 +64,6 @@ def _note(fairness: FairnessReport) -> str:
         "Each record's last period that counts. Groups of fewer than "
         f"{fairness.smallest} records are suppressed, and others with them where they would give "
         f"them away; figures that rest on fewer than {fairness.fewest_cases} cases are left open. "
-        "ABROCA: area between the group's ROC curve and that of the largest group."
+        "ABROCA: area between the group's ROC curve and that of the largest group, with a 95% "
+        "interval by student (from, to); an area is never below 0."
     )

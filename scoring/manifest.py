@@ -109,6 +109,22 @@ class Variant(_Frozen):
     speed: dict[int, float] = {}
 
 
+class GapLimit(_Frozen):
+    """A limit that the export held a gap between groups against.
+
+    Attributes:
+        figure: Of which the groups may differ, such as 'recall' or 'abroca'.
+        attribute: Audit attribute that makes the groups.
+        limit: Largest gap that was allowed.
+        measured: The gap on the run's test part; None where groups were too small to judge it.
+    """
+
+    figure: str
+    attribute: str
+    limit: float
+    measured: float | None
+
+
 class Manifest(_Frozen):
     """Everything there is to know of a bundle without opening its graphs.
 
@@ -125,6 +141,7 @@ class Manifest(_Frozen):
         graphs: 'risk' and 'score'.
         parity: One row for each graph, execution provider and path.
         variants: One row for each graph in each other precision that was tried.
+        gap_limits: What gaps between groups were held against; empty where no limit was given.
         metrics: What the run measured of models and baselines on its held-out records, as it is.
         data_fingerprint: Fingerprint of the cohort trained on.
         run: The run's own record.
@@ -145,6 +162,7 @@ class Manifest(_Frozen):
     graphs: dict[str, GraphFacts]
     parity: tuple[Parity, ...]
     variants: tuple[Variant, ...] = ()
+    gap_limits: tuple[GapLimit, ...] = ()
     metrics: dict[str, JsonValue]
     data_fingerprint: str
     run: dict[str, JsonValue]

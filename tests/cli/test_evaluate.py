@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,15 @@ def test_tables_are_printed_by_horizon(bundle_dir: Path) -> None:
         rows = printed[printed.index(heading) :].splitlines()
         first = [row.split("│")[1].strip() for row in rows if row.startswith("│")][:3]
         assert first == ["2", "6", "last"]
+
+
+def test_gaps_are_printed_with_intervals_where_groups_can_be_compared(bundle_dir: Path) -> None:
+    assert "Gaps by" not in _evaluate(bundle_dir).output
+    printed = _evaluate(bundle_dir, "--students", "1200").output
+    gaps = printed[printed.index("Gaps by Gender") :]
+    (area,) = re.findall(r"│ ABROCA" + r" +│ +(\S+)" * 5, gaps)[:1]
+    assert set(area[:2]) == {"female", "male"}
+    assert 0 <= float(area[3]) <= float(area[4]) <= 1
 
 
 def test_one_intake_is_judged_and_everything_lies_in_the_folder(

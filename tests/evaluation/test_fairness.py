@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import recall_score, roc_auc_score
 
-from evaluation.abroca import abroca
+from evaluation.abroca import abroca, roc_heights
 from evaluation.fairness import fairness_report, suppressed_groups
 from evaluation.figures import AttributeFairness
 from evaluation.weighted import Judged, auc, ones
@@ -61,7 +61,48 @@ def test_a_group_that_is_overlooked_is_named_with_an_interval() -> None:
     assert (north.records, south.records) == (150, 120)
     area = attribute.gaps["abroca"]
     assert area is not None
-    assert area.highest == "south"
+    assert (area.lowest, area.highest) == ("north", "south")
+    # Two groups: the largest area is that of the one that is not the largest group.
+    assert (area.difference, area.low, area.high) == (
+        *(south.abroca, south.abroca_low, south.abroca_high),
+    )
+    assert (north.abroca, north.abroca_low, north.abroca_high) == (0, None, None)
+
+
+def test_the_area_of_each_group_is_bounded_by_students() -> None:
+    cohort = _grouped({"east": 60, "north": 150, "south": 120})
+    random = np.random.default_rng(2)
+    guessed = random.random(cohort.risk.shape) * (0.5 + cohort.risk)
+    blind = random.random(cohort.risk.shape)
+    south_only = cohort.audit["site"] == "south"
+    probability = np.where(south_only[:, None], blind, guessed).astype(np.float32) / 2
+    attribute = _site(cohort, probability)
+    east, _, south = attribute.groups
+    for group in (east, south):
+        assert group.abroca is not None
+        assert group.abroca_low is not None
+        assert group.abroca_high is not None
+        assert 0 <= group.abroca_low < group.abroca < group.abroca_high <= 1
+    assert south.abroca_low is not None
+    assert south.abroca_low > 0.1
+    gap = attribute.gaps["abroca"]
+    assert gap is not None
+    assert gap.highest == "south"
+    assert gap.low is not None
+    assert gap.low >= south.abroca_low
+    # The same students twice, as two records each, tell no more than once.
+    twice = np.tile(np.arange(len(cohort)), 2)
+    doubled = replace(
+        cohort,
+        ids=np.arange(len(twice)).astype(str),
+        audit={"site": cohort.audit["site"][twice]},
+        **{
+            name: getattr(cohort, name)[twice]
+            for name in ("students", "cohorts", "values", "lengths", "eligible", "risk", "score")
+        },
+    )
+    again = _site(doubled, np.tile(probability, (2, 1)))
+    assert again.groups[2].abroca_low == pytest.approx(south.abroca_low, abs=1e-12)
 
 
 def test_figures_by_group_are_those_of_the_libraries() -> None:
@@ -165,6 +206,28 @@ def test_abroca_is_the_integral(
         return np.asarray(np.interp(at, false, true))
 
     assert abroca(a, b) == pytest.approx(np.abs(curve(a) - curve(b)).mean(), abs=2e-3)
+
+
+@given(CASES, CASES, st.integers(0, 2**32 - 1))
+def test_resampled_curves_are_those_of_repeated_cases(
+    first: list[tuple[bool, int]], second: list[tuple[bool, int]], seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    pair = _of(first), _of(second)
+    weights = [random.integers(0, 3, (1, len(judged.actual))) for judged in pair]
+    repeated = [
+        Judged(np.repeat(judged.actual, w[0]), np.repeat(judged.predicted, w[0]))
+        for judged, w in zip(pair, weights, strict=True)
+    ]
+    heights = [
+        roc_heights(judged, w.astype(np.float64)) for judged, w in zip(pair, weights, strict=True)
+    ]
+    area = np.abs(heights[0] - heights[1]).mean()
+    expected = abroca(repeated[0], repeated[1])
+    if expected is None:
+        assert np.isnan(area)
+    else:
+        assert area == pytest.approx(expected, abs=2e-3)
 
 
 def test_a_group_of_one_outcome_has_no_curve() -> None:

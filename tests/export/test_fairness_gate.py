@@ -12,6 +12,7 @@ from evaluation.fairness import fairness_report
 from evaluation.figures import AttributeFairness, FairnessReport, Gap
 from export.errors import FairnessError
 from export.fairness_gate import check_gaps, read_limits
+from scoring.bundle import read_bundle
 from training.run_folder import RunFolder
 
 
@@ -66,20 +67,61 @@ def test_a_limit_that_holds_of_nothing_is_no_pass() -> None:
     assert "recall by 'age' cannot be judged" in question
 
 
-def test_export_refuses_a_run_whose_groups_differ_and_leaves_no_bundle(
-    run_folder: RunFolder, tmp_path: Path
-) -> None:
-    """The run tests on 60 students, so its groups are judged however small they are."""
+def _judged_anew(run_folder: RunFolder, folder: Path) -> tuple[Path, FairnessReport]:
+    """Copy a run that tests on 60 students, with its groups judged however small they are."""
     heldout, written = run_folder.heldout(), run_folder.predictions("risk")
     row = {record: number for number, record in enumerate(heldout.ids.tolist())}
     probability = np.full_like(heldout.risk, np.nan)
     rows = [row[record] for record in written.ids.tolist()]
     probability[rows, written.periods - 1] = written.models["network"]
     report = fairness_report(heldout, probability, smallest=1, resamples=10)
-    run = Path(shutil.copytree(run_folder.path, tmp_path / "run"))
+    run = Path(shutil.copytree(run_folder.path, folder))
     metrics = run_folder.metrics.model_copy(update={"fairness": report})
     (run / "metrics.json").write_text(metrics.model_dump_json(), encoding="utf-8")
+    return run, report
 
+
+def test_manifest_and_card_tell_the_limits_that_were_held(
+    run_folder: RunFolder, tmp_path: Path
+) -> None:
+    run, report = _judged_anew(run_folder, tmp_path / "run")
+    out = tmp_path / "bundle"
+    arguments = ["export", str(run), "--out", str(out), "--no-save"]
+    limits = "calibration_bias=1,expected_calibration_error=0.999"
+    result = CliRunner().invoke(app, [*arguments, "--max-gap", limits])
+    assert result.exit_code == 0, result.output
+    bundle = read_bundle(out)
+    held = {(one.figure, one.attribute): one for one in bundle.manifest.gap_limits}
+    assert set(held) == {
+        (figure, attribute)
+        for figure in ("calibration_bias", "expected_calibration_error")
+        for attribute in ("gender", "background")
+    }
+    assert bundle.card is not None
+    for attribute in report.attributes:
+        gap = attribute.gaps["calibration_bias"]
+        assert gap is not None
+        one = held["calibration_bias", attribute.attribute]
+        assert (one.limit, one.measured) == (1, gap.difference)
+        row = f"| calibration bias | {attribute.attribute} | 1 | {gap.difference:.3f} |"
+        assert row in bundle.card
+        said = f"Gap of calibration bias by '{attribute.attribute}': {gap.difference:.3f}"
+        assert said in result.output
+    assert held["expected_calibration_error", "gender"].limit == 0.999
+    assert "| ECE | gender | 0.999 |" in bundle.card
+
+
+def test_a_bundle_without_limits_says_so(bundle_dir: Path) -> None:
+    bundle = read_bundle(bundle_dir)
+    assert bundle.manifest.gap_limits == ()
+    assert bundle.card is not None
+    assert "No limit was set" in bundle.card
+
+
+def test_export_refuses_a_run_whose_groups_differ_and_leaves_no_bundle(
+    run_folder: RunFolder, tmp_path: Path
+) -> None:
+    run, report = _judged_anew(run_folder, tmp_path / "run")
     out = tmp_path / "bundle"
     arguments = ["export", str(run), "--out", str(out), "--no-save"]
     result = CliRunner().invoke(app, [*arguments, "--max-gap", "calibration_bias=0"])
