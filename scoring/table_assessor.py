@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +52,23 @@ class AssessedSlice:
     tiers: Ints
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Tabulated:
+    """What is said of the students admitted, and what it took.
+
+    Attributes:
+        table: One row a student.
+        executions: Rows of each execution of the risk graph.
+        compute: Seconds of the graphs.
+        policy: Seconds of tiers, trajectories and rules.
+    """
+
+    table: AssessmentTable
+    executions: tuple[int, ...]
+    compute: float
+    policy: float
+
+
 class TableAssessor:
     """Assess students that come in tables.
 
@@ -93,7 +111,8 @@ class TableAssessor:
             wanted: Parts of the assessment.
         """
         ids, admission = self.admit(rows, first)
-        table = self.tabulate(admission, wanted)
+        said = self.tabulate(admission, wanted)
+        table = None if said is None else said.table
         tiers = len(self.assessor.policy.tiers)
         known = np.empty(0, np.int8) if table is None else table.tier[table.tier >= 0]
         return AssessedSlice(
@@ -113,14 +132,25 @@ class TableAssessor:
         ids: list[str | None] = named.take(starts).cast(pa.string()).to_pylist()
         return ids, admission
 
-    def tabulate(self, admission: Admission, wanted: Wanted) -> AssessmentTable | None:
-        """Say what is to be said of the students admitted; None where there are none."""
+    def tabulate(self, admission: Admission, wanted: Wanted) -> Tabulated | None:
+        """Say what is to be said of the students admitted; None where there are none.
+
+        Relative features are filled in from the reference unless `admission.reference` says that
+        they are filled in already.
+        """
         if not admission.ids:
             return None
-        values, lengths = admission.values, admission.lengths
+        started = perf_counter()
+        values, reference = admission.values, None
         if self._relatives is not None:
-            values, _ = self._relatives.fill(values)
-        scores = self.assessor.scorer.score(values, lengths, forecast=wanted.forecast)
-        return self.assessor.tabulate(
-            values, lengths, scores, recommendations=wanted.recommendations
+            values, reference = self._relatives.complete(values, [admission])
+        scores = self.assessor.scorer.score(values, admission.lengths, forecast=wanted.forecast)
+        computed = perf_counter()
+        table = self.assessor.tabulate(
+            values,
+            admission.lengths,
+            scores,
+            recommendations=wanted.recommendations,
+            reference=reference,
         )
+        return Tabulated(table, scores.executions, computed - started, perf_counter() - computed)

@@ -132,13 +132,24 @@ class Workload:
         limit: Longest wait of a short request, in seconds.
         turn: Most requests that are answered in one pass.
         slice_bytes: Bytes of a long request's body that are worked on at once.
+        guest_seconds: What a step of a guest takes (`Batcher.in_turn`), until one was seen.
     """
 
-    def __init__(self, costs: Costs, *, limit: float, turn: int, slice_bytes: int) -> None:
+    def __init__(
+        self,
+        costs: Costs,
+        *,
+        limit: float,
+        turn: int,
+        slice_bytes: int,
+        guest_seconds: float = 0.0,
+    ) -> None:
         self._costs = costs
         self._limit = limit
         self._turn = turn
         self._slice = costs.run + costs.of(slice_bytes)
+        self._guest_seconds = guest_seconds
+        self._guests = 0
         self._factor = 1.0
         self._short = 0.0
         self._shorts = 0
@@ -152,7 +163,25 @@ class Workload:
             Its estimated seconds of work, to be given to `leave`; None where it would wait too
             long, and then nothing has changed.
         """
-        work = self._costs.of(size)
+        return self._take(self._costs.of(size), long=long)
+
+    def admit_guest(self, seconds: float) -> float | None:
+        """Take in long work that others reckon, in seconds; to be given to `leave_guest`."""
+        work = self._take(seconds / self._factor, long=True)
+        self._guests += work is not None
+        return work
+
+    def leave_guest(self, work: float) -> None:
+        """Let go of a guest."""
+        self._guests -= 1
+        self.leave(work, long=True)
+
+    def learn_guest(self, seconds: float) -> None:
+        """Correct what a guest's step takes by what one really took."""
+        share = 1.0 - math.exp(-seconds / _MEMORY_SECONDS)
+        self._guest_seconds += share * (seconds - self._guest_seconds)
+
+    def _take(self, work: float, *, long: bool) -> float | None:
         wait = self.wait(long=long)
         if wait > self._limit and (not long or wait > self._limit + PATIENCE * work * self._factor):
             return None
@@ -178,8 +207,13 @@ class Workload:
         turns = self._shorts // self._turn + (self._shorts > 0)
         if long:
             return self._factor * (self._short + turns * self._costs.run + self._long)
-        slices = turns + 1 if self._longs else 0
-        return self._factor * (self._short + turns * self._costs.run + slices * self._slice)
+        short = self._factor * (self._short + turns * self._costs.run)
+        if not self._longs:
+            return short
+        # A guest's step is what it was seen to be: what slows a short turn down, a wait for the
+        # interpreter above all, is nothing beside it.
+        guest = self._guest_seconds if self._guests else 0.0
+        return short + (turns + 1) * max(self._factor * self._slice, guest)
 
     def learn(self, work: float, seconds: float) -> None:
         """Correct the costs by what a pass really took.

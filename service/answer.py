@@ -6,7 +6,7 @@ The students of several requests go through the model and the policy together; e
 answer is made of its own rows and errors alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -204,8 +204,8 @@ class Responder:
             ],
             stages=stages,
             executions=executions,
-            tiers=_counts(self._tiers, None if table is None else table.tier),
-            statuses=_counts(STATUSES, None if table is None else table.status),
+            tiers=count_by_name(self._tiers, None if table is None else table.tier),
+            statuses=count_by_name(STATUSES, None if table is None else table.status),
             table=table,
         )
 
@@ -217,8 +217,8 @@ class Responder:
             ],
             stages=StageSeconds(),
             executions=(),
-            tiers=_counts(self._tiers, None),
-            statuses=_counts(STATUSES, None),
+            tiers=count_by_name(self._tiers, None),
+            statuses=count_by_name(STATUSES, None),
             table=None,
         )
 
@@ -354,7 +354,7 @@ def _refusal(request: ScoreRequest) -> RequestError:
     return RequestError(STUDENTS, detail, error_items(request.students.faults))
 
 
-def _counts(names: Sequence[str], positions: NDArray[np.int8] | None) -> dict[str, int]:
+def count_by_name(names: Collection[str], positions: NDArray[np.int8] | None) -> dict[str, int]:
     """Count positions by name; negative ones count for none."""
     if positions is None:
         return dict.fromkeys(names, 0)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from service.admission import Answering, Pace, Workload
 from service.answer import Answered, Answers
@@ -39,6 +39,7 @@ LONG_BYTES = 32 * 1024
 _INLINE_BYTES = 256 * 1024
 
 Outcome = Answered | RequestError
+T = TypeVar("T")
 
 
 class Recipient(Protocol):
@@ -94,6 +95,19 @@ class _Job:
     done: list[Answered] = field(default_factory=list)
 
 
+@dataclass(slots=True, eq=False)
+class _Guest:
+    """A step of long work that is no `score` request: a slice of a cohort.
+
+    Attributes:
+        step: Does it.
+        outcome: Whoever waits for it.
+    """
+
+    step: Callable[[], Any]
+    outcome: asyncio.Future[Any]
+
+
 class Batcher:
     """Gathers requests and answers them; for one event loop.
 
@@ -123,7 +137,7 @@ class Batcher:
         self._beside = beside
         self._rows = rows
         self._short: deque[_Job] = deque()
-        self._long: deque[_Job] = deque()
+        self._long: deque[_Job | _Guest] = deque()
         self._decoding: set[_Job] = set()
         self._scheduled = False
         self._long_next = False
@@ -154,6 +168,37 @@ class Batcher:
         self._schedule()
         return True
 
+    def admit(self, seconds: float) -> float | None:
+        """Take long work in that comes to `in_turn` step by step.
+
+        Args:
+            seconds: What all of it is reckoned to take.
+
+        Returns:
+            What to give to `leave` once it is done; None where it would wait too long.
+        """
+        return None if self._closed else self._workload.admit_guest(seconds)
+
+    def leave(self, work: float) -> None:
+        """Let go of work that `admit` took in."""
+        self._workload.leave_guest(work)
+
+    async def in_turn(self, step: Callable[[], T]) -> T:
+        """Do a step of long work when its turn comes, where passes run.
+
+        It takes its place among the slices of long requests: short requests have every other turn.
+
+        Raises:
+            RequestError: The service is shutting down.
+            Exception: Whatever the step raises.
+        """
+        if self._closed:
+            raise self.refusal()
+        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._long.append(_Guest(step, outcome))
+        self._schedule()
+        return await outcome
+
     @property
     def retry_after(self) -> int:
         """Return in how many seconds a refused request may come back; 0 for never."""
@@ -175,6 +220,10 @@ class Batcher:
         """Refuse what still waits, and everything that comes."""
         self._closed = True
         for job in (*self._short, *self._long, *self._decoding):
+            if isinstance(job, _Guest):
+                if not job.outcome.done():
+                    job.outcome.set_exception(self.refusal())
+                continue
             self._leave(job)
             if not job.recipient.gone:
                 job.recipient.fail(self.refusal())
@@ -198,7 +247,10 @@ class Batcher:
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Answer one batch of short requests, or one slice of a long one."""
+        """Answer one batch of short requests, or one slice of a long one, or do a guest's step."""
+        if (guest := self._next_guest()) is not None:
+            self._host(guest)
+            return
         started = perf_counter()
         jobs = self._next_jobs()
         decoded = perf_counter()
@@ -214,6 +266,45 @@ class Batcher:
         passing.add_done_callback(
             lambda passed: self._deliver(jobs, requests, passed.result(), started, decoded)
         )
+
+    def _next_guest(self) -> _Guest | None:
+        """Return the guest whose turn it is, if it is a guest's."""
+        while self._long and (self._long_next or not self._short):
+            guest = self._long[0]
+            if not isinstance(guest, _Guest):
+                break
+            self._long.popleft()
+            if not guest.outcome.done():  # who has gone waits no longer
+                self._long_next = False
+                return guest
+        return None
+
+    def _host(self, guest: _Guest) -> None:
+        """Do a guest's step."""
+        started = perf_counter()
+        if self._executor is None:
+            try:
+                result = guest.step()
+            except Exception as error:  # noqa: BLE001 - it is told to whoever waits
+                guest.outcome.set_exception(error)
+            else:
+                guest.outcome.set_result(result)
+            self._workload.learn_guest(perf_counter() - started)
+            self._finish()
+            return
+        passing = asyncio.get_running_loop().run_in_executor(self._executor, guest.step)
+
+        def hand_over(passed: asyncio.Future[Any]) -> None:
+            error = passed.exception()
+            if not guest.outcome.done():
+                if error is not None:
+                    guest.outcome.set_exception(error)
+                else:
+                    guest.outcome.set_result(passed.result())
+            self._workload.learn_guest(perf_counter() - started)
+            self._finish()
+
+        passing.add_done_callback(hand_over)
 
     def _next_jobs(self) -> list[_Job]:
         """Return the jobs of this turn, decoded."""
@@ -241,7 +332,10 @@ class Batcher:
     def _next_slice(self) -> list[_Job]:
         """Return the long request whose turn it is: they go round, a slice each."""
         while self._long:
-            job = self._long.popleft()
+            job = self._long[0]
+            if isinstance(job, _Guest):
+                break
+            self._long.popleft()
             if not self._is_ready(job):
                 continue
             if not job.slices:

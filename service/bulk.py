@@ -5,12 +5,13 @@ bytes -> record batches -> slices of whole students -> `TableAssessor` -> record
 Knows neither HTTP nor BentoML. Memory holds a slice at a time, but for JSON, which is one document.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from functools import partial
+from time import perf_counter, thread_time
+from typing import IO, Any, Protocol, TypeVar
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from scoring.assessment import Assessor
@@ -20,13 +21,33 @@ from scoring.table import AssessmentTable
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_formats import TableFormat, open_writer, read_batches
 from scoring.table_intake import TableError
-from service.columnar import ColumnarAnswers, ColumnarReader, merge
+from service.columnar import ColumnarAnswers, ColumnarReader, merge, slices_of
 from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
 from service.wire import ModelStamp
 
-# Called with students assessed, students refused, and students by the name of their tier.
-Count = Callable[[int, int, Mapping[str, int]], None]
 _PROBLEMS = {"malformed_table": TABLE, "batch_too_large": TOO_LARGE}
+# Students in a slice: two executions of the risk graph, a few milliseconds, for which others wait.
+# Text is written cell by cell, which takes several times as long as the graphs.
+_SLICE, _SLICE_OF_TEXT = 512, 128
+_TEXT = (TableFormat.CSV, TableFormat.JSON_LINES)
+
+T = TypeVar("T")
+Ids = Sequence[str | None]
+# What is said of one slice, written down.
+Write = Callable[[Ids, Admission, AssessmentTable | None, int], bytes]
+
+
+class InTurn(Protocol):
+    """Does a step of the work when its turn comes, and returns what it returns."""
+
+    def __call__(self, step: Callable[[], T]) -> T:
+        """Do it."""
+        ...
+
+
+def at_once(step: Callable[[], T]) -> T:
+    """Do a step without waiting for anybody."""
+    return step()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,61 @@ class BulkRequest:
     answer: TableFormat | None
     wanted: Wanted = field(default_factory=Wanted)
     whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkedSlice:
+    """What became of one slice of a cohort, and when.
+
+    Attributes:
+        students: Those admitted, and what is wrong with the others.
+        refused: Number of the others.
+        table: What is said of those admitted; None where there are none.
+        executions: Rows of each execution of the risk graph.
+        reading: Seconds that reading the slice's rows took the processor.
+        started: When its work began, on the clock of `perf_counter`.
+        decoded: When its students had been admitted.
+        computed: When the graphs had run.
+        decided: When the policy had been applied.
+        encoded: When all was written down.
+    """
+
+    students: Admission
+    refused: int
+    table: AssessmentTable | None
+    executions: tuple[int, ...]
+    reading: float
+    started: float
+    decoded: float
+    computed: float
+    decided: float
+    encoded: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A piece of an answer.
+
+    Attributes:
+        body: Its bytes, none where they come later.
+        worked: The slice that it is about; None for what only ends the answer.
+    """
+
+    body: bytes
+    worked: WorkedSlice | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A slice that is read and not yet admitted.
+
+    Attributes:
+        admit: Admits it, given the position of its first student.
+        reading: Seconds that reading took the processor.
+    """
+
+    admit: Callable[[int], tuple[Ids, Admission]]
+    reading: float
 
 
 class BulkResponder:
@@ -64,19 +140,25 @@ class BulkResponder:
         self._tables = TableAssessor(assessor)
         self._reader = ColumnarReader(contract, max_students)
         self._columns = ColumnarAnswers(contract, policy)
-        self._tiers = [tier.name for tier in policy.tiers]
         stamp = {"bellwether.model": msgspec.json.encode(model)}
         self._schema: pa.Schema = self._tables.answers.schema.with_metadata(stamp)
 
-    def answer(
-        self, source: IO[bytes], request: BulkRequest, count: Count = lambda *_: None
-    ) -> Iterator[bytes]:
-        """Answer a request, piece by piece as the answer is ready.
+    def answer(self, source: IO[bytes], request: BulkRequest) -> Iterator[bytes]:
+        """Answer a request, piece by piece; else as `pieces`."""
+        return (piece.body for piece in self.pieces(source, request))
+
+    def pieces(
+        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn = at_once
+    ) -> Iterator[Piece]:
+        """Answer a request, slice by slice as the answer is ready.
+
+        The body is read by whoever iterates, who may have to wait for it; what is then done to a
+        slice is done in its turn.
 
         Args:
             source: The body; seekable for Parquet.
             request: How it is written.
-            count: Told of every slice.
+            in_turn: Does a step of the work.
 
         Raises:
             RequestError: The body cannot be read as a whole; also after some pieces, where
@@ -84,9 +166,9 @@ class BulkResponder:
         """
         try:
             if request.answer is None:
-                yield self._document(source, request, count)
+                yield from self._document(source, request, in_turn)
             else:
-                yield from self._table(source, request, request.answer, count)
+                yield from self._table(source, request, request.answer, in_turn)
         except TableError as error:
             fault = ErrorItem(None, error.field, error.code, str(error))
             problem = _PROBLEMS.get(error.code, INVALID)
@@ -95,72 +177,91 @@ class BulkResponder:
             raise RequestError(NOT_READY, str(gone)) from None
 
     def _table(
-        self, source: IO[bytes], request: BulkRequest, kind: TableFormat, count: Count
-    ) -> Iterator[bytes]:
-        writer = open_writer(kind, self._schema, whole=request.whole)
-        if request.sent is None:
-            ids, admission = self._reader.read(source.read())
-            table = self._tables.tabulate(admission, request.wanted)
-            count(*self._counts(admission, len(ids), table))
-            yield writer.write(self._tables.answers.batch(ids, admission, table))
-        else:
-            first = 0
-            for part in self._parts(source, request.sent):
-                one = self._tables.assess(part, first, request.wanted)
-                first += one.assessed + one.refused
-                tiers = dict(zip(self._tiers, one.tiers.tolist(), strict=True))
-                count(one.assessed, one.refused, tiers)
-                yield writer.write(one.batch)
-            _check_some(first)
-        yield writer.finish()
+        self, source: IO[bytes], request: BulkRequest, kind: TableFormat, in_turn: InTurn
+    ) -> Iterator[Piece]:
+        writer, answers = open_writer(kind, self._schema, whole=request.whole), self._tables.answers
 
-    def _document(self, source: IO[bytes], request: BulkRequest, count: Count) -> bytes:
+        def write(
+            ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
+        ) -> bytes:
+            return writer.write(answers.batch(ids, admission, table, first))
+
+        yield from self._worked(source, request, write, in_turn)
+        yield Piece(in_turn(writer.finish))
+
+    def _document(
+        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn
+    ) -> Iterator[Piece]:
         whole: dict[str, Any] = {}
-        students = 0
-        for ids, admission in self._admissions(source, request.sent):
-            table = self._tables.tabulate(admission, request.wanted)
-            count(*self._counts(admission, len(ids), table))
-            part = self._columns.columns(ids, admission, table, students)
-            students += len(ids)
-            if students > self._max_students:
+
+        def write(
+            ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
+        ) -> bytes:
+            if first + len(ids) > self._max_students:
                 message = (
                     f"One document of JSON holds {self._max_students:,} students; accept Arrow, "
                     "Parquet, CSV or JSON lines, or send fewer."
                 )
                 raise TableError(None, "too_many_students", message)
+            part = self._columns.columns(ids, admission, table, first)
             if whole:
                 merge(whole, part)
             else:
-                whole = part
-        _check_some(students)
-        return msgspec.json.encode({"model": self._model, **whole})
+                whole.update(part)
+            return b""
 
-    def _admissions(
-        self, source: IO[bytes], sent: TableFormat | None
-    ) -> Iterator[tuple[list[str | None], Admission]]:
-        if sent is None:
-            yield self._reader.read(source.read())
-            return
+        yield from self._worked(source, request, write, in_turn)
+        yield Piece(in_turn(lambda: msgspec.json.encode({"model": self._model, **whole})))
+
+    def _worked(
+        self, source: IO[bytes], request: BulkRequest, write: Write, in_turn: InTurn
+    ) -> Iterator[Piece]:
         first = 0
-        for part in self._parts(source, sent):
-            ids, admission = self._tables.admit(part, first)
-            yield ids, admission
-            first += len(ids)
+        for part in self._parts(source, request):
+            piece, students = in_turn(partial(self._work, part, first, request.wanted, write))
+            first += students
+            yield piece
+        if not first:
+            message = "The table holds no row; send at least one student."
+            raise TableError(None, "empty_table", message)
 
-    def _parts(self, source: IO[bytes], sent: TableFormat) -> Iterator[pa.RecordBatch]:
+    def _work(self, part: _Part, first: int, wanted: Wanted, write: Write) -> tuple[Piece, int]:
+        """Do everything that there is to do for a slice; return its students' number, too."""
+        started = perf_counter()
+        ids, admission = part.admit(first)
+        decoded = perf_counter()
+        said = self._tables.tabulate(admission, wanted)
+        decided = perf_counter()
+        table = None if said is None else said.table
+        body = write(ids, admission, table, first)
+        worked = WorkedSlice(
+            students=admission,
+            refused=len(ids) - len(admission.ids),
+            table=table,
+            executions=() if said is None else said.executions,
+            reading=part.reading,
+            started=started,
+            decoded=decoded,
+            computed=decided if said is None else decided - said.policy,
+            decided=decided,
+            encoded=perf_counter(),
+        )
+        return Piece(body, worked), len(ids)
+
+    def _parts(self, source: IO[bytes], request: BulkRequest) -> Iterator[_Part]:
+        # Not the time that passes: much of that is spent waiting for the body.
+        started = thread_time()
+        students = _SLICE_OF_TEXT if request.answer in _TEXT else _SLICE
+        if request.sent is None:
+            ids, admission = self._reader.read(source.read())
+            parts = slices_of(ids, admission, students)
+            head = next(parts)
+            yield _Part(lambda _: head, thread_time() - started)
+            for part in parts:
+                yield _Part(lambda _, part=part: part, 0.0)  # type: ignore[misc]
+            return
         intake = self._tables.intake
-        return self._tables.slices(read_batches(source, sent, intake.check, intake.columns))
-
-    def _counts(
-        self, admission: Admission, students: int, table: AssessmentTable | None
-    ) -> tuple[int, int, dict[str, int]]:
-        assessed = len(admission.ids)
-        tier = np.empty(0, np.int8) if table is None else table.tier[table.tier >= 0]
-        numbers = np.bincount(tier, minlength=len(self._tiers)).tolist()
-        return assessed, students - assessed, dict(zip(self._tiers, numbers, strict=True))
-
-
-def _check_some(students: int) -> None:
-    if not students:
-        message = "The table holds no row; send at least one student."
-        raise TableError(None, "empty_table", message)
+        batches = read_batches(source, request.sent, intake.check, intake.columns)
+        for rows in self._tables.slices(batches, students):
+            yield _Part(partial(self._tables.admit, rows), thread_time() - started)
+            started = thread_time()

@@ -1,9 +1,11 @@
 """The route for whole cohorts over ASGI: what a request says of itself, and its body both ways.
 
-A small body is answered in one go. A large one is worked off in slices, beside the event loop, as
-it arrives; the answer begins once it is long enough or complete. What is wrong before that is
-answered like every error; afterwards the connection is cut, so that no client takes what it has for
-the whole.
+A small body is read as a whole, and taken in or refused like a `score` request, by the work that it
+is. A large one takes one of a few places and is worked off as it arrives; its answer begins once it
+is long enough or complete. Either is read in a thread, unless that takes but a moment, and worked
+off slice by slice in turns of the batcher, so that no other request waits for more than a slice.
+What is wrong before the answer begins is answered like every error; afterwards the connection is
+cut, so that no client takes what it has for the whole.
 """
 
 import asyncio
@@ -12,7 +14,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import IO, cast
+from time import perf_counter
+from typing import IO, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import pyarrow as pa
@@ -20,10 +23,12 @@ from starlette.types import Receive, Scope, Send
 
 from scoring.table_assessor import Wanted
 from scoring.table_formats import TableFormat
+from service.batching import Batcher
 from service.body import JSON, SILENCE, ClientGoneError, header, media_type, receive_body
-from service.bulk import BulkRequest, BulkResponder
+from service.bulk import BulkRequest, BulkResponder, InTurn, Piece, WorkedSlice, at_once
 from service.bulk_body import Arriving, Departing
-from service.metrics import count_students
+from service.bulk_costs import BulkCosts
+from service.bulk_course import Course
 from service.problems import (
     BUSY,
     MEDIA,
@@ -46,8 +51,12 @@ ANSWER_TYPES: dict[bytes, TableFormat | None] = {
 }
 _TYPE_OF = {kind: name for name, kind in ANSWER_TYPES.items()}
 MOST_BYTES = 2 * 2**30
-# Up to this size a body is answered in one go.
+# Up to this size a body is taken in as a whole.
 _WHOLE_BYTES = 2**20
+# Up to this size a body is read on the event loop: a millisecond or two.
+_INLINE_BYTES = 128 * 1024
+# A turn goes on to the next slice until so much time has passed.
+_TURN_SECONDS = 0.001
 # An answer begins with its first so many bytes.
 _BEGIN_BYTES = 2**20
 _PIECE_BYTES = 256 * 1024
@@ -56,7 +65,28 @@ _PIECE_BYTES = 256 * 1024
 _PATIENCE_BYTES = 64 * 2**20
 # Streams that are worked on at once, each in a thread of its own, which mostly waits for its body.
 MOST_STREAMS = 8
+# Whole bodies that are read at once. What they are worked off in is turns.
+_READERS = 2
 _OPTIONS = ("recommendations", "forecast")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BulkDesk:
+    """What answers cohorts, once the model is loaded.
+
+    Attributes:
+        responder: Reads, scores and writes.
+        batcher: Takes work in, and gives turns.
+        costs: Reckons what a body takes.
+        observe: Is told of every slice, on the event loop.
+    """
+
+    responder: BulkResponder
+    batcher: Batcher
+    costs: BulkCosts
+    observe: Callable[[WorkedSlice], None]
 
 
 class BulkRoute:
@@ -71,7 +101,7 @@ class BulkRoute:
         self._document = max_body_bytes
         self._limit = max_bulk_bytes
         self._streams = 0
-        self._short = ThreadPoolExecutor(1, thread_name_prefix="bulk")
+        self._short = ThreadPoolExecutor(_READERS, thread_name_prefix="bulk")
         self._long = ThreadPoolExecutor(MOST_STREAMS, thread_name_prefix="stream")
 
     def close(self) -> None:
@@ -80,18 +110,26 @@ class BulkRoute:
         self._long.shutdown(wait=True)
 
     async def answer(
-        self, scope: Scope, receive: Receive, send: Send, responder: BulkResponder
+        self, scope: Scope, receive: Receive, send: Send, desk: BulkDesk, course: Course
     ) -> None:
         """Answer one request.
+
+        Args:
+            scope: Its ASGI scope.
+            receive: Where its body comes from.
+            send: Where its answer goes.
+            desk: What answers it.
+            course: Is told how it goes.
 
         Raises:
             RequestError: Nothing has been sent yet, and why nothing will be.
             AnswerCutError: Something was wrong after the answer had begun.
             ClientGoneError: The client hung up.
         """
-        asked = _Asked(read_head(scope), send, responder)
+        asked = _Asked(read_head(scope), send, desk, course)
         if asked.request.sent is None:
             body = await receive_body(scope, receive, self._document)
+            course.arrived = perf_counter()
             await self._whole(body, asked)
             return
         if int(header(scope, b"content-length") or 0) > self._limit:
@@ -100,6 +138,7 @@ class BulkRoute:
         while more and len(held) <= _WHOLE_BYTES:
             chunk, more = await _next(receive)
             held += chunk
+        course.arrived = perf_counter()
         if more:
             await self._stream(bytes(held), receive, asked)
         else:
@@ -107,20 +146,44 @@ class BulkRoute:
 
     async def _whole(self, body: bytes, asked: "_Asked") -> None:
         asked = replace(asked, request=replace(asked.request, whole=True))
-
-        def work() -> bytes:
-            return b"".join(asked.answer(pa.BufferReader(body)))
-
-        answer = await asyncio.get_running_loop().run_in_executor(self._short, work)
+        desk, size = asked.desk, len(body)
+        work = desk.batcher.admit(desk.costs.of(asked.request, size))
+        if work is None:
+            await asyncio.sleep(desk.batcher.hold(size))
+            raise desk.batcher.refusal()
+        source = pa.BufferReader(body)
+        try:
+            if size <= _INLINE_BYTES:
+                answer = await _in_turns(asked, source)
+            else:
+                answer = await self._read_beside(asked, source)
+        finally:
+            desk.batcher.leave(work)
+        desk.costs.learn(asked.request, size, asked.course.seconds)
         await asked.begin((b"content-length", str(len(answer)).encode()))
         await asked.send({"type": "http.response.body", "body": answer})
 
+    async def _read_beside(self, asked: "_Asked", source: IO[bytes]) -> bytes:
+        """Answer a body whose reading would keep the event loop."""
+        loop = asyncio.get_running_loop()
+        written: list[bytes] = []
+
+        def work() -> None:
+            for piece in asked.pieces(source, _turns(loop, asked)):
+                written.append(piece.body)
+                loop.call_soon_threadsafe(asked.note, piece.worked)
+
+        await loop.run_in_executor(self._short, work)
+        return b"".join(written)
+
     async def _stream(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
-        if self._streams >= MOST_STREAMS:
-            detail = f"{MOST_STREAMS} cohorts are being worked on; send this one in a moment."
-            raise RequestError(
-                BUSY, detail, headers=[(b"retry-after", b"1"), (b"connection", b"close")]
-            )
+        desk = asked.desk
+        work = None
+        if self._streams < MOST_STREAMS:
+            # What is held stands for the whole: it goes on, but nobody waits for all of it.
+            work = desk.batcher.admit(desk.costs.of(asked.request, len(held)))
+        if work is None:
+            raise self._no_place(desk.batcher)
         self._streams += 1
         try:
             if asked.request.sent is TableFormat.PARQUET:
@@ -129,6 +192,15 @@ class BulkRoute:
                 await self._as_it_comes(held, receive, asked)
         finally:
             self._streams -= 1
+            desk.batcher.leave(work)
+
+    def _no_place(self, batcher: Batcher) -> RequestError:
+        refusal = batcher.refusal()
+        if self._streams >= MOST_STREAMS:
+            detail = f"{MOST_STREAMS} cohorts are being worked on; send this one in a moment."
+            refusal = RequestError(BUSY, detail, headers=[(b"retry-after", b"1")])
+        refusal.headers = (*refusal.headers, (b"connection", b"close"))
+        return refusal
 
     async def _from_file(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
         """Keep the body in an unnamed file first: a table's end says where its parts are."""
@@ -178,16 +250,17 @@ class BulkRoute:
         abandon: Callable[[], None] = lambda: None,
         feeding: "asyncio.Task[None] | None" = None,
     ) -> None:
-        departing = Departing()
+        departing, loop = Departing(), asyncio.get_running_loop()
 
         def work() -> None:
             try:
-                for piece in asked.answer(source):
-                    departing.write(piece)
+                for piece in asked.pieces(source, _turns(loop, asked)):
+                    departing.write(piece.body)
+                    loop.call_soon_threadsafe(asked.note, piece.worked)
             finally:
                 abandon()
 
-        working = asyncio.get_running_loop().run_in_executor(self._long, work)
+        working = loop.run_in_executor(self._long, work)
         working.add_done_callback(lambda _: departing.wake())
         try:
             while not working.done() and departing.size < _BEGIN_BYTES:
@@ -212,21 +285,61 @@ class BulkRoute:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request, where its answer goes and who makes it."""
+    """A request, where its answer goes, who makes it and how it goes."""
 
     request: BulkRequest
     send: Send
-    responder: BulkResponder
+    desk: BulkDesk
+    course: Course
 
-    def answer(self, source: IO[bytes]) -> Iterator[bytes]:
+    def pieces(self, source: IO[bytes], in_turn: InTurn) -> Iterator[Piece]:
         """Answer the body, piece by piece."""
-        return self.responder.answer(source, self.request, count_students)
+        return self.desk.responder.pieces(source, self.request, in_turn)
+
+    def note(self, worked: WorkedSlice | None) -> None:
+        """Note a slice, on the event loop."""
+        if worked is not None:
+            self.course.add(worked)
+            self.desk.observe(worked)
 
     async def begin(self, *more: tuple[bytes, bytes]) -> None:
         """Send the head of the answer."""
         kind = (b"content-type", _TYPE_OF[self.request.answer])
         headers = [kind, (b"cache-control", b"no-store"), *more]
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _in_turns(asked: _Asked, source: IO[bytes]) -> bytes:
+    """Answer a small body on the event loop, reading included."""
+    pieces = asked.pieces(source, at_once)
+    written: list[bytes] = []
+
+    def step() -> tuple[list[WorkedSlice | None], bool]:
+        worked: list[WorkedSlice | None] = []
+        began = perf_counter()
+        while perf_counter() - began < _TURN_SECONDS:
+            piece = next(pieces, None)
+            if piece is None:
+                return worked, True
+            written.append(piece.body)
+            worked.append(piece.worked)
+        return worked, False
+
+    ended = False
+    while not ended:
+        worked, ended = await asked.desk.batcher.in_turn(step)
+        for one in worked:
+            asked.note(one)
+    return b"".join(written)
+
+
+def _turns(loop: asyncio.AbstractEventLoop, asked: _Asked) -> InTurn:
+    """Return what a thread does steps with: it waits for the turn of each."""
+
+    def in_turn(step: Callable[[], T]) -> T:
+        return asyncio.run_coroutine_threadsafe(asked.desk.batcher.in_turn(step), loop).result()
+
+    return in_turn
 
 
 async def _send_all(departing: Departing, working: "asyncio.Future[None]", send: Send) -> None:

@@ -6,7 +6,8 @@ says how many rows each student has. Without `period`, they count from 1. A feat
 missing, and so is all of a column that is absent.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Annotated, Any, Literal
 
@@ -151,6 +152,40 @@ class ColumnarReader:
             if column is not None and len(column) != rows:
                 message = f"`{name}` must hold one entry a row, as many as `lengths` add up to."
                 raise refuse_field(name, "wrong_length", message)
+
+
+def slices_of(
+    ids: Sequence[str | None], admission: Admission, students: int
+) -> Iterator[tuple[Sequence[str | None], Admission]]:
+    """Cut what was read into slices of `students`, refused ones included; positions stay.
+
+    Args:
+        ids: Of all students.
+        admission: Which of them were admitted, and why the others were not.
+        students: Most of one slice.
+    """
+    if len(ids) <= students:
+        yield ids, admission
+        return
+    edges = range(0, len(ids), students)
+    places = np.searchsorted(admission.rows, [*edges, len(ids)]).tolist()
+    faults = iter(admission.faults)
+    fault = next(faults, None)
+    for start, begin, end in zip(edges, places, places[1:], strict=False):
+        ours = []
+        while fault is not None and fault.row < start + students:
+            ours.append(fault)
+            fault = next(faults, None)
+        part = replace(
+            admission,
+            rows=admission.rows[begin:end],
+            ids=admission.ids[begin:end],
+            values=admission.values[begin:end],
+            lengths=admission.lengths[begin:end],
+            faults=ours,
+            reference=None if admission.reference is None else admission.reference[begin:end],
+        )
+        yield ids[start : start + students], part
 
 
 def _check_known(

@@ -42,7 +42,8 @@ class Metrics:
 
     Attributes:
         requests: By `route` and `status`.
-        seconds: From the request's last byte to the answer, by `route`.
+        seconds: From the request's last byte, of a streamed cohort from its first MiB, to the
+            answer, by `route`.
         students: By `outcome`: assessed, refused.
         students_per_request: Students that one request carries.
         execution_rows: Rows of one execution of the model.
@@ -120,20 +121,6 @@ def count_request(route: str, status: int, seconds: float) -> None:
 def count_refusal(refusal: RequestError, number: int = 1) -> None:
     """Count requests that were not answered, by why."""
     refusal_counter(refusal.details.type).inc(number)
-
-
-def count_students(assessed: int, refused: int, tiers: Mapping[str, int]) -> None:
-    """Count the students of a part of a request.
-
-    Args:
-        assessed: Those that were scored.
-        refused: Those that were not.
-        tiers: Students by the name of their tier.
-    """
-    figures = metrics()
-    add({"assessed": figures.students.labels("assessed")}, {"assessed": assessed})
-    add({"refused": figures.students.labels("refused")}, {"refused": refused})
-    add({name: figures.tiers.labels(name) for name in tiers}, tiers)
 
 
 def show_model(info: ModelInfo) -> None:

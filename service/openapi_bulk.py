@@ -84,7 +84,7 @@ def describe_bulk(responder: Responder, tag: str) -> dict[str, Any]:
                     },
                 },
             },
-            **error_references(400, 405, 406, 408, 413, 415, 422, 500),
+            **error_references(400, 405, 406, 408, 413, 415, 422, 429, 500, 503),
         },
     }
 

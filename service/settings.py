@@ -49,7 +49,7 @@ class Settings(BaseModel):
         queue_milliseconds: Longest that a request may wait for its turn; one that would wait
             longer is refused at once with 429.
         fast_path: Whether plain `score` requests pass ASGI by (`service.protocol`).
-        traces: Collector that takes OTLP over HTTP; then every `score` request is traced, and none
+        traces: Collector that takes OTLP over HTTP; then every request to score is traced, and none
             passes ASGI by. None: nothing is traced.
     """
 

@@ -1,8 +1,10 @@
-"""OpenTelemetry traces of `score`, where a collector is named (`BELLWETHER_TRACES`).
+"""OpenTelemetry traces of both `score` routes, where a collector is named (`BELLWETHER_TRACES`).
 
 One span a request, a child of the caller's where it sends `traceparent` (W3C Trace Context), and
 below it where its time went: queue, decode, compute, policy, encode. The last four are those of
-the whole pass, which the request shared with others. No span holds anything of a student.
+the whole pass, which the request shared with others. A cohort's stages each reach from its first
+slice to its last, and say how many seconds of that they worked. No span holds anything of a
+student.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from service.metrics import SCORE
+from service.bulk_course import Course
 from service.store import NAME
 from service.turns import Turn
 
@@ -34,16 +36,16 @@ class Tracing:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
         self._tracer = self._provider.get_tracer(__name__)
 
-    def begin(self, headers: Iterable[tuple[bytes, bytes]]) -> Span:
-        """Begin a request's span; `headers` may name the caller's."""
+    def begin(self, route: str, headers: Iterable[tuple[bytes, bytes]]) -> Span:
+        """Begin the span of a request to `route`; `headers` may name the caller's."""
         carrier: Mapping[str, str] = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in headers
         }
         span = self._tracer.start_span(
-            f"POST {SCORE}", context=_propagator.extract(carrier), kind=SpanKind.SERVER
+            f"POST {route}", context=_propagator.extract(carrier), kind=SpanKind.SERVER
         )
         span.set_attribute("http.request.method", "POST")
-        span.set_attribute("http.route", SCORE)
+        span.set_attribute("http.route", route)
         return span
 
     def end(self, span: Span, status: int) -> None:
@@ -68,6 +70,20 @@ class Tracing:
                 )
                 part.end(offset + round(end * 1e9))
                 begin = end
+
+    def record_course(self, span: Span, course: Course) -> None:
+        """Add to the request for a cohort where its time went."""
+        if course.started is None or not span.is_recording():
+            return
+        offset = time_ns() - round(perf_counter() * 1e9)
+        span.set_attribute("bellwether.slices", course.slices)
+        parent = set_span_in_context(span)
+        queue = ("queue", course.arrived, course.started, course.started - course.arrived)
+        stages = [(name, one.began, one.ended, one.seconds) for name, one in course.stages.items()]
+        for name, began, ended, seconds in (queue, *stages):
+            part = self._tracer.start_span(name, parent, start_time=offset + round(began * 1e9))
+            part.set_attribute("bellwether.seconds", seconds)
+            part.end(offset + round(ended * 1e9))
 
     def close(self) -> None:
         """Send what has not been sent."""

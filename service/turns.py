@@ -1,4 +1,7 @@
-"""What the turns of the batcher did, noted as they end and written to the metrics together."""
+"""What the turns of the batcher did, noted as they end and written to the metrics together.
+
+Slices of cohorts are noted in the same place as passes over `score` requests.
+"""
 
 import asyncio
 from collections import Counter as Tally
@@ -10,9 +13,12 @@ from prometheus_client import Counter
 
 from records.cohort import Floats, Ints
 from records.contract import Contract
+from scoring.intake import Admission
 from scoring.measures import Positions
 from scoring.table import STATUSES
-from service.answer import Answered, Answers, refused_rows
+from service.answer import Answered, Answers, count_by_name, refused_rows
+from service.bulk import WorkedSlice
+from service.bulk_course import Course
 from service.metrics import SCORE, add, metrics, refusal_counter, request_counter
 from service.problems import BUSY, NAMESPACE, RequestError
 from service.request import ScoreRequest
@@ -83,12 +89,36 @@ class TurnMeter:
 
     def observe(self, turn: Turn) -> None:
         """Note a turn; to be called on the event loop."""
+        self._begin().add(turn)
+        self._end()
+
+    def observe_slice(self, worked: WorkedSlice) -> None:
+        """Note a slice of a cohort; to be called on the event loop."""
+        noted = self._begin()
+        noted.add_slice(worked)
+        if worked.table is not None:
+            _count(noted.tiers, count_by_name(self._tiers, worked.table.tier))
+            _count(noted.statuses, count_by_name(self._statuses, worked.table.status))
+        self._end()
+
+    def observe_course(self, course: Course) -> None:
+        """Note a request for a cohort that has ended, whatever became of it."""
+        noted = self._begin()
+        if course.started is not None:
+            noted.queued.append(course.started - course.arrived)
+        if course.students:
+            noted.sizes.append(course.students)
+        self._end()
+
+    def _begin(self) -> "_Noted":
         noted = self._noted
         if not noted.due:
             noted.due = True
             asyncio.get_running_loop().call_later(_NOTED_SECONDS, self.write)
-        noted.add(turn)
-        if noted.rows > _NOTED_ROWS:
+        return noted
+
+    def _end(self) -> None:
+        if self._noted.rows > _NOTED_ROWS:
             self.write()
 
     def write(self) -> None:
@@ -159,11 +189,27 @@ class _Noted:
         for outcome in turn.outcomes:
             self._add_outcome(outcome)
         for request in turn.requests:
-            students = request.students
-            if students.ids:
-                self.rows += len(students.ids)
-                self._histories.append(students.values)
-                self._periods.append(students.lengths)
+            self._add_values(request.students)
+
+    def add_slice(self, worked: WorkedSlice) -> None:
+        """Note a slice of a cohort, but for its tiers and statuses."""
+        stages = self.stages
+        stages["decode"] += worked.reading + worked.decoded - worked.started
+        stages["compute"] += worked.computed - worked.decoded
+        stages["policy"] += worked.decided - worked.computed
+        stages["encode"] += worked.encoded - worked.decided
+        self.executions += worked.executions
+        self.students["assessed"] += len(worked.students.ids)
+        self.students["refused"] += worked.refused
+        if worked.table is not None:
+            self._outlying.append(worked.table.outlying.feature)
+        self._add_values(worked.students)
+
+    def _add_values(self, students: Admission) -> None:
+        if students.ids:
+            self.rows += len(students.ids)
+            self._histories.append(students.values)
+            self._periods.append(students.lengths)
 
     def _add_outcome(self, outcome: Answered | RequestError) -> None:
         if isinstance(outcome, RequestError):

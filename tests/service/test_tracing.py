@@ -71,6 +71,9 @@ def test_a_request_is_traced_from_the_caller_to_its_stages(
         assert client.post("/score", json=body, headers=headers).status_code == 200
         got = time.time_ns()
         assert client.post("/score", content=b"{").status_code == 400
+        cohort = "id,period,quiz\n" + "".join(f"s-4711-{at},1,50\n" for at in range(600))
+        headers["content-type"] = "text/csv"
+        assert client.post("/score/bulk", content=cohort, headers=headers).status_code == 200
     spans = collector.spans  # sent at the latest when the server ends
 
     [asked, refused] = [span for span in spans if span.name == "POST /score"]
@@ -88,3 +91,16 @@ def test_a_request_is_traced_from_the_caller_to_its_stages(
     assert status["http.response.status_code"] == 400
     assert b"4711" not in collector.received
     assert "4711" not in json.dumps(running.said())
+
+    [many] = [span for span in spans if span.name == "POST /score/bulk"]
+    assert many.trace_id.hex() == TRACE
+    assert many.parent_span_id.hex() == CALLER
+    parts = [span for span in spans if span.parent_span_id == many.span_id]
+    assert [span.name for span in parts] == STAGES
+    slices = {value.key: value.value.int_value for value in many.attributes}["bellwether.slices"]
+    assert slices > 1
+    for span in parts:
+        [worked] = [one.value.double_value for one in span.attributes]
+        assert worked > 0
+        assert many.start_time_unix_nano - 1e6 <= span.start_time_unix_nano
+        assert span.end_time_unix_nano <= many.end_time_unix_nano + 1e6
