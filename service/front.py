@@ -53,7 +53,7 @@ _TRACED = (SCORE, BULK)
 # answers thirty times slower (design notes: p99 330 ms against 10.5 ms).
 _GC_THRESHOLDS = (20_000, 20, 50)
 # How long the event loop waits for a thread that reads a cohort to let go of the interpreter. With
-# Python's five milliseconds, 200,000 students beside single ones took a fifth to a half longer.
+# Python's five milliseconds, single students and the cohort beside them both take longer.
 _SWITCH_SECONDS = 0.001
 
 

@@ -117,7 +117,7 @@ def _score(responder: Responder) -> dict[str, Any]:
                     }
                 },
             },
-            **error_references(400, 405, 408, 413, 415, 422, 500),
+            **error_references(400, 405, 408, 413, 415, 422, 429, 500),
         },
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from service.problems import (
+    BUSY,
     INTERNAL,
     INVALID,
     MALFORMED,
@@ -52,6 +53,9 @@ _EXAMPLES: dict[int, dict[str, RequestError]] = {
             INVALID, _EMPTY, [ErrorItem(None, "students", "empty_list", _EMPTY)]
         ),
     },
+    429: {
+        "busy": RequestError(BUSY, "More is being asked than can be answered. Try again in 1 s.")
+    },
     500: {"fault": RequestError(INTERNAL, "The request failed through no fault of yours; …")},
     503: {"loading": RequestError(NOT_READY, "The model is not loaded yet; …")},
 }
@@ -64,6 +68,7 @@ _NAMES = {
     413: "TooLarge",
     415: "UnsupportedMediaType",
     422: "Invalid",
+    429: "TooBusy",
     500: "InternalError",
     503: "NotReady",
 }
