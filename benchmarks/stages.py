@@ -114,15 +114,15 @@ class _Request:
 
     def measure(self, body: bytes, rows: int, seconds: float) -> Measured:
         rounds: list[list[float]] = []
-        advised, end = self._round(body, []), time.perf_counter() + seconds
+        advised, end = self._round(body, rows, []), time.perf_counter() + seconds
         while not rounds or time.perf_counter() < end:
             spent: list[float] = []
-            self._round(body, spent)
+            self._round(body, rows, spent)
             rounds.append(spent)
         medians = map(statistics.median, zip(*rounds, strict=True))
         return Measured(rows, advised / rows, Stages(*medians))
 
-    def _round(self, body: bytes, spent: list[float]) -> int:
+    def _round(self, body: bytes, rows: int, spent: list[float]) -> int:
         """Append the µs of each stage to `spent`; return how many students were advised."""
 
         def timed(stage: Callable[[], Result]) -> Result:
@@ -138,8 +138,8 @@ class _Request:
         table = timed(lambda: self._assessor.tabulate(values, lengths, scores))
 
         def encode() -> bytes:
-            written = self._encoder.students(table, taken.ids, taken.rows.tolist())
-            return b'%b%b],"errors":[]}' % (self._before, b",".join(written))
+            written = self._encoder.encode(table, taken.ids, taken.rows.tolist())
+            return written.listed(0, rows, self._before, b'],"errors":[]}')
 
         encoded = timed(encode)
         if encoded != timed(lambda: self._responder.score(body)).body:

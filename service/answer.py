@@ -279,17 +279,17 @@ class Responder:
 
     def _encoded(self, requests: Sequence[ScoreRequest], table: AssessmentTable) -> list[Answered]:
         admitted = [request.students for request in requests]
-        ids = chain.from_iterable(students.ids for students in admitted)
-        rows = chain.from_iterable(students.rows.tolist() for students in admitted)
-        written = self._encoder.students(table, ids, rows)
+        ids = list(chain.from_iterable(students.ids for students in admitted))
+        rows = list(chain.from_iterable(students.rows.tolist() for students in admitted))
+        encoded = self._encoder.encode(table, ids, rows)
         answered, start = [], 0
         for students in admitted:
             end = start + len(students.ids)
             errors = error_items(students.faults)
+            after = b'],"errors":%b}' % msgspec.json.encode(errors)
             answered.append(
                 Answered(
-                    b'%b%b],"errors":%b}'
-                    % (self._before, b",".join(written[start:end]), msgspec.json.encode(errors)),
+                    encoded.listed(start, end, self._before, after),
                     end - start,
                     refused_rows(errors),
                 )

@@ -2,37 +2,59 @@
 
 The bytes say what `msgspec.json.encode` says of the same table put into words (`Assessor.worded`),
 several times faster: whatever is constant (texts of a rule, names of tiers, keys) is encoded once,
-numbers are encoded a column at a time, and each student's bytes are joined from such fragments in
-compiled code. Only risks are written otherwise, with all their six decimals.
+numbers are encoded a column at a time (`service.digits`), and all students' fragments are one list
+of which each request's answer is joined in one go. Only risks are written otherwise, with all
+their six decimals.
 
 A field that is new in `scoring.assessment` is added here in its place; until then the test that
 compares the two ways of writing fails.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, pairwise, repeat
-from math import isnan
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise, repeat
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from records.cohort import Bools
 from records.contract import Contract
-from scoring.measures import Doubles, Positions
-from scoring.policy import DECIMALS, Policy
+from scoring.measures import Doubles
+from scoring.policy import Policy
 from scoring.recommend import Advice
 from scoring.table import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
+from service.digits import Trajectories, written
 
 _json = msgspec.json.Encoder().encode
 _REFERENCES = [b'],"reference":%b}' % _json(origin) for origin in ORIGINS]
-_GROUP = 3
-# Every group of three digits: a risk is written group by group, whole columns at a time.
-_DIGITS = np.array([b"%03d" % number for number in range(10**_GROUP)])
-_GROUPS = DECIMALS // _GROUP
-_RISK_WIDTH = len("0.") + DECIMALS
-# Up to so many risks it is quicker to write each than to write columns: 3 µs for a student of 8
-# periods instead of 19, as much at about 90 risks, twice as much at 256.
-_FEW = 80
+_BEGIN, _NEXT = b'{"id":"', b',{"id":"'
+_NO_FORECASTS, _FORECASTS = b'],"outlying":[', b'}],"outlying":['
+# Fragments of one subject's forecast, and of one recommendation.
+_OF_SUBJECT, _OF_ADVICE = 6, 2
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedStudents:
+    """Students' assessments as JSON, in fragments.
+
+    Attributes:
+        fragments: As many for one student as for the next; a comma comes before every student.
+        width: How many.
+    """
+
+    fragments: list[bytes]
+    width: int
+
+    def listed(self, start: int, end: int, before: bytes = b"", after: bytes = b"") -> bytes:
+        """Return students `start` to `end` with commas between them, and what is around them."""
+        chosen = self.fragments[start * self.width : end * self.width]
+        if chosen:
+            chosen[0] = before + _BEGIN
+        else:
+            chosen = [before]
+        chosen.append(after)
+        return b"".join(chosen)
 
 
 class TableEncoder:
@@ -45,7 +67,7 @@ class TableEncoder:
     """
 
     def __init__(self, contract: Contract, policy: Policy, advice: Sequence[Advice]) -> None:
-        self._trajectories = _Trajectories(contract.periods.maximum)
+        self._trajectories = Trajectories(contract.periods.maximum)
         self._advice = _AdviceFragments(advice)
         score = contract.targets.score
         self._subjects = [b'{"subject":%b,"value":' % _json(name) for name in score.subjects]
@@ -67,10 +89,24 @@ class TableEncoder:
         self._flags = _Fragments(
             lambda period, feature: b'{"period":%d,"feature":%b}' % (period, features[feature])
         )
+        # One student's fragments: what is always the same, and room for the rest.
+        self._layout = [_NEXT, b"", b'","row":', *((b"",) * 5), b'],"forecast":[']
+        self._forecasts_at = len(self._layout)
+        for start in self._subjects:
+            before = b"}," if len(self._layout) > self._forecasts_at else b""
+            self._layout += [before + start, b"", self._unit, b"", b',"high":', b""]
+        self._outlying_at = len(self._layout) + 1
+        self._layout += [_FORECASTS if self._subjects else _NO_FORECASTS, b""]
+        self._observed_at = len(self._layout) + 1
+        self._layout += [b'],"observed":{"periods":', b"", b',"share":', b""]
+        self._layout += [b'},"recommendations":[']
+        self._advice_at = len(self._layout)
+        self._layout += [*((b"",) * (_OF_ADVICE * policy.max_recommendations))]
+        self._layout += [_REFERENCES[BUNDLE]]
 
-    def students(
-        self, table: AssessmentTable, ids: Iterable[str], rows: Iterable[int]
-    ) -> list[bytes]:
+    def encode(
+        self, table: AssessmentTable, ids: Sequence[str], rows: Sequence[int]
+    ) -> EncodedStudents:
         """Encode what is said of each student.
 
         Args:
@@ -81,66 +117,70 @@ class TableEncoder:
         Returns:
             One JSON object a student, in order.
         """
-        advice, subjects = table.advice, table.forecast.shape[1]
-        shares, *numbers = _numbers(
+        advice, count, width = table.advice, len(table), len(self._layout)
+        shares, measured, expected, spreads, *forecasts = _numbers(
             table.observed_share,
+            *(advice.measured, advice.expected, advice.spreads),
             *(
                 ends[:, subject]
+                for subject in range(len(self._subjects))
                 for ends in (table.forecast, table.low, table.high)
-                for subject in range(subjects)
             ),
-            *(advice.measured, advice.expected, advice.spreads),
         )
-        forecasts, grounds = numbers[: 3 * subjects], numbers[3 * subjects :]
-        risks, trajectories = self._trajectories.encode(table)
-        columns = (
-            repeat(b'{"id":'),
-            map(_json, ids),
-            repeat(b',"row":'),
-            map(_json, rows),
-            self._before_risk.of(table.status, table.period),
-            risks,
-            self._after_risk.of(table.tier, table.since),
-            trajectories,
-            repeat(b'],"forecast":['),
-            self._forecasts(forecasts, len(table)),
-            repeat(b'],"outlying":['),
-            self._outlying(table.outlying, len(table)),
-            repeat(b'],"observed":{"periods":'),
-            map(_json, table.observed_periods.tolist()),
-            repeat(b',"share":'),
-            shares,
-            repeat(b'},"recommendations":['),
-            _by_row(self._advice.encode(advice, *grounds), advice.row, len(table)),
-            repeat(_REFERENCES[BUNDLE])
-            if table.reference is None
-            else map(_REFERENCES.__getitem__, table.reference.tolist()),
-        )
-        return list(map(b"".join, zip(*columns, strict=False)))
+        risks, trajectories = self._trajectories.encode(table.trajectory, table.period)
+        fragments = self._layout * count
+        fragments[1::width] = _texts(ids)
+        fragments[3::width] = map(_json, rows)
+        fragments[4::width] = self._before_risk.of(table.status, table.period)
+        fragments[5::width] = risks
+        fragments[6::width] = self._after_risk.of(table.tier, table.since)
+        fragments[7::width] = trajectories
+        for at, column in enumerate(forecasts):
+            fragments[self._forecasts_at + 2 * at + 1 :: width] = column
+        if (unknown := np.isnan(table.forecast)).any():
+            self._leave_out(fragments, unknown)
+        if len(table.outlying.row):
+            fragments[self._outlying_at :: width] = self._outlying(table.outlying, count)
+        fragments[self._observed_at :: width] = map(_json, table.observed_periods.tolist())
+        fragments[self._observed_at + 2 :: width] = shares
+        if len(advice):
+            self._lay_advice(fragments, advice, (measured, expected, spreads))
+        if table.reference is not None:
+            fragments[width - 1 :: width] = map(_REFERENCES.__getitem__, table.reference.tolist())
+        return EncodedStudents(fragments, width)
 
-    def _forecasts(self, values: Sequence[Sequence[bytes]], rows: int) -> Iterable[bytes]:
-        if not values:
-            return repeat(b"", rows)
-        count = len(self._subjects)
-        subjects = [
-            [
-                b'%b%b%b%b,"high":%b}' % (start, value, self._unit, low, high)
-                if value != b"null"
-                else b""
-                for value, low, high in zip(*columns, strict=True)
+    def _leave_out(self, fragments: list[bytes], unknown: Bools) -> None:
+        """Take forecasts out that are `unknown`, (rows, subjects)."""
+        size = _OF_SUBJECT * len(self._subjects)
+        for row in np.flatnonzero(unknown.any(axis=1)).tolist():
+            start = row * len(self._layout) + self._forecasts_at
+            subjects = [
+                b"".join((self._subjects[at], *fragments[first + 1 : first + _OF_SUBJECT], b"}"))
+                for at in np.flatnonzero(~unknown[row]).tolist()
+                for first in [start + at * _OF_SUBJECT]
             ]
-            for start, columns in zip(
-                self._subjects,
-                zip(values[:count], values[count : 2 * count], values[2 * count :], strict=True),
-                strict=True,
-            )
-        ]
-        if len(subjects) == 1:
-            return subjects[0]
-        return [b",".join(filter(None, row)) for row in zip(*subjects, strict=True)]
+            left = [b",".join(subjects), *repeat(b"", size - 1), _NO_FORECASTS]
+            fragments[start : start + size + 1] = left
 
-    def _outlying(self, cells: OutlyingCells, rows: int) -> Iterable[bytes]:
-        return _by_row(list(self._flags.of(cells.period, cells.feature)), cells.row, rows)
+    def _lay_advice(
+        self,
+        fragments: list[bytes],
+        advice: AdviceTable,
+        numbers: tuple[list[bytes], list[bytes], list[bytes]],
+    ) -> None:
+        """Lay each student's recommendations, the worst first."""
+        row = advice.row
+        place = np.arange(len(row)) - row.searchsorted(row)
+        cells = row * len(self._layout) + (self._advice_at + _OF_ADVICE * place)
+        encoded = self._advice.encode(advice, *numbers, place > 0)
+        for cell, words, grounds in zip(cells.tolist(), *encoded, strict=True):
+            fragments[cell] = words
+            fragments[cell + 1] = grounds
+
+    def _outlying(self, cells: OutlyingCells, rows: int) -> list[bytes]:
+        ends = cells.row.searchsorted(np.arange(rows + 1)).tolist()
+        flags = self._flags.of(cells.period, cells.feature)
+        return [b",".join(flags[start:end]) for start, end in pairwise(ends)]
 
 
 class _Fragments(dict[tuple[int, int], bytes]):
@@ -156,81 +196,16 @@ class _Fragments(dict[tuple[int, int], bytes]):
 
     def of(
         self, first: NDArray[np.signedinteger], second: NDArray[np.signedinteger]
-    ) -> Iterator[bytes]:
+    ) -> list[bytes]:
         """Return the fragment of each pair."""
-        return map(self.__getitem__, zip(first.tolist(), second.tolist(), strict=True))
-
-
-class _Trajectories:
-    """Writes the risks after every period as one block of bytes, and cuts each row's from it.
-
-    Every point `{"period":1,"risk":0.123456},` is as wide in one row as in the next.
-    """
-
-    def __init__(self, periods: int) -> None:
-        points = [
-            b'{"period":%d,"risk":0.%0*d},' % (at, DECIMALS, 0) for at in range(1, periods + 1)
-        ]
-        self._template = np.frombuffer(b"".join(points), np.uint8)
-        self._ends = np.cumsum([0, *map(len, points)])
-        # Where the digits stand: the one before the point, then group by group.
-        tails = len(b"},") + DECIMALS
-        self._whole = self._ends[1:] - tails - len("0.")
-        self._places = [
-            self._ends[1:, None] - tails + _GROUP * group + np.arange(_GROUP)
-            for group in range(_GROUPS)
-        ]
-
-    def encode(self, table: AssessmentTable) -> tuple[list[bytes], list[bytes]]:
-        """Return each row's risk and its trajectory, the latter without brackets."""
-        rows, periods = table.trajectory.shape
-        if rows * periods <= _FEW:
-            trajectories = [_points(row) for row in table.trajectory.tolist()]
-            return _last_risks(trajectories), trajectories
-        shown = ~np.isnan(table.trajectory)
-        millionths = np.where(shown, table.trajectory, 0.0)
-        millionths *= 10**DECIMALS
-        digits = np.rint(millionths).astype(np.int32)
-        width = int(self._ends[periods])
-        block = np.empty((rows, width), np.uint8)
-        block[:] = self._template[:width]
-        for places in reversed(self._places):
-            digits, group = np.divmod(digits, 10**_GROUP)
-            written = _DIGITS.take(group).view(np.uint8).reshape(rows, periods, _GROUP)
-            block[:, places[:periods]] = written
-        block[:, self._whole[:periods]] += digits.astype(np.uint8)
-        count = shown.sum(axis=1)
-        # An assessed row shows its last period; most show all from the first one on.
-        first = shown.argmax(axis=1)
-        last = np.where(count > 0, table.period, 0)
-        offset = np.arange(rows) * width
-        starts = (offset + self._ends[first]).tolist()
-        ends = (offset + self._ends[last] - 1).tolist()  # without the last comma
-        encoded = block.tobytes()
-        trajectories = [
-            encoded[start:end] if end > start else b""
-            for start, end in zip(starts, ends, strict=True)
-        ]
-        for row in ((last - first != count) & (count > 0)).nonzero()[0].tolist():
-            at = offset[row] + self._ends
-            points = [encoded[at[one] : at[one + 1] - 1] for one in shown[row].nonzero()[0]]
-            trajectories[row] = b",".join(points)
-        return _last_risks(trajectories), trajectories
-
-
-def _points(risks: Sequence[float]) -> bytes:
-    shown = [(period, risk) for period, risk in enumerate(risks, 1) if not isnan(risk)]
-    return b",".join([b'{"period":%d,"risk":%.6f}' % point for point in shown])
-
-
-def _last_risks(trajectories: Iterable[bytes]) -> list[bytes]:
-    return [one[-_RISK_WIDTH - 1 : -1] or b"null" for one in trajectories]
+        return list(map(self.__getitem__, zip(first.tolist(), second.tolist(), strict=True)))
 
 
 class _AdviceFragments:
     """Writes recommendations: constant text around a student's numbers."""
 
     def __init__(self, advice: Sequence[Advice]) -> None:
+        # What comes before the first number: of a student's first recommendation, of the others.
         self._before: list[bytes] = []
         self._middle: list[bytes] = []
         for one in advice:
@@ -239,6 +214,7 @@ class _AdviceFragments:
             unit, against = _json(example.evidence.unit), _json(example.evidence.against)
             self._before.append(before + b'{"measured":')
             self._middle.append(b',"unit":%b,"against":%b,"spreads":' % (unit, against))
+        self._before += [b"," + one for one in self._before]
         self._names = [[_json(name) for name in one.names] for one in advice]
         self._others = [one.others and _json(one.others) for one in advice]
         self._over_names = np.array([bool(one.names or one.others) for one in advice], np.bool_)
@@ -252,16 +228,21 @@ class _AdviceFragments:
         measured: list[bytes],
         expected: list[bytes],
         spreads: list[bytes],
-    ) -> list[bytes]:
-        """Return one JSON object a recommendation; the numbers are encoded already."""
+        further: Bools,
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Return each recommendation's words and its grounds, together one JSON object.
+
+        The numbers are encoded already. A comma comes before those that are `further` ones of
+        their student.
+        """
         rules = advice.rule.tolist()
         for at in self._over_names[advice.rule].nonzero()[0].tolist():
             names, others = self._names[rules[at]], self._others[rules[at]]
             if names:
                 measured[at] = names[int(advice.measured[at])]
                 expected[at] = others or names[int(advice.expected[at])]
-        columns = (
-            map(self._before.__getitem__, rules),
+        words = advice.rule + further * len(self._middle)
+        grounds = (
             measured,
             repeat(b',"expected":'),
             expected,
@@ -269,19 +250,22 @@ class _AdviceFragments:
             spreads,
             self._periods.of(advice.first, advice.last),
         )
-        return list(map(b"".join, zip(*columns, strict=False)))
+        return (
+            list(map(self._before.__getitem__, words.tolist())),
+            list(map(b"".join, zip(*grounds, strict=False))),
+        )
 
 
 def _numbers(*columns: Doubles) -> list[list[bytes]]:
     """Encode columns of numbers, all in one go; NaN becomes null."""
-    whole = np.concatenate(columns).tolist()
-    written = iter(_json(whole)[1:-1].split(b","))
-    return [list(islice(written, len(column))) for column in columns]
+    encoded = written(np.concatenate(columns))
+    ends = list(accumulate(map(len, columns), initial=0))
+    return [encoded[start:end] for start, end in pairwise(ends)]
 
 
-def _by_row(things: Sequence[bytes], row: Positions, rows: int) -> Iterable[bytes]:
-    """Join what belongs to each row with commas; `row` says, ascending, which row that is."""
-    if not things:
-        return repeat(b"", rows)
-    ends = row.searchsorted(np.arange(rows + 1)).tolist()
-    return [b",".join(things[start:end]) for start, end in pairwise(ends)]
+def _texts(texts: Sequence[str]) -> list[bytes]:
+    """Encode texts, all in one go, without the quotes around each."""
+    encoded = _json(texts)[2:-2].split(b'","')
+    if len(encoded) != len(texts):  # one of them holds such a sequence itself
+        return [_json(text)[1:-1] for text in texts]
+    return encoded

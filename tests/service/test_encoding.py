@@ -75,7 +75,9 @@ def test_columns_and_words_are_the_same_json(
     table = table_of(assessor, *made)
     rows = [3 * row for row in range(len(table))]
 
-    written = encoder.students(table, ids[: len(table)], rows)
+    encoded = encoder.encode(table, ids[: len(table)], rows)
+    written = [encoded.listed(at, at + 1) for at in range(len(table))]
+    assert encoded.listed(0, len(table), b"[", b"]") == b"[%b]" % b",".join(written)
 
     said = map(of_student, ids, rows, assessor.worded(table))
     expected = [msgspec.json.decode(msgspec.json.encode(one)) for one in said]
@@ -90,9 +92,8 @@ def test_risks_are_written_with_all_their_decimals(
     values = np.full((1, 8, 5), [90, 80, 80, 80, 8], np.float32)
     risk = np.array([[0, 1, 0.5, 0.1234564, 0.25, 1e-6, 0.9, 0.4]], np.float32)
     scores = Scores(risk, np.full((1, 8, 1), 50, np.float32))
-    (written,) = encoder.students(
-        assessor.tabulate(values, np.array([8], np.int32), scores), ["s"], [0]
-    )
+    table = assessor.tabulate(values, np.array([8], np.int32), scores)
+    written = encoder.encode(table, ["s"], [0]).listed(0, 1)
     assert b'{"period":2,"risk":1.000000},{"period":3,"risk":0.500000},' in written
     assert b'{"period":4,"risk":0.123456}' in written
     assert b'"risk":0.400000,"tier":"moderate","since":8,' in written
@@ -106,10 +107,8 @@ def test_an_unbroken_and_a_broken_trajectory_are_written_alike(
     risk[1, [3, 5]] = np.nan
     scores = Scores(risk, np.full((2, 8, 1), np.nan, np.float32))
     table = assessor.tabulate(values, np.array([8, 7], np.int32), scores)
-    periods = [
-        [point["period"] for point in json.loads(one)["trajectory"]]
-        for one in encoder.students(table, ["a", "b"], [0, 1])
-    ]
+    written = encoder.encode(table, ["a", "b"], [0, 1]).listed(0, 2, b"[", b"]")
+    periods = [[point["period"] for point in one["trajectory"]] for one in json.loads(written)]
     assert periods == [[2, 3, 4, 5, 6, 7, 8], [2, 3, 5, 7]]
 
 
@@ -143,8 +142,12 @@ def test_recommendations_over_levels_flags_and_numbers_are_the_same_json() -> No
     advice = recommender.advise(values, cohort.lengths, np.full(len(values), 2, np.int8))
     assert {*advice.rule.tolist()} == {*range(len(rules))}
 
-    written = _AdviceFragments(recommender.advice).encode(
-        advice, *_numbers(advice.measured, advice.expected, advice.spreads)
+    measured, expected, spreads = _numbers(advice.measured, advice.expected, advice.spreads)
+    further = np.arange(len(advice)) % 2 == 1
+    told, grounds = _AdviceFragments(recommender.advice).encode(
+        advice, measured, expected, spreads, further
     )
 
-    assert written == list(map(msgspec.json.encode, recommender.worded(advice)))
+    one_by_one = list(map(msgspec.json.encode, recommender.worded(advice)))
+    one_by_one[1::2] = [b"," + one for one in one_by_one[1::2]]
+    assert [before + after for before, after in zip(told, grounds, strict=True)] == one_by_one

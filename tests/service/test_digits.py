@@ -1,0 +1,67 @@
+"""Numbers written by the column are those of the JSON encoder, one by one."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoring.policy import DECIMALS as RISK_DECIMALS
+from scoring.recommend import DECIMALS
+from service.digits import _FEW_NUMBERS, _FEW_RISKS, Trajectories, _points, written
+
+unhurried = settings(deadline=None)
+EDGES = [0.0, -0.0, -99.9999, -100.0, 999.9999, 1000.0, 1e300, -1e300, 123456.7891, np.nan]
+NUMBERS = (
+    st.floats(-101, 1001) | st.floats(allow_infinity=False, allow_nan=True) | st.sampled_from(EDGES)
+)
+
+
+def one_by_one(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[bytes]:
+    return [msgspec.json.encode(number) for number in numbers.tolist()]
+
+
+@unhurried
+@given(st.lists(NUMBERS, max_size=40), st.booleans())
+def test_columns_and_single_numbers_are_the_same_json(drawn: list[float], many: bool) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = np.array(drawn, np.float64).round(DECIMALS)
+    numbers = numbers[~np.isinf(numbers)]
+    if many:
+        numbers = np.concatenate([numbers, np.full(_FEW_NUMBERS + 1, 61.5)])
+    if len(numbers):
+        assert written(numbers) == one_by_one(numbers)
+
+
+@pytest.mark.parametrize("whole", [0, 7, -99, 61, 999])
+def test_every_decimal_is_written_as_it_is_alone(whole: int) -> None:
+    decimals = np.arange(10**DECIMALS) / 10**DECIMALS
+    numbers = (whole + (decimals if whole >= 0 else -decimals)).round(DECIMALS)
+    assert written(numbers) == one_by_one(numbers)
+
+
+@unhurried
+@given(
+    rows=st.integers(1, 30),
+    periods=st.integers(1, 120),
+    missing=st.sampled_from([0.0, 0.1, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_trajectories_are_those_of_single_risks(
+    rows: int, periods: int, missing: float, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    rows += _FEW_RISKS // periods
+    risks = generator.choice([0, 1, 1e-6, 0.4, 0.999999, generator.random()], (rows, periods))
+    risks = risks.round(RISK_DECIMALS)
+    risks[generator.random(risks.shape) < missing] = np.nan
+    lengths = generator.integers(1, periods + 1, rows).astype(np.int32)
+    risks[np.arange(periods) >= lengths[:, None]] = np.nan
+    # Who is assessed has a risk after the last period.
+    risks[np.isnan(risks[np.arange(rows), lengths - 1])] = np.nan
+
+    last, trajectories = Trajectories(130).encode(risks, lengths)
+
+    assert trajectories == [_points(row) for row in risks.tolist()]
+    said = risks[np.arange(rows), lengths - 1]
+    assert last == [b"null" if np.isnan(risk) else b"%.6f" % risk for risk in said.tolist()]
