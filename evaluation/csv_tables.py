@@ -40,8 +40,13 @@ def figure_rows(metrics: RunMetrics) -> Iterator[tuple[Cell, ...]]:
     """Yield (target, model, period, subject, figure, value).
 
     The period is 'last' for the risk at each record's last period that counts, 'all' for scores
-    over all periods, else counted from 1.
+    over all periods, else counted from 1. The subject is '' for scores of all subjects.
     """
+    yield from _risk_rows(metrics)
+    yield from _score_rows(metrics)
+
+
+def _risk_rows(metrics: RunMetrics) -> Iterator[tuple[Cell, ...]]:
     risks: Mapping[str, RiskReport] = {
         "network": metrics.risk.network,
         **(
@@ -54,18 +59,25 @@ def figure_rows(metrics: RunMetrics) -> Iterator[tuple[Cell, ...]]:
         for period, figures in rows.items():
             for name, value in _flat(figures):
                 yield "risk", model, period, "", name, value
+
+
+def _score_rows(metrics: RunMetrics) -> Iterator[tuple[Cell, ...]]:
     scores: Mapping[str, ScoreReport] = {
         "network": metrics.score.network,
         **metrics.score.baselines,
     }
     for model, forecast in scores.items():
-        all_rows = {"all": forecast.overall} | {str(k): v for k, v in forecast.by_period.items()}
-        for period, errors in all_rows.items():
+        rows = {("all", ""): forecast.overall}
+        rows |= {(str(at), ""): of for at, of in forecast.by_period.items()}
+        rows |= {("all", subject): of for subject, of in forecast.by_subject.items()}
+        rows |= {
+            (str(at), subject): of
+            for subject, by_period in forecast.by_subject_and_period.items()
+            for at, of in by_period.items()
+        }
+        for (period, subject), errors in rows.items():
             for name, value in _flat(errors):
-                yield "score", model, period, "", name, value
-        for subject, errors in forecast.by_subject.items():
-            for name, value in _flat(errors):
-                yield "score", model, "all", subject, name, value
+                yield "score", model, period, subject, name, value
 
 
 def _flat(figures: RiskFigures | ScoreFigures) -> Iterator[tuple[str, Cell]]:

@@ -99,11 +99,19 @@ class ScoreFigures(_Frozen):
 
 
 class ScoreReport(_Frozen):
-    """A score model on one part: over everything, by subject, and by period from 1."""
+    """A score model on one part.
+
+    Attributes:
+        overall: Over everything.
+        by_subject: Over all periods.
+        by_period: Over all subjects, at each period, counted from 1.
+        by_subject_and_period: Subject -> period -> figures; empty in runs of earlier versions.
+    """
 
     overall: ScoreFigures
     by_subject: dict[str, ScoreFigures]
     by_period: dict[int, ScoreFigures]
+    by_subject_and_period: dict[str, dict[int, ScoreFigures]] = {}
 
 
 class RiskTable(_Frozen):

@@ -130,6 +130,12 @@ def score_report(cohort: Cohort, forecast: Floats) -> ScoreReport:
             for seen in [known[:, :, i]]
         },
         by_period=_by_period(score_figures, known, cohort.score, forecast),
+        by_subject_and_period={
+            name: _by_period(
+                score_figures, known[:, :, i], cohort.score[:, :, i], forecast[:, :, i]
+            )
+            for i, name in enumerate(subjects)
+        },
     )
 
 

@@ -84,7 +84,7 @@ def run_tables(run: RunFolder) -> list[Table]:
         _capacity(metrics),
         _score(metrics),
         _score_by_period(run),
-        *_subjects(metrics),
+        *subject_tables(metrics, contract),
     ]
     return [table for table in tables if table.rows]
 
@@ -228,7 +228,9 @@ def _score_by_period(run: RunFolder) -> Table:
     return Table("score_by_period", "Score forecast by period", header, tuple(rows))
 
 
-def _subjects(metrics: RunMetrics) -> list[Table]:
+def subject_tables(metrics: RunMetrics, contract: Contract) -> list[Table]:
+    """Return every model by subject, and the network by subject and period; of one subject none."""
+    by_subject = metrics.score.network.by_subject_and_period
     names = list(metrics.score.network.by_subject)
     if len(names) < 2:
         return []
@@ -239,7 +241,23 @@ def _subjects(metrics: RunMetrics) -> list[Table]:
     reported = {subject: papers.SUBJECTS.get(subject.lower()) for subject in names}
     if any(reported.values()):
         rows.append(("paper B: attention-LSTM *", *reported.values()))
-    return [Table("subjects", "MAE by subject", ("model", *names), tuple(rows), digits=2)]
+    tables = [Table("subjects", "MAE by subject", ("model", *names), tuple(rows), digits=2)]
+    if by_subject:
+        horizons = spread_horizons(sorted(metrics.score.network.by_period))
+        cells = tuple(
+            (f"{words}, {subject}", *(_at(by_subject[subject].get(at), name) for at in horizons))
+            for words, name in (("MAE", "mae"), ("RMSE", "rmse"), ("R²", "r2"))
+            for subject in names
+        )
+        header = ("", *(f"{contract.periods.name} {at}" for at in horizons))
+        title = "The network by subject and period"
+        tables.append(Table("subjects_by_period", title, header, cells, digits=2))
+    return tables
+
+
+def _at(figures: ScoreFigures | None, name: str) -> float | None:
+    found: float | None = None if figures is None else getattr(figures, name)
+    return found
 
 
 def joined(tables: Iterable[Table]) -> str:

@@ -16,6 +16,8 @@ MINIMUM_STUDENTS = 30
 MINIMUM_OF_EACH = 5
 # Figures that rest on fewer students of one outcome are told to be uncertain.
 _FEW_TO_JUDGE = 10
+# Intakes that a note names; more than these say that all are thin.
+_NAMED = 6
 
 
 def check_cohort(cohort: Cohort) -> None:
@@ -39,7 +41,7 @@ def missing_to_train(cohort: Cohort) -> list[str]:
 
 
 def thin_spots(cohort: Cohort) -> list[str]:
-    """List features that carry nothing and periods in which too few count, as sentences."""
+    """List features that carry nothing, and periods and intakes in which too few count."""
     observed = cohort.values[cohort.observed]
     notes = []
     for column, feature in enumerate(cohort.contract.features):
@@ -55,12 +57,14 @@ def thin_spots(cohort: Cohort) -> list[str]:
                 f"feature '{feature.name}' has one and the same value in all records, so nothing "
                 "is learnt from it."
             )
-    return notes + _thin_periods(cohort, "the records")
+    return notes + _thin_periods(cohort, "the records") + _thin_cohorts(cohort, "the records")
 
 
 def part_notes(parts: Parts) -> list[str]:
-    """List where the training part is thin and where figures of the test part rest on few."""
+    """List where the parts are thin and where figures of the test part rest on few."""
     notes = _thin_periods(parts.train, "the training records")
+    notes += _thin_cohorts(parts.train, "the training records")
+    notes += _thin_cohorts(parts.test, "the test records")
     at_risk, well = _students_of_each(parts.test)
     for count, which in ((at_risk, "at risk"), (well, "not at risk")):
         if count < _FEW_TO_JUDGE:
@@ -164,6 +168,34 @@ def _thin_periods(cohort: Cohort, which: str) -> list[str]:
         (
             f"{clock} {_spans(periods.tolist())}: fewer than {MINIMUM_STUDENTS} of {which} count "
             "there, or all have one outcome; what a model says there is hardly learnt."
+        )
+    ]
+
+
+def _thin_cohorts(cohort: Cohort, which: str) -> list[str]:
+    """Say which intakes have too few students or one outcome; nothing where there is but one."""
+    names = sorted(set(cohort.cohorts.tolist()) - {""})
+    if len(names) < 2:
+        return []
+    known = known_risk(cohort)
+    thin = []
+    for name in names:
+        here = (cohort.cohorts == name)[:, None] & known
+        count = len(np.unique(cohort.students[here.any(axis=1)]))
+        outcomes = np.unique(cohort.risk[here] > 0.5)
+        if len(outcomes) == 1:
+            alike = "all at risk" if outcomes[0] else "none at risk"
+            thin.append(f"{name} ({_students(count)}, {alike})")
+        elif count < MINIMUM_STUDENTS:
+            thin.append(f"{name} ({_students(count)})")
+    if not thin:
+        return []
+    shown = thin[:_NAMED] + ([f"and {len(thin) - _NAMED} more"] if len(thin) > _NAMED else [])
+    return [
+        (
+            f"cohort {', '.join(shown)}: fewer than {MINIMUM_STUDENTS} students with a known "
+            f"outcome in {which}, or all have one outcome; nothing can be learnt or judged of "
+            "such a cohort by itself."
         )
     ]
 

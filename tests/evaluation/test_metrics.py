@@ -1,10 +1,12 @@
 """Metrics against numbers worked out by hand."""
 
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from evaluation.csv_tables import csv_tables
 from evaluation.metrics import (
     risk_figures,
     risk_report,
@@ -13,6 +15,7 @@ from evaluation.metrics import (
     score_report,
 )
 from records.cohort import Cohort
+from report.tables import subject_tables
 from tests.training.small_cohort import PERIODS
 from training.targets import known_risk, known_score
 
@@ -130,3 +133,37 @@ def test_horizons_with_few_students_are_not_compared(cohort: Cohort) -> None:
     )
     assert 4 in found.risk.network.by_period
     assert all(4 not in one.horizons and 3 in one.horizons for one in found.comparisons)
+
+
+def test_each_subject_is_judged_at_each_period(cohort: Cohort) -> None:
+    report = score_report(cohort, np.full_like(cohort.score, 60))
+    known = known_score(cohort)
+    for column, subject in enumerate(("maths", "reading")):
+        by_period = report.by_subject_and_period[subject]
+        assert sum(of.scores for of in by_period.values()) == report.by_subject[subject].scores
+        for period, figures in by_period.items():
+            actual = cohort.score[:, period - 1, column][known[:, period - 1, column]]
+            assert figures == score_figures(actual, np.full(len(actual), 60))
+    at_two = [by_period[2].scores for by_period in report.by_subject_and_period.values()]
+    assert sum(at_two) == report.by_period[2].scores
+
+
+def test_tables_and_files_tell_each_subject_at_each_period(cohort: Cohort) -> None:
+    risk = np.full_like(cohort.risk, 0.4)
+    metrics = run_metrics(
+        cohort, {"network": risk}, {"network": np.full_like(cohort.score, 60)}, resamples=10
+    )
+    found = metrics.score.network.by_subject_and_period["reading"][3]
+    rows = list(csv.DictReader(csv_tables(metrics)["figures"].splitlines()))
+    written = {
+        row["figure"]: float(row["value"])
+        for row in rows
+        if (row["target"], row["period"], row["subject"]) == ("score", "3", "reading")
+    }
+    assert written == found.model_dump()
+    (_, table) = subject_tables(metrics, cohort.contract)
+    assert table.name == "subjects_by_period"
+    assert len(table.rows) == 6
+    cells = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
+    assert cells["R², reading"]["week 3"] == found.r2
+    assert cells["RMSE, reading"]["week 3"] == found.rmse

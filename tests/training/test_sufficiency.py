@@ -18,6 +18,7 @@ from training.sufficiency import (
     part_notes,
     thin_spots,
 )
+from training.targets import known_risk
 
 PARTS = Parts(small_cohort(120), small_cohort(40, seed=1), small_cohort(60, seed=2))
 
@@ -67,7 +68,7 @@ def test_too_few_of_one_outcome(outcome: int, which: str) -> None:
     with pytest.raises(CohortError, match=f"only 3 students in the records are {which}"):
         check_cohort(replace(PARTS.train, risk=risk, eligible=eligible))
     few = replace(PARTS.test, risk=risk[:60], eligible=PARTS.test.observed)
-    (note,) = [n for n in part_notes(replace(PARTS, test=few)) if "test records" in n]
+    (note,) = [n for n in part_notes(replace(PARTS, test=few)) if "test records hold" in n]
     assert f"hold 3 students who are {which}" in note
 
 
@@ -76,8 +77,40 @@ def test_periods_in_which_few_count_are_named_together(cohort: Cohort) -> None:
     eligible[20:, 1:3] = False
     risk = cohort.risk.copy()
     risk[:, 4] = 1
-    (note,) = thin_spots(replace(cohort, eligible=eligible, risk=risk))
+    note, *_ = thin_spots(replace(cohort, eligible=eligible, risk=risk))
     assert note.startswith("week 2 to 3, 5: fewer than 30 of the records count there")
+
+
+def test_intakes_with_few_students_or_one_outcome_are_named_in_one_note() -> None:
+    cohort = small_cohort(400, cohorts=5)
+    risk, names = cohort.risk.copy(), cohort.cohorts
+    risk[names == "2003"] = np.where(np.isnan(risk[names == "2003"]), np.nan, 0)
+    risk[names == "2005"] = np.where(np.isnan(risk[names == "2005"]), np.nan, 1)
+    kept = (names != "2002") | (np.cumsum(names == "2002") <= 7)
+    thin = replace(cohort, risk=risk).take(kept)
+    (note,) = thin_spots(thin)
+    counted = {
+        name: len(set(thin.students[(names[kept] == name) & known_risk(thin).any(axis=1)]))
+        for name in ("2002", "2003", "2005")
+    }
+    assert 1 < counted["2002"] <= 7
+    assert note.startswith(
+        f"cohort 2002 ({counted['2002']} students), 2003 ({counted['2003']} students, none at "
+        f"risk), 2005 ({counted['2005']} students, all at risk): fewer than 30 students"
+    )
+    assert thin_spots(cohort) == []
+    # One intake alone is told of as the records that it is.
+    assert thin_spots(thin.take(thin.cohorts == "2003"))[1:] == []
+    many = small_cohort(120, cohorts=12)
+    note = thin_spots(many)[-1]
+    assert "and 6 more: fewer" in note
+
+
+def test_thin_intakes_are_told_of_the_part_that_they_are_thin_in() -> None:
+    test = replace(PARTS.test, cohorts=np.where(np.arange(60) < 4, "2009", "2010"))
+    (note,) = [n for n in part_notes(replace(PARTS, test=test)) if "cohort 20" in n and "test" in n]
+    assert note.startswith("cohort 2009 (4 students")
+    assert "2010" not in note
 
 
 def test_features_that_carry_nothing_are_told_before_training(cohort: Cohort) -> None:
