@@ -31,6 +31,14 @@ def export(
             "expected_calibration_error and calibration_bias."
         ),
     ] = None,
+    portable: Annotated[
+        bool,
+        typer.Option(
+            "--portable",
+            help="Use only operators that nearly every execution provider has: for OpenVINO, and "
+            "for CUDA before ONNX Runtime 1.25.",
+        ),
+    ] = False,
     precision: Annotated[
         list[Precision] | None,
         typer.Option(
@@ -65,6 +73,7 @@ def export(
             policy=policy,
             overwrite=overwrite,
             max_gaps=limits,
+            portable=portable,
             precisions=[one for one in precision or () if one in VARIANTS],
             limits=Limits(changed=max_changed),
             progress=report,

@@ -11,7 +11,7 @@ from export.convert import lstm_layers, to_onnx
 from export.fairness_gate import check_gaps, held_limits
 from export.gate import prove
 from export.pack import pack, seal
-from export.specification import SPECIFICATIONS
+from export.specification import PORTABLE_OPSET, SPECIFICATIONS
 from export.structure import inspect_graph
 from export.variants import Limits, add_variants
 from records.contract import SHIPPED
@@ -36,6 +36,7 @@ def export_run(
     policy: str | Path | None = None,
     overwrite: bool = False,
     max_gaps: Mapping[str, float] | None = None,
+    portable: bool = False,
     precisions: Sequence[Precision] = (),
     limits: Limits | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -53,6 +54,7 @@ def export_run(
         overwrite: Whether a bundle that is there already gives way, once the new one is complete.
         max_gaps: Figure -> largest difference between two groups of an audit attribute that is
             allowed (`export.fairness_gate`); manifest and card tell them.
+        portable: Whether to use only operators that nearly every provider has.
         precisions: Other precisions to try; graphs in them that win are packed too.
         limits: What counts as winning (`export.variants`).
         progress: Called with stage, step and number of steps.
@@ -84,8 +86,9 @@ def export_run(
         report("Converting to ONNX", step, len(SPECIFICATIONS))
         name = specification.name
         models[name] = load_network(run.path / specification.keras_file)
-        graphs[name] = to_onnx(models[name], specification)
-        expected = replace(specification, lstm_nodes=lstm_layers(models[name]))
+        opset = PORTABLE_OPSET if portable else specification.opset
+        expected = replace(specification, lstm_nodes=lstm_layers(models[name]), opset=opset)
+        graphs[name] = to_onnx(models[name], expected)
         facts[name] = inspect_graph(graphs[name], expected, run.contract)
     report("Converting to ONNX", len(SPECIFICATIONS), len(SPECIFICATIONS))
     out.parent.mkdir(parents=True, exist_ok=True)

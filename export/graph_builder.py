@@ -27,12 +27,17 @@ class Tensor:
 
 @dataclass
 class GraphBuilder:
-    """Nodes, inputs before users, and the constants that they read."""
+    """Nodes, inputs before users, and the constants that they read.
 
+    Attributes:
+        opset: Operator set of the file: what may be written.
+    """
+
+    opset: int
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
 
-    def constant(self, value: Array | Sequence[int]) -> str:
+    def constant(self, value: Array | np.generic | Sequence[int]) -> str:
         """Add a constant (float32 or int64) and return its name."""
         array = np.asarray(value)
         array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)

@@ -20,6 +20,9 @@ from training.calibration_layer import Calibrate
 # What tf2onnx can write; between it and the file's operator set no operator that it uses changed
 # its meaning.
 _CONVERTER_OPSET = 18
+_ATTENTION_OPSET = 23
+# Score of a step that is hidden; finite, so that no product with it is NaN.
+_HIDDEN = -1e30
 
 
 def can_lower(model: keras.Model) -> bool:
@@ -35,13 +38,14 @@ def lower(model: keras.Model, *, opset: int, input_name: str) -> onnx.ModelProto
 
     Args:
         model: Without masks (`can_lower`), its tensors (batch, periods[, columns]).
-        opset: Operator set of the file, at least 23, which has `Attention`.
+        opset: Operator set of the file. From 23 on it has `Attention`; before, an attention is
+            written in products and a softmax.
         input_name: Name of the graph's input.
 
     Returns:
         The model; its output has the name of the output's layer.
     """
-    graph = GraphBuilder()
+    graph = GraphBuilder(opset)
     (given,), (answer,) = model.inputs, model.outputs
     walk = _Walk(graph)
     result = graph.swapped(walk.visit(answer, {id(given): Tensor(input_name)}), periods_first=False)
@@ -238,7 +242,11 @@ def _lstm(
 def _attention(
     graph: GraphBuilder, layer: Any, inputs: list[Tensor], arguments: dict[str, Any]
 ) -> Tensor | None:
-    """Write causal self-attention: one product for queries, keys and values, one `Attention`."""
+    """Write causal self-attention: one product for queries, keys and values, one `Attention`.
+
+    Before operator set 23, which has it, it is what it says: softmax(Q K' / sqrt(d)) V, where what
+    lies later is hidden.
+    """
     usual = (
         arguments.get("use_causal_mask")
         and all(
@@ -257,16 +265,40 @@ def _attention(
     weights = np.concatenate([np.asarray(one.kernel).reshape(-1, width) for one in projections], 1)
     bias = np.concatenate([np.asarray(one.bias).reshape(width) for one in projections])
     given = graph.swapped(inputs[0], periods_first=False)
+    if graph.opset < _ATTENTION_OPSET:  # the scale goes into the queries
+        scale = np.ones(3 * width, np.float32)
+        scale[:width] = layer.key_dim**-0.5
+        weights, bias = weights * scale, bias * scale
     joined = graph.add(
         "Add", graph.add("MatMul", given.name, graph.constant(weights)), graph.constant(bias)
     )
-    parts = graph.add_many("Split", joined, graph.constant([width] * 3), outputs=3, axis=2)
-    heads = {"q_num_heads": layer.num_heads, "kv_num_heads": layer.num_heads}
-    attended = graph.add("Attention", *parts, is_causal=1, **heads)
+    if graph.opset < _ATTENTION_OPSET:
+        attended = _attended(graph, joined, layer.num_heads, layer.key_dim)
+    else:
+        parts = graph.add_many("Split", joined, graph.constant([width] * 3), outputs=3, axis=2)
+        heads = {"q_num_heads": layer.num_heads, "kv_num_heads": layer.num_heads}
+        attended = graph.add("Attention", *parts, is_causal=1, **heads)
     out = layer.output_dense
     output = np.asarray(out.kernel).reshape(width, -1)
     projected = graph.add("MatMul", attended, graph.constant(output))
     return Tensor(graph.add("Add", projected, graph.constant(np.asarray(out.bias))))
+
+
+def _attended(graph: GraphBuilder, joined: str, heads: int, width: int) -> str:
+    """Write causal attention over (batch, periods, 3 x heads x width): queries, keys, values."""
+    by_head = graph.add("Reshape", joined, graph.constant([0, 0, 3 * heads, width]))
+    ahead = graph.add("Transpose", by_head, perm=[0, 2, 1, 3])  # (batch, 3 x heads, periods, width)
+    queries, keys, values = graph.add_many(
+        "Split", ahead, graph.constant([heads] * 3), outputs=3, axis=1
+    )
+    scores = graph.add("MatMul", queries, graph.add("Transpose", keys, perm=[0, 1, 3, 2]))
+    periods = graph.add("Squeeze", graph.add("Shape", joined, start=1, end=2))
+    steps = graph.add("Range", graph.constant(np.int64(0)), periods, graph.constant(np.int64(1)))
+    later = graph.add("Greater", steps, graph.add("Unsqueeze", steps, graph.constant([1])))
+    shown = graph.add("Where", later, graph.constant(np.float32(_HIDDEN)), scores)
+    mixed = graph.add("MatMul", graph.add("Softmax", shown, axis=-1), values)
+    together = graph.add("Transpose", mixed, perm=[0, 2, 1, 3])
+    return graph.add("Reshape", together, graph.constant([0, 0, heads * width]))
 
 
 def _sum(

@@ -10,7 +10,6 @@ import onnxruntime
 
 from export.backend import keras, tf, tf2onnx
 from export.card import model_card
-from export.specification import SPECIFICATIONS
 from scoring.bundle import (
     ADDITIONS,
     CALIBRATION,
@@ -82,7 +81,9 @@ def pack(
         features=contract.feature_names,
         periods=contract.periods.maximum,
         subjects=contract.targets.score.subjects,
-        opset=max(specification.opset for specification in SPECIFICATIONS),
+        opset=max(
+            onnx.load_model_from_string(graph).opset_import[0].version for graph in graphs.values()
+        ),
         versions=library_versions(),
         graphs=dict(facts),
         parity=(),

@@ -222,7 +222,8 @@ def crossover(
 ) -> int:
     """Measure from how many rows on `device` is faster than `host`.
 
-    Interleaved rounds, medians: slow spells of a shared machine fall on both alike.
+    Medians of rounds in which both run every size: slow spells of a shared machine fall on both
+    alike, and who pays for a change of shapes pays here too.
 
     Args:
         host: Both are warm.
@@ -234,11 +235,15 @@ def crossover(
         The least of `sizes` from which on the device is faster at each; 0 where that is all of
         them, one more than the largest where it is not even faster there.
     """
+    inputs = {size: of_rows(size) for size in sizes}
+    ratios: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(_ROUNDS):
+        for size, values in inputs.items():
+            here = _seconds(host, values)
+            ratios[size].append(_seconds(device, values) / here)
     least = sizes[-1] + 1
     for size in reversed(sizes):
-        values = of_rows(size)
-        rounds = [(_seconds(host, values), _seconds(device, values)) for _ in range(_ROUNDS)]
-        if statistics.median(there / here for here, there in rounds) >= 1:
+        if statistics.median(ratios[size]) >= 1:
             return least
         least = size
     return 0

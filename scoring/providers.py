@@ -161,8 +161,9 @@ def open_sessions(
     else:
         why = f"is not part of this ONNX Runtime ({onnxruntime.__version__}); see the README"
     raise ProviderError(
-        f"Execution provider '{asked}' {why}. Mend that, or ask for 'cpu' or 'auto', "
-        "or leave strict mode."
+        f"Execution provider '{asked}' {why}. Mend that (where it is an operator, "
+        "`bellwether export --portable` does without), or ask for 'cpu' or 'auto', or leave strict "
+        "mode."
     )
 
 

@@ -12,7 +12,7 @@ from export.card import model_card
 from export.convert import to_onnx
 from export.export import ExportError, export_run
 from export.gate import GateError
-from export.specification import GraphSpecification
+from export.specification import PORTABLE_OPSET, GraphSpecification
 from records.contract import load_contract
 from records.errors import ContractError
 from scoring.bundle import read_bundle
@@ -124,6 +124,26 @@ def test_the_gate_proves_tiers_by_capacity_too(run_folder: RunFolder, out: Path)
     calibration = run_folder.calibration
     assert thresholds[2] == pytest.approx(calibration.exceeded_by(0.1), abs=1e-6)
     assert thresholds[1] == pytest.approx(calibration.exceeded_by(0.1 + 0.2), abs=1e-6)
+
+
+def test_a_portable_bundle_is_proven_too_and_holds_no_operator_that_providers_lack(
+    run_folder: RunFolder, bundle_dir: Path, out: Path
+) -> None:
+    portable = read_bundle(export_run(run_folder, out, portable=True))
+    assert portable.manifest.opset == PORTABLE_OPSET < read_bundle(bundle_dir).manifest.opset
+    for name, graph in (("risk", portable.risk_graph), ("score", portable.score_graph)):
+        facts = portable.manifest.graphs[name]
+        assert "Attention" not in facts.operators
+        assert facts.lstm_nodes == 1
+        assert onnx.load_model(graph).opset_import[0].version == PORTABLE_OPSET
+    assert "Attention" in read_bundle(bundle_dir).manifest.graphs["score"].operators
+    heldout = run_folder.heldout()
+    usual, other = (
+        Scorer(bundle, provider="cpu").score(heldout.values, heldout.lengths)
+        for bundle in (read_bundle(bundle_dir), portable)
+    )
+    np.testing.assert_allclose(other.risk, usual.risk, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(other.score, usual.score, rtol=0, atol=1e-3)
 
 
 def test_the_bundle_answers_as_the_trained_network_does(

@@ -1,5 +1,7 @@
 """Lowered graphs hold few operators, whatever the layers are put together to."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from export.convert import lstm_layers, to_onnx
 from export.lowering import can_lower
-from export.specification import RISK, SPECIFICATIONS, GraphSpecification
+from export.specification import PORTABLE_OPSET, RISK, SPECIFICATIONS, GraphSpecification
 from records.cohort import Floats
 from training.backend import keras
 from training.networks import load_network
@@ -87,24 +89,35 @@ def test_masks_are_left_to_the_converter() -> None:
     assert not can_lower(masked)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     heads=st.integers(1, 3),
     key=st.integers(1, 4),
     value=st.none() | st.integers(1, 4),
     bias=st.booleans(),
     causal=st.booleans(),
+    portable=st.booleans(),
     rows=st.integers(1, 3),
     periods=st.integers(1, 6),
 )
 def test_an_attention_computes_what_keras_computes_whether_written_or_converted(
-    *, heads: int, key: int, value: int | None, bias: bool, causal: bool, rows: int, periods: int
+    *,
+    heads: int,
+    key: int,
+    value: int | None,
+    bias: bool,
+    causal: bool,
+    portable: bool,
+    rows: int,
+    periods: int,
 ) -> None:
     values = keras.Input((None, FEATURES), name="values")
     layer = layers.MultiHeadAttention(heads, key, value_dim=value, use_bias=bias, name="risk")
     attended = layer(values, values, use_causal_mask=causal)
     whole = keras.Model(values, attended)
-    graph = to_onnx(whole, RISK)
-    assert ("Attention" in nodes(graph)) is (causal and bias and value in (None, key))
+    graph = to_onnx(whole, replace(RISK, opset=PORTABLE_OPSET) if portable else RISK)
+    written = causal and bias and value in (None, key)
+    assert ("Attention" in nodes(graph)) is (written and not portable)
+    assert (nodes(graph).count("MatMul") == 4) is (written and portable)
     shown = histories(rows, periods)
     np.testing.assert_allclose(answered(graph, shown), whole(shown), atol=1e-5)
