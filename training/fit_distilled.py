@@ -67,7 +67,7 @@ def fit_distilled(
     logs = fitted.fit(
         examples.values,
         _for_members(soft, settings),
-        sample_weight=examples.weight,
+        sample_weight=early_first(examples.weight, settings.early),
         validation_data=_validation(held, settings),
         batch_size=schedule.batch_size,
         validation_batch_size=1024,
@@ -96,6 +96,20 @@ def fit_distilled(
         seconds=time.monotonic() - started,
     )
     return FittedNetwork(keras=network, history=history, preset=preset)
+
+
+def early_first(weight: Floats, power: float) -> Floats:
+    """Let earlier periods count more: late steps are many, easy, and too late to act on.
+
+    Args:
+        weight: (records, periods), 0 where a step does not count.
+        power: Period t counts t to the power of minus this.
+
+    Returns:
+        (records, periods) float32 of the same sum.
+    """
+    tilted = weight * (np.arange(weight.shape[1]) + 1.0) ** -power
+    return np.asarray(tilted * (weight.sum() / max(tilted.sum(), 1e-12)), np.float32)
 
 
 def _mixed(outcome: Floats, taught: Floats, share: float) -> Floats:

@@ -1,5 +1,7 @@
 """Flatten a history into one row of known numbers, for models that read no sequences."""
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,9 @@ def slope_so_far(values: Floats) -> Floats:
     return np.where(count > 1, (count * xy - x * y) / below, np.nan).astype(np.float32)
 
 
-def known_so_far(cohort: Cohort, steps: Bools) -> tuple[Floats, list[int]]:
+def known_so_far(
+    cohort: Cohort, steps: Bools, only: Collection[int] | None = None
+) -> tuple[Floats, list[int]]:
     """Describe each chosen step by what was known at its end.
 
     Every feature gives its last value; numeric features and flags also their mean, numeric ones
@@ -30,6 +34,7 @@ def known_so_far(cohort: Cohort, steps: Bools) -> tuple[Floats, list[int]]:
     Args:
         cohort: Records.
         steps: (records, periods) bool, the steps to describe.
+        only: Positions of the features to tell of; None for all.
 
     Returns:
         (chosen steps, columns) float32 in the order of `np.nonzero(steps)`, NaN for what is not
@@ -38,6 +43,8 @@ def known_so_far(cohort: Cohort, steps: Bools) -> tuple[Floats, list[int]]:
     columns: list[NDArray[np.floating]] = [np.nonzero(steps)[1] + 1.0]
     categories: list[int] = []
     for position, feature in enumerate(cohort.contract.features):
+        if only is not None and position not in only:
+            continue
         values = cohort.values[:, :, position]
         if feature.kind is Kind.CATEGORICAL:
             categories.append(len(columns))

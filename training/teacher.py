@@ -1,15 +1,21 @@
-"""The teacher of a distilled network: boosted trees that never saw the student they speak of."""
+"""The teacher of a distilled network: boosted trees that never saw the student they speak of.
+
+Two kinds of trees with errors of their own: some read the features of the step alone, some the
+whole history summed up (`training.history_features`). The mean of their logits is the teacher's
+word.
+"""
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from records.cohort import Bools, Cohort, Floats
+from records.cohort import Cohort, Floats
 from records.contract import Kind
+from training.history_features import known_so_far
 from training.targets import known_risk
 
 _FOLDS = 4
-_SEEDS = 2
 # Neighbouring steps of one student say nearly the same: a third of them teaches as much.
 _MOST_STEPS = 120_000
 _OPTIONS = {
@@ -22,12 +28,15 @@ _OPTIONS = {
     "early_stopping": False,
 }
 
+# Rows of all known steps, and the positions of the columns that hold categories.
+Rows = tuple[Floats, list[int]]
+
 
 def out_of_fold_risk(cohort: Cohort, columns: list[int], seed: int) -> Floats:
     """Predict each known step by trees fitted on other students only.
 
-    One model for all periods reads the step's features and the period. Where the other students'
-    steps have one outcome only, the outcome's share among them is predicted.
+    One model for all periods reads the period too. Where the other students' steps have one outcome
+    only, the outcome's share among them is predicted.
 
     Args:
         cohort: The training part.
@@ -38,40 +47,54 @@ def out_of_fold_risk(cohort: Cohort, columns: list[int], seed: int) -> Floats:
         (records, periods) float32 probability, NaN at steps whose outcome is not known.
     """
     known = known_risk(cohort)
+    record, period = known.nonzero()
+    outcome = cohort.risk[known]
+    categories = [
+        at for at, column in enumerate(columns) if _kind(cohort, column) is Kind.CATEGORICAL
+    ]
+    step = np.column_stack([cohort.values[record, period][:, columns], period + 1])
+    views: list[Rows] = [
+        (step.astype(np.float32), categories),
+        known_so_far(cohort, known, frozenset(columns)),
+    ]
     people, person = np.unique(cohort.students, return_inverse=True)
     rng = np.random.default_rng(seed)
-    fold = rng.permutation(np.arange(len(people)) % _FOLDS)[person]
-    taught = np.full(known.shape, np.nan, np.float32)
+    fold = rng.permutation(np.arange(len(people)) % _FOLDS)[person][record]
+    said = np.full(len(record), np.nan, np.float32)
     for number in range(_FOLDS):
-        asked = known & (fold == number)[:, None]
-        learnt = known & (fold != number)[:, None]
-        if asked.any() and learnt.any():
-            taught[asked] = _fit_and_predict(cohort, columns, learnt, asked, rng)
+        asked, learnt = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        if not len(asked) or not len(learnt):
+            continue
+        if len(learnt) > _MOST_STEPS:
+            learnt = rng.choice(learnt, _MOST_STEPS, replace=False)
+        if len(np.unique(outcome[learnt])) < 2:
+            said[asked] = outcome[learnt].mean()
+            continue
+        words = [_fit_and_say(rows, outcome, learnt, asked, rng) for rows in views]
+        said[asked] = 1 / (1 + np.exp(-np.mean(words, axis=0)))
+    taught = np.full(known.shape, np.nan, np.float32)
+    taught[known] = said
     return taught
 
 
-def _fit_and_predict(
-    cohort: Cohort, columns: list[int], learnt: Bools, asked: Bools, rng: np.random.Generator
-) -> Floats:
-    records, periods = learnt.nonzero()
-    if len(records) > _MOST_STEPS:
-        drawn = rng.choice(len(records), _MOST_STEPS, replace=False)
-        records, periods = records[drawn], periods[drawn]
-    outcome = cohort.risk[records, periods]
-    if len(np.unique(outcome)) < 2:
-        return np.full(int(asked.sum()), outcome.mean(), np.float32)
-    rows, wanted = (
-        np.column_stack([cohort.values[at][:, columns], at[1] + 1]).astype(np.float32)
-        for at in ((records, periods), asked.nonzero())
+def _fit_and_say(
+    rows: Rows,
+    outcome: Floats,
+    learnt: NDArray[np.intp],
+    asked: NDArray[np.intp],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Fit trees on the steps `learnt` and return their logits at the steps `asked`."""
+    values, categories = rows
+    seen = ~np.isnan(values[learnt]).all(axis=0)
+    categorical = np.isin(np.arange(values.shape[1]), categories)[seen]
+    trees = HistGradientBoostingClassifier(
+        **_OPTIONS, categorical_features=categorical, random_state=int(rng.integers(2**31))
     )
-    seen = ~np.isnan(rows).all(axis=0)
-    kinds = [cohort.contract.features[column].kind for column in columns]
-    categories = np.array([*(kind is Kind.CATEGORICAL for kind in kinds), False])[seen]
-    total = np.zeros(len(wanted), np.float64)
     with threadpool_limits(limits=1, user_api="openmp"):
-        for seed in rng.integers(2**31, size=_SEEDS).tolist():
-            trees = HistGradientBoostingClassifier(
-                **_OPTIONS, categorical_features=categories, random_state=seed
-            )
-            total += trees.fit(rows[:, seen], outcome).predict_proba(wanted[:, seen])[:, 1]
-    return (total / _SEEDS).astype(np.float32)
+        trees.fit(values[learnt][:, seen], outcome[learnt])
+        return np.asarray(trees.decision_function(values[asked][:, seen]))
+
+
+def _kind(cohort: Cohort, column: int) -> Kind:
+    return cohort.contract.features[column].kind

@@ -11,6 +11,7 @@ from export.convert import lstm_layers, to_onnx
 from export.specification import RISK
 from export.structure import inspect_graph
 from tests.training.small_cohort import CONTRACT, HOURS, small_cohort
+from training.fit_distilled import early_first
 from training.fit_networks import fit_network
 from training.model import Fitted
 from training.prepare import Prepared, prepare
@@ -69,3 +70,12 @@ def test_its_members_are_fused_lstms_in_one_graph_equal_to_it(fitted: Fitted) ->
     (answer,) = session.run(None, {RISK.input: LATER.values})
     said = fitted.predict(LATER)
     np.testing.assert_allclose(answer[LATER.observed], said[LATER.observed], atol=1e-5)
+
+
+def test_earlier_periods_count_more_and_all_together_as_much_as_before() -> None:
+    weight = np.array([[2, 2, 0], [2, 2, 2], [2, 0, 0]], np.float32)
+    tilted = early_first(weight, 1.0)
+    np.testing.assert_allclose(tilted.sum(), weight.sum(), rtol=1e-6)
+    np.testing.assert_allclose(tilted[:, 1], tilted[1, 0] / 2 * (weight[:, 1] > 0), rtol=1e-6)
+    assert not tilted[weight == 0].any()
+    np.testing.assert_array_equal(early_first(weight, 0.0), weight)

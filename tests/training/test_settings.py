@@ -61,6 +61,14 @@ def test_many_records_take_the_large_presets() -> None:
     assert settings_for(small_cohort(10_001)).risk.name == "large"
 
 
+def test_boosted_trees_teach_the_risk_network_of_the_open_university() -> None:
+    many = small_cohort(10_001)
+    contract = many.contract.model_copy(update={"name": "oulad"})
+    object.__setattr__(many, "contract", contract)
+    chosen = settings_for(many)
+    assert (chosen.risk.name, chosen.score.name) == ("distilled", "large")
+
+
 def test_settings_do_not_change_once_made_and_survive_a_file() -> None:
     settings = TrainingSettings(seed=3)
     with pytest.raises(ValidationError):
