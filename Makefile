@@ -39,7 +39,7 @@ $(ENV): $(LOCK) pyproject.toml
 env: $(ENV) ## Make the Python environment (RUNTIME=gpu|cpu)
 
 $(RUN)/run.json: | $(ENV)
-	@$(BIN)/bellwether train --data $(DATA) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) --students $(STUDENTS) --out $(RUN) --overwrite
+	@$(BIN)/bellwether train --data $(DATA) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) --students $(STUDENTS) --out $(RUN) --overwrite --no-report
 
 $(BUNDLE)/manifest.json: $(RUN)/run.json | $(ENV)
 	@$(BIN)/bellwether export $(RUN) --out $(BUNDLE) --overwrite

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from cli.console import console, progress
-from cli.options import ContractOption, Data, DataDir, Students
+from cli.options import ContractOption, Data, DataDir, Students, Workers
 from records.errors import CohortError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def compare(
         str | None,
         typer.Option(help="Periods to judge at, by commas (default: all, or every fourth)."),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that fit at the same time.", min=1)] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Fit many models with several seeds and print their figures by horizon.
 

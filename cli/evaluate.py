@@ -13,6 +13,7 @@ from cli.options import (
     Data,
     DataDir,
     OnErrorOption,
+    Outcome,
     ReferenceOption,
     Seed,
     Students,
@@ -42,10 +43,7 @@ def evaluate(
     on_error: OnErrorOption = "fail",
     students: Students = 4000,
     seed: Seed = 0,
-    risk: Annotated[
-        str | None,
-        typer.Option(help="MIDFIELD's outcome: [bold]low_gpa[/] (default) or [bold]no_degree[/]."),
-    ] = None,
+    risk: Outcome = None,
     cohort: Annotated[
         str | None,
         typer.Option(help="Only these intakes, separated by commas, such as [bold]2014B[/]."),

@@ -7,12 +7,13 @@ import typer
 from rich.table import Table
 
 from cli.console import console, progress
+from cli.options import FinishedRun, Overwrite
 from scoring.manifest import GapLimit, Manifest, Variant
 from scoring.precision import VARIANTS, Precision
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder.", file_okay=False)],
+    run: FinishedRun,
     out: Annotated[
         Path | None, typer.Option(help="Bundle folder to write (default: build/bundles/RUN).")
     ] = None,
@@ -49,9 +50,7 @@ def export(
         float,
         typer.Option(min=0, max=1, help="Share of tiers that another precision may change."),
     ] = 0.005,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")
-    ] = False,
+    overwrite: Overwrite = False,
     save: Annotated[
         bool, typer.Option("--save/--no-save", help="Also save it to the BentoML model store.")
     ] = True,

@@ -42,3 +42,15 @@ ContractOption = Annotated[
         "Named data sets bring their own.",
     ),
 ]
+Outcome = Annotated[
+    str | None,
+    typer.Option(
+        help="MIDFIELD's outcome: [bold]low_gpa[/] next term (the default) or "
+        "[bold]no_degree[/] in six years; the latter wants a policy of its own."
+    ),
+]
+Workers = Annotated[int, typer.Option(help="Models fitted at the same time.", min=1)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+FinishedRun = Annotated[
+    Path, typer.Argument(help="Run folder, made by `bellwether train`.", file_okay=False)
+]

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from cli.console import console, progress
+from cli.options import FinishedRun
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder, made by `bellwether train`.")],
+    run: FinishedRun,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write (default: RUN with '-report' behind it).")
     ] = None,
@@ -23,10 +24,10 @@ def report(
     ] = False,
 ) -> None:
     """Write a run's report: one HTML file, every table as CSV, every figure as SVG and PNG."""
-    from report.write import check_out, measure_complexity, write_report
+    from report.write import check_out, measure_complexity, report_folder, write_report
     from training.run_folder import RunFolder
 
-    folder = out or run.with_name(f"{run.name}-report")
+    folder = out or report_folder(run)
     finished = RunFolder(run)
     check_out(folder)
     with progress() as tell:

@@ -7,6 +7,7 @@ import typer
 
 from cli.compare import print_table
 from cli.console import console, progress
+from cli.options import Workers
 
 _OFFICIAL = {"oulad", "midfield"}
 
@@ -22,7 +23,7 @@ def reproduce(
     only: Annotated[
         str, typer.Option(help="Runs, by commas: simulated, semesters, oulad, midfield, …")
     ] = "",
-    workers: Annotated[int, typer.Option(help="Processes that fit at the same time.", min=1)] = 1,
+    workers: Workers = 1,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Few models, few students: shows only that it works.")
     ] = False,

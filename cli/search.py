@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 import typer
 
 from cli.console import console, progress
-from cli.options import ContractOption, Data, DataDir, Seed, Students
+from cli.options import ContractOption, Data, DataDir, Seed, Students, Workers
 from records.errors import CohortError
 
 _LISTED = "By commas."
@@ -45,7 +45,7 @@ def search(
     epochs: Annotated[
         int | None, typer.Option(help="At most, a trial (default: the network's).", min=1)
     ] = None,
-    workers: Annotated[int, typer.Option(help="Networks fitted at the same time.", min=1)] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Search heads, units, learning rate, layers and attention by the validation loss.
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from cli.console import console, progress
-from cli.options import ContractOption, Data, DataDir, OnErrorOption, Seed, Students
+from cli.options import (
+    ContractOption,
+    Data,
+    DataDir,
+    OnErrorOption,
+    Outcome,
+    Overwrite,
+    Seed,
+    Students,
+)
 from records.contract import SHIPPED
 from records.errors import CohortError
 
@@ -33,13 +42,7 @@ def train(
     ] = None,
     students: Students = 4000,
     seed: Seed = 0,
-    risk: Annotated[
-        str | None,
-        typer.Option(
-            help="MIDFIELD's outcome: [bold]low_gpa[/] next term (the default) or "
-            "[bold]no_degree[/] in six years; the latter wants a policy of its own."
-        ),
-    ] = None,
+    risk: Outcome = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -90,20 +93,28 @@ def train(
             help="Also tell the networks which values were missing; by default for large data.",
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a run that is there already.")
-    ] = False,
+    told: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report",
+            help="Also write the report, into a folder beside the run (a few seconds).",
+        ),
+    ] = True,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Fit the risk classifier and the score model, print their figures, write a run folder."""
+    """Fit the risk classifier and the score model, print their figures, write run and report."""
     from cli.horizon_tables import comparison_tables
     from cli.metrics_table import metrics_tables
     from cli.split_summary import split_summary
     from records.load import load_cohort, row_policy
+    from report.write import check_out, report_folder, write_report
     from training.run_folder import check_free
     from training.train import train as fit
 
     target = out or Path("runs") / Path(data).name.partition(".")[0]
     check_free(target, overwrite=overwrite)
+    if told:
+        check_out(report_folder(target))
     policy = row_policy(on_error)
     if policy == "reject-rows" and rejects is None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +143,7 @@ def train(
             missing_indicators=missing_indicators,
         )
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
+        page = write_report(run, report_folder(target), progress=report) if told else None
     compared = [one for one in run.metrics.comparisons if one.figure in {"auc", "mae"}]
     for table in [*metrics_tables(run.metrics, run.contract), *comparison_tables(compared)]:
         console.print(table)
@@ -140,7 +152,8 @@ def train(
     for note in run.record.notes:
         console.print(f"Note: {note}")
     policy_option = "" if run.contract.name in SHIPPED else " --policy YOUR-POLICY.toml"
-    console.print(f"Wrote {target}. Tables and figures: bellwether report {target}")
+    hint = f"{page}" if page else f"bellwether report {target}"
+    console.print(f"Wrote {target}. Tables and figures: {hint}", soft_wrap=True)
     console.print(f"Next: bellwether export {target}{policy_option}")
 
 

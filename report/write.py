@@ -72,6 +72,11 @@ def write_report(
     return out / HTML
 
 
+def report_folder(run: Path) -> Path:
+    """Return where the report of a run folder lies unless another place is asked for."""
+    return run.with_name(f"{run.name}-report")
+
+
 def check_out(out: Path) -> None:
     """Check that a report may be written to `out`.
 
@@ -105,8 +110,9 @@ def _tables(source: Source) -> list[Table]:
 def _draw(figure: Figure, folder: Path) -> Markup:
     """Write one figure as SVG and PNG and return the SVG, to stand in the page."""
     titled = specification(figure, titled=True)
-    (folder / f"{figure.name}.png").write_bytes(vl_convert.vegalite_to_png(titled, scale=_SCALE))
     svg = vl_convert.vegalite_to_svg(titled)
+    # Of the drawing, not of the specification: that would draw it once more.
+    (folder / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=_SCALE))
     (folder / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
     bare = vl_convert.vegalite_to_svg(specification(figure, titled=False))
     return Markup(bare)  # noqa: S704 - drawn here

@@ -31,7 +31,7 @@ def test_records_become_an_answer_and_the_printed_examples_work(tmp_path: Path) 
         return done.stdout
 
     run, bundle, request = tmp_path / "run", tmp_path / "bundle", tmp_path / "request.json"
-    figures = bellwether("train", "--students", "300", "--out", run)
+    figures = bellwether("train", "--students", "300", "--out", run, "--no-report")
     for row in (
         "network",
         "base rate",

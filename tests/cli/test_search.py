@@ -24,9 +24,11 @@ def test_what_was_found_can_be_trained(tmp_path: Path) -> None:
     assert "Best of 2 trials" in searched.output
     trained = _invoke(
         *("train", *data, "--out", tmp_path / "run", "--from-study", tmp_path / "found"),
-        *("--baselines", "none", "--risk-model", "self-attention"),
+        *("--baselines", "none", "--risk-model", "self-attention", "--no-report"),
     )
     assert trained.exit_code == 0, trained.output
+    assert "Tables and figures: bellwether report" in " ".join(trained.output.split())
+    assert not (tmp_path / "run-report").exists()
     preset = RunFolder(tmp_path / "run").record.settings.score
     assert preset.name.startswith("found-")
     assert (preset.attention, preset.units, preset.schedule.epochs) == ("after", 4, 2)

@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from records.errors import CohortError
+from report.write import ReportError
 from training.registry import UnknownModelError
 from training.run_folder import RunFolder
 
@@ -44,7 +45,10 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     (row,) = (tmp_path / "runs" / "mine.rejected.csv").read_text().splitlines()[1:]
     assert row.startswith("2,attendance: expected a number from 0 to 100.")
     printed = " ".join(result.output.split())
-    assert "Tables and figures: bellwether report" in printed
+    page = tmp_path / "runs" / "mine-report" / "report.html"
+    assert f"Tables and figures: {page}" in printed
+    assert "Report of the run" in page.with_name("report.md").read_text()
+    assert (page.parent / "tables" / "risk.csv").is_file()
     assert "Split: temporal, by student" in printed
     assert "(2023B)" in printed
     assert "Presets: risk self-attention-large (z-score), score large (z-score)" in printed
@@ -77,3 +81,10 @@ def test_the_registry_is_listed_with_its_hyperparameters() -> None:
     printed = " ".join(_invoke("models", "--details").output.split())
     for words in ("random_forest", "support vector regression", "gamma: 0.01", "paper B", "yes"):
         assert words in printed
+
+
+def test_a_report_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
+    (tmp_path / "run-report").write_text("mine")
+    result = _invoke("train", "--students", "50", "--out", tmp_path / "run")
+    assert isinstance(result.exception, ReportError)
+    assert not (tmp_path / "run").exists()
