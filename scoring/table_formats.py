@@ -1,7 +1,7 @@
 """Read tables of students from bytes, and write tables of assessments as bytes, piece by piece.
 
 Four formats hold a table: Arrow's IPC stream, Parquet, CSV and (written only) JSON lines. Memory
-holds a batch at a time, never a whole table.
+holds a batch at a time, never a whole table, whatever it was packed with.
 """
 
 import io
@@ -15,13 +15,15 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from records.contract import RESERVED
+from scoring.arrow_messages import MessageReader, check_stream
+from scoring.parquet_pages import check_footer, check_row_group
 from scoring.table_intake import TableError
+from scoring.table_limits import BATCH_ROWS, MalformedError, check_texts
 
-BATCH_ROWS = 16_384
 # Of a CSV file; a batch of an Arrow stream comes as its writer cut it.
 _BLOCK_BYTES = 2**20
-# A record batch is read whole, so this bounds memory: about 200,000 rows of ten columns.
-BATCH_BYTES = 16 * 2**20
+# Parquet is read in such pieces, not a column of a row group at once.
+_READ_BYTES = 2**18
 
 
 class TableFormat(StrEnum):
@@ -49,7 +51,8 @@ def read_batches(
         columns: Names that a table may have; in CSV these are read as text.
 
     Raises:
-        TableError: It is no such table, or a damaged one; what `check` raises.
+        TableError: It is no such table, or a damaged one; a part of it unpacks to more than memory
+            may hold; what `check` raises.
     """
     try:
         if kind is TableFormat.ARROW:
@@ -58,10 +61,27 @@ def read_batches(
             yield from _parquet(source, check)
         else:
             yield from _csv(source, check, columns)
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+    except (pa.ArrowException, MalformedError, UnicodeDecodeError, OSError) as error:
         # Arrow's own words may quote a cell.
         message = f"The table cannot be read as {_NAMES[kind]}, or is damaged."
         raise TableError(None, "malformed_table", message) from error
+
+
+def count_rows(body: bytes, kind: TableFormat) -> int:
+    """Return how many rows a table in memory has, CSV by its lines; 0 where it is none.
+
+    Raises:
+        TableError: A part of it unpacks to more than memory may hold.
+    """
+    try:
+        if kind is TableFormat.ARROW:
+            return check_stream(memoryview(body))
+        if kind is TableFormat.PARQUET:
+            check_footer(io.BytesIO(body))
+            return int(pq.read_metadata(pa.BufferReader(body)).num_rows)
+    except (pa.ArrowException, MalformedError, OSError):
+        return 0  # `read_batches` says so
+    return body.count(b"\n")
 
 
 _NAMES = {
@@ -72,9 +92,13 @@ _NAMES = {
 
 
 def _arrow(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
-    # What is in memory already needs neither copies nor a guard.
-    whole = isinstance(source, pa.NativeFile)
-    file = source if whole else pa.PythonFile(_Guarded(source), mode="r")
+    if isinstance(source, pa.NativeFile):
+        # What is in memory already needs no copies.
+        check_stream(memoryview(source.read_buffer()))
+        source.seek(0)
+        file = source
+    else:
+        file = pa.PythonFile(MessageReader(source), mode="r")
     # Handing work to other threads takes longer than the work.
     with pa.ipc.open_stream(file, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
         kept = check(reader.schema)
@@ -82,16 +106,39 @@ def _arrow(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
             chosen = batch.select(kept)
             # Offsets and text come from outside: nothing may point beyond its buffer.
             chosen.validate(full=True)
-            yield chosen
+            yield from _in_rows(chosen)
 
 
 def _parquet(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(source, pre_buffer=False) as file:
+    check_footer(source)
+    with pq.ParquetFile(source, pre_buffer=False, buffer_size=_READ_BYTES) as file:
         kept = check(file.schema_arrow)
-        for batch in file.iter_batches(BATCH_ROWS, columns=kept, use_threads=False):
-            chosen = batch.select(kept)
-            chosen.validate(full=True)
-            yield chosen
+        metadata = file.metadata
+    text = [name for name in kept if _is_packed_text(metadata, name)]
+    # A dictionary stays one: with a copy for each cell, a long text could fill the memory.
+    options = {"pre_buffer": False, "buffer_size": _READ_BYTES, "read_dictionary": text}
+    with pq.ParquetFile(source, metadata=metadata, **options) as file:
+        for group in range(metadata.num_row_groups):
+            check_row_group(source, metadata, group, kept)
+            reading = file.iter_batches(BATCH_ROWS, [group], columns=kept, use_threads=False)
+            for batch in reading:
+                chosen = batch.select(kept)
+                chosen.validate(full=True)
+                yield from _in_rows(chosen)
+
+
+def _is_packed_text(metadata: pq.FileMetaData, name: str) -> bool:
+    schema = metadata.schema
+    found = next((at for at in range(len(schema)) if schema.column(at).path == name), None)
+    return found is not None and schema.column(found).physical_type == "BYTE_ARRAY"
+
+
+def _in_rows(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch: in few bytes, many rows can stand."""
+    for start in range(0, batch.num_rows, BATCH_ROWS):
+        part = batch.slice(start, BATCH_ROWS)
+        check_texts(part)
+        yield part
 
 
 def _csv(source: IO[bytes], check: Check, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
@@ -125,24 +172,6 @@ def _refuse_ragged(rows: list[pa_csv.InvalidRow]) -> None:
             "its student cannot be told. Write every cell, empty where missing."
         )
         raise TableError(None, "ragged_row", message)
-
-
-class _Guarded(io.RawIOBase):
-    """Refuses to read what a batch may not hold: Arrow asks for a whole batch at a time."""
-
-    def __init__(self, source: IO[bytes]) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if size > BATCH_BYTES:
-            message = (
-                f"A record batch holds {size:,} bytes; write batches of at most {BATCH_BYTES:,}."
-            )
-            raise TableError(None, "batch_too_large", message)
-        return self._source.read(size)
 
 
 class TableWriter(Protocol):

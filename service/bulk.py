@@ -25,7 +25,11 @@ from service.columnar import ColumnarAnswers, ColumnarReader, merge, slices_of
 from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
 from service.wire import ModelStamp
 
-_PROBLEMS = {"malformed_table": TABLE, "batch_too_large": TOO_LARGE}
+_PROBLEMS = {
+    "malformed_table": TABLE,
+    "unsupported_encoding": TABLE,
+    "batch_too_large": TOO_LARGE,
+}
 # Students in a slice: two executions of the risk graph, a few milliseconds, for which others wait.
 # Text is written cell by cell, which takes several times as long as the graphs.
 _SLICE, _SLICE_OF_TEXT = 512, 128

@@ -19,10 +19,11 @@ from typing import IO, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import pyarrow as pa
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from scoring.table_assessor import Wanted
-from scoring.table_formats import TableFormat
+from scoring.table_formats import TableFormat, count_rows
+from scoring.table_intake import TableError
 from service.batching import Batcher
 from service.body import JSON, SILENCE, ClientGoneError, header, media_type, receive_body
 from service.bulk import BulkRequest, BulkResponder, InTurn, Piece, WorkedSlice, at_once
@@ -53,6 +54,8 @@ _TYPE_OF = {kind: name for name, kind in ANSWER_TYPES.items()}
 MOST_BYTES = 2 * 2**30
 # Up to this size a body is taken in as a whole.
 _WHOLE_BYTES = 2**20
+# Of so few rows: a small body can unpack to many, and its answer is in memory as a whole.
+_WHOLE_ROWS = 32_768
 # Up to this size a body is read on the event loop: a millisecond or two.
 _INLINE_BYTES = 128 * 1024
 # A turn goes on to the next slice until so much time has passed.
@@ -139,10 +142,13 @@ class BulkRoute:
             chunk, more = await _next(receive)
             held += chunk
         course.arrived = perf_counter()
+        body = bytes(held)
         if more:
-            await self._stream(bytes(held), receive, asked)
+            await self._stream(body, receive, asked)
+        elif _rows(body, asked.request.sent) > _WHOLE_ROWS:
+            await self._stream(body, _nothing_more, asked)
         else:
-            await self._whole(bytes(held), asked)
+            await self._whole(body, asked)
 
     async def _whole(self, body: bytes, asked: "_Asked") -> None:
         asked = replace(asked, request=replace(asked.request, whole=True))
@@ -401,6 +407,17 @@ def _options(scope: Scope) -> Wanted:
             raise refuse_field(name, "wrong_type", f"`{name}` must be true or false.")
         options[name] = value == "true"
     return Wanted(**options)
+
+
+def _rows(body: bytes, kind: TableFormat) -> int:
+    try:
+        return count_rows(body, kind)
+    except TableError:
+        return 0  # whoever reads it says so
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def _next(receive: Receive) -> tuple[bytes, bool]:

@@ -206,6 +206,7 @@ def test_the_model_stands_in_the_table(http: httpx.Client, table: pa.Table) -> N
         (b"id,period\na,1\n", "text/csv", {}, "?forecast=no", (422, "wrong_type")),
         (b"id,period\na,1\n", "text/csv", {"accept": "image/png"}, "", (406, None)),
         (b"id,period\na,1\n", "text/html", {}, "", (415, None)),
+        (b"\x1f\x8b", "text/csv", {"content-encoding": "gzip"}, "", (415, None)),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_the_one_shape(
@@ -262,6 +263,37 @@ def test_a_long_table_is_worked_off_as_it_comes(
     assert rows.num_rows == 10_000
     assert rows["row"].to_pylist() == list(range(10_000))
     assert "refused" not in rows["status"].to_pylist()
+
+
+@pytest.mark.parametrize("kind", [ARROW, PARQUET])
+def test_a_small_body_with_many_students_is_answered_like_a_long_one(
+    http: httpx.Client, kind: str
+) -> None:
+    many = 40_000
+    table = pa.table({"id": pa.array(range(many)), "period": pa.array([1] * many, pa.int8())})
+    sink = io.BytesIO()
+    if kind == PARQUET:
+        pq.write_table(table, sink, compression="zstd")
+    else:
+        packed = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, table.schema, options=packed) as writer:
+            writer.write_table(table)
+    assert len(sink.getvalue()) < 2**20
+    answer = bulk(http, sink.getvalue(), kind, accept=ARROW)
+    assert answer.headers.get("content-length") is None
+    assert read(answer.content)["id"].to_pylist() == [str(one) for one in range(many)]
+
+
+def test_a_body_that_unpacks_to_too_much_is_refused(http: httpx.Client) -> None:
+    nothing = pa.array(memoryview(bytes(2**26)), pa.int8())
+    sink = io.BytesIO()
+    table = pa.table({"id": nothing, "period": nothing})
+    packed = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, table.schema, options=packed) as writer:
+        writer.write_table(table)
+    answer = bulk(http, sink.getvalue(), ARROW)
+    assert answer.status_code == 413
+    assert answer.json()["errors"][0]["code"] == "batch_too_large"
 
 
 def test_a_long_table_that_is_wrong_at_its_beginning_gets_its_refusal(
