@@ -75,8 +75,8 @@ class RunningServer:
         return held / 2**20
 
 
-def bellwether(bundle: Path) -> Launch:
-    """Start Bellwether with one worker, as `bellwether serve` does."""
+def bellwether(bundle: Path, *, workers: int = 1) -> Launch:
+    """Start Bellwether as `bellwether serve` does, with one worker unless told otherwise."""
     return Launch(
         name="Bellwether",
         command=(
@@ -84,7 +84,10 @@ def bellwether(bundle: Path) -> Launch:
             *("--host", HOST, "--port", "{port}"),
         ),
         ready="/readyz",
-        environment={"BELLWETHER_BUNDLE": str(bundle.resolve())},
+        environment={
+            "BELLWETHER_BUNDLE": str(bundle.resolve()),
+            "BELLWETHER_WORKERS": str(workers),
+        },
     )
 
 

@@ -1,0 +1,121 @@
+"""`python -m benchmarks.workers BUNDLE`: what a second worker brings, in interleaved rounds.
+
+The load generator needs a core too: classes and cohorts are sent, whose answers cost the service
+far more than `wrk`, and the share of a core that it used is printed beside the ratio.
+"""
+
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.closed_loop import Closed, client_name, drive
+from benchmarks.machine import describe_machine
+from benchmarks.server import bellwether, running
+from benchmarks.students import StudentSource
+from benchmarks.sweep import PATH
+from records.contract import Contract
+from records.errors import BellwetherError
+from scoring.bundle import read_bundle
+
+# Students in a request, requests under way at once.
+SCENARIOS = ((30, 32), (256, 8))
+_VARIANTS = 16
+
+# (students, in parallel) and number of workers -> what each round saw.
+Seen = dict[tuple[tuple[int, int], int], list[Closed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is the same in every round.
+
+    Attributes:
+        bundle: Bundle folder.
+        contract: Its contract.
+        seconds: Length of each scenario.
+        out: Folder for the server's log.
+    """
+
+    bundle: Path
+    contract: Contract
+    seconds: float
+    out: Path
+
+
+def measure(course: Course, *, workers: int, rounds: int) -> tuple[Seen, float]:
+    """Serve with one worker and with `workers`, in turn.
+
+    Returns:
+        What was seen; and the MiB that each of several workers held, at most.
+    """
+    seen: Seen = {}
+    held = 0.0
+    for _ in range(rounds):
+        for count in (1, workers):
+            launch = bellwether(course.bundle, workers=count)
+            with running(launch, log=course.out / "workers.log") as server:
+                for students, in_parallel in SCENARIOS:
+                    bodies = StudentSource(course.contract).bodies(students, _VARIANTS)
+                    closed = drive(
+                        server.port,
+                        PATH,
+                        bodies,
+                        in_parallel=in_parallel,
+                        seconds=course.seconds,
+                        core=None,
+                    )
+                    seen.setdefault(((students, in_parallel), count), []).append(closed)
+                if count > 1:
+                    held = max(held, server.memory() / count)
+    return seen, held
+
+
+def main(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.", exists=True, file_okay=False)],
+    *,
+    workers: Annotated[int, typer.Option(help="To compare with one.", min=2)] = 2,
+    rounds: Annotated[int, typer.Option(help="Interleaved.", min=1)] = 3,
+    seconds: Annotated[float, typer.Option(help="Length of each scenario.", min=1)] = 5.0,
+    out: Annotated[Path, typer.Option(help="Folder for the server's log.")] = Path("out/workers"),
+) -> None:
+    """Compare one worker with several; nothing is pinned."""
+    console = Console(width=120)
+    console.print(describe_machine())
+    console.print(f"Unpinned; closed loops by {client_name()}.")
+    course = Course(bundle, read_bundle(bundle).contract, seconds, out)
+    with console.status("Serving …"):
+        seen, held = measure(course, workers=workers, rounds=rounds)
+    table = Table(title=f"Workers, medians of {rounds} rounds", title_justify="left")
+    table.add_column("students a request, in parallel")
+    for name in ("1 worker, students/s", f"{workers} workers", "ratio", "client CPU", "failed"):
+        table.add_column(name, justify="right")
+    for scenario in SCENARIOS:
+        one, several = seen[scenario, 1], seen[scenario, workers]
+        ratios = [many.goodput / single.goodput for single, many in zip(one, several, strict=True)]
+        rate = [statistics.median(each.goodput for each in them) for them in (one, several)]
+        table.add_row(
+            f"{scenario[0]}, {scenario[1]}",
+            *(f"{each * scenario[0]:,.0f}" for each in rate),
+            f"{statistics.median(ratios):.2f}",
+            f"{statistics.median(each.client_cpu for each in several):.0%}",
+            f"{sum(each.other for each in (*one, *several)):,.0f}",
+        )
+    console.print(table)
+    console.print(
+        f"Each of {workers} workers held at most {held:,.0f} MiB, the supervisor's share added."
+    )
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except BellwetherError as error:
+        Console().print(f"[red]{escape(str(error))}[/]")
+        sys.exit(1)
