@@ -87,12 +87,14 @@ class CompiledRules:
         policy: Checked against `contract` (`scoring.policy.load_policy`).
         contract: Order and meaning of the features.
         reference: The cohort to compare with; its features are the contract's.
+
+    Attributes:
+        plan: The rules as arrays; None where there is no rule.
     """
 
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
         self._reference = reference
-        self._count = len(policy.rules)
-        self._arrays = RuleArrays.of(policy.rules, contract, reference) if policy.rules else None
+        self.plan = RuleArrays.of(policy.rules, contract, reference) if policy.rules else None
 
     def find(self, values: Floats, lengths: Ints) -> "Findings | None":
         """Decide every rule on every row; more than `ROWS_A_PASS` rows take much memory.
@@ -104,12 +106,12 @@ class CompiledRules:
         Returns:
             None where there is no rule.
         """
-        if self._arrays is None:
+        if self.plan is None:
             return None
         if not values.shape[1]:
             values = np.full((len(values), 1, values.shape[2]), np.nan, np.float32)
         longest = max(1, int(lengths.max(initial=0)))
-        return Findings(self._arrays, self._reference, values[:, :longest], lengths)
+        return Findings(self.plan, self._reference, values[:, :longest], lengths)
 
     def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
         """Evaluate every rule on every row, in the order of the policy; arguments as `find`.

@@ -1,0 +1,135 @@
+"""Plain numbers and arrays follow one plan: the same advice, to the last bit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from records.cohort import Floats, Ints
+from scoring import recommend
+from scoring.policy import Policy
+from scoring.recommend import Recommender
+from scoring.table import AdviceTable
+from tests.scoring.test_rules import CONTRACT, FEATURES, PERIODS, REFERENCE
+
+unhurried = settings(deadline=None, max_examples=300)
+WORDS = {"recommendation": "Talk.", "message": "Hello.", "owner": "tutor", "effort_minutes": 5}
+TIERS = ("moderate", "high")  # the lowest is never advised
+
+
+def windows(least: int) -> st.SearchStrategy[int]:
+    return st.integers(least, PERIODS)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> dict[str, Any]:
+    numeric = draw(st.sampled_from(["mark", "late"]))
+    amount = draw(st.floats(0.01, 60))
+    kinds: list[dict[str, Any]] = [
+        {"feature": numeric, "measure": "level", "window": draw(windows(1)), "worse_than": amount},
+        {
+            "feature": numeric,
+            "measure": "level",
+            "window": draw(windows(1)),
+            "spreads": amount / 20,
+        },
+        {"feature": numeric, "measure": "trend", "window": draw(windows(2)), "worsens_by": amount},
+        {
+            "feature": numeric,
+            "measure": "trend",
+            "window": draw(windows(2)),
+            "spreads": amount / 60,
+        },
+        {"feature": "rating", "measure": "level", "worse_than": "good"},
+        {"feature": "rating", "measure": "level", "is_any": ["poor", "fair"]},
+        {"feature": "tutored", "measure": "level", "is_any": [draw(st.booleans())]},
+        {"feature": "group", "measure": "level", "is_any": ["a", "d"]},
+        {
+            "feature": draw(st.sampled_from(FEATURES)),
+            "measure": "gap",
+            "at_least": draw(windows(1)),
+            "usual_share": draw(st.none() | st.floats(0.1, 1)),
+        },
+    ]
+    chosen = draw(st.sampled_from(kinds))
+    tiers = draw(st.none() | st.lists(st.sampled_from(TIERS), min_size=1, unique=True))
+    return {**chosen, "priority": draw(st.integers(1, 3)), **({"tiers": tiers} if tiers else {})}
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    drawn = draw(st.lists(rules(), max_size=12))
+    return Policy.model_validate(
+        {
+            "name": "school",
+            "version": 1,
+            "contract": "school",
+            "owners": {"tutor": {"label": "Tutor"}},
+            "max_recommendations": draw(st.integers(1, 5)),
+            "one_per_feature": draw(st.booleans()),
+            "rules": [
+                {"id": f"r{at}", "due_days": 7, **WORDS, **rule} for at, rule in enumerate(drawn)
+            ],
+        }
+    )
+
+
+@st.composite
+def students(draw: st.DrawFn) -> tuple[Floats, Ints, NDArray[np.int8]]:
+    """Few students, of numbers that tie, that are anything, and of sizes far apart."""
+    rows = draw(st.integers(0, 4))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (rows, PERIODS, len(FEATURES))
+    kinds = (
+        generator.choice([50, 60, 70, 0, -0.0, 3], shape),
+        generator.uniform(-50, 150, shape),
+        generator.normal(0, 1, shape) * 10.0 ** generator.integers(-20, 30, shape),
+    )
+    values = np.choose(generator.integers(0, draw(st.integers(1, 3)), shape), kinds)
+    for column, top in ((2, 2), (3, 1), (4, 3)):
+        values[:, :, column] = generator.integers(0, top + 1, shape[:2])
+    values[generator.random(shape) < draw(st.sampled_from([0.0, 0.2, 0.7]))] = np.nan
+    lengths = generator.integers(0, PERIODS + 1, rows).astype(np.int32)
+    return values.astype(np.float32), lengths, generator.integers(-1, 3, rows).astype(np.int8)
+
+
+@contextmanager
+def plain_numbers_up_to(rows: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recommend, "FEW", rows)
+        yield
+
+
+def assert_same(one: AdviceTable, other: AdviceTable) -> None:
+    for field in fields(AdviceTable):
+        left, right = getattr(one, field.name), getattr(other, field.name)
+        assert left.dtype == right.dtype, field.name
+        np.testing.assert_array_equal(left, right, field.name)
+
+
+@unhurried
+@given(policies(), students())
+def test_plain_numbers_and_arrays_advise_the_same(
+    policy: Policy, batch: tuple[Floats, Ints, NDArray[np.int8]]
+) -> None:
+    values, lengths, tiers = batch
+    recommender = Recommender(policy, CONTRACT, REFERENCE)
+    with plain_numbers_up_to(-1):
+        arrays = recommender.advise(values, lengths, tiers)
+    with plain_numbers_up_to(len(values)):
+        assert_same(recommender.advise(values, lengths, tiers), arrays)
+    # One by one, as a lone student is answered.
+    for row in range(len(values)):
+        one = slice(row, row + 1)
+        alone = recommender.advise(values[one], lengths[one], tiers[one])
+        mine = arrays.row == row
+        for field in fields(AdviceTable)[1:]:
+            np.testing.assert_array_equal(
+                getattr(alone, field.name), getattr(arrays, field.name)[mine]
+            )
