@@ -6,11 +6,11 @@ is one copy there, one execution and one copy back. All of it runs on the CPU's 
 """
 
 import logging
-import statistics
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from records.cohort import Floats
 from scoring.provider_options import CHUNK, ROW_BUCKETS
 
 _log = logging.getLogger(__name__)
-_ROUNDS = 7
+_ROUNDS = 10
 
 
 class Runner(Protocol):
@@ -222,8 +222,8 @@ def crossover(
 ) -> int:
     """Measure from how many rows on `device` is faster than `host`.
 
-    Medians of rounds in which both run every size: slow spells of a shared machine fall on both
-    alike, and who pays for a change of shapes pays here too.
+    In every round both run every size, so that who pays for a change of shapes pays here too; the
+    fastest run counts, since whatever else a machine does only adds to the time that one takes.
 
     Args:
         host: Both are warm.
@@ -236,14 +236,14 @@ def crossover(
         them, one more than the largest where it is not even faster there.
     """
     inputs = {size: of_rows(size) for size in sizes}
-    ratios: dict[int, list[float]] = {size: [] for size in sizes}
+    here, there = (dict.fromkeys(sizes, inf) for _ in range(2))
     for _ in range(_ROUNDS):
         for size, values in inputs.items():
-            here = _seconds(host, values)
-            ratios[size].append(_seconds(device, values) / here)
+            here[size] = min(here[size], _seconds(host, values))
+            there[size] = min(there[size], _seconds(device, values))
     least = sizes[-1] + 1
     for size in reversed(sizes):
-        if statistics.median(ratios[size]) >= 1:
+        if there[size] >= here[size]:
             return least
         least = size
     return 0

@@ -5,8 +5,11 @@ measured what that costs, and never by a provider on its own.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from records.errors import BellwetherError
 
 # Rows of one execution. 128 to 512 rows are fastest; from 1,024 on the gates of an LSTM(64) no
 # longer fit the L2 cache and a quarter of the speed is gone.
@@ -17,6 +20,10 @@ ROW_BUCKETS = (1, 8, 32, 128, CHUNK)
 
 # Left to itself, OpenVINO computes in bfloat16 or float16 where the machine is faster so.
 OPENVINO_OPTIONS = {"device_type": "CPU", "precision": "FP32"}
+
+
+class EngineCacheError(BellwetherError):
+    """Others may write where TensorRT's engines are kept, which run as programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +104,15 @@ def tensorrt_options(
         device: What the operator wants.
         model: The graph.
         profile: Shapes to compile for. None: for those that come, again whenever one lies outside.
+
+    Raises:
+        EngineCacheError: Others may write to the cache.
     """
     options = {"device_id": str(device.number), "trt_fp16_enable": "0"}
     if device.engine_cache is not None:
         folder = Path(device.engine_cache)
         content = model if isinstance(model, bytes) else model.read_bytes()
+        _check_ours(folder)
         engines = folder / hashlib.sha256(content).hexdigest()[:16]
         engines.mkdir(mode=0o700, parents=True, exist_ok=True)
         options |= {
@@ -111,3 +122,13 @@ def tensorrt_options(
             "trt_timing_cache_path": str(folder),
         }
     return options | ({} if profile is None else profile.options())
+
+
+def _check_ours(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid not in (0, os.getuid()) or found.st_mode & 0o022:
+        raise EngineCacheError(
+            f"Others may write to {folder}, where engines are kept that run as programs. Take that "
+            "from them (chmod go-w), or name another folder."
+        )

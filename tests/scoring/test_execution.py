@@ -115,6 +115,31 @@ def test_a_scorer_over_bound_buffers_says_the_same_and_makes_them_when_warming_u
     assert bound.placement.cpu_below == plain.placement.cpu_below == {}
 
 
+def test_a_scorer_that_splits_says_the_same_on_either_side(
+    bundle_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sides are CPU sessions, which is all that this machine need have."""
+    bundle = read_bundle(bundle_dir)
+    plain, split = (Scorer(bundle, provider="cpu", threads=1) for _ in range(2))
+    bound = Scorer(bundle, provider="cpu", threads=1, device=DeviceOptions(binding=True))
+    for name in ("risk", "score"):
+        runner = SplitRunner(plain._placed.runners[name], bound._placed.runners[name])
+        monkeypatch.setitem(split._placed.runners, name, runner)
+        monkeypatch.setattr(getattr(split, f"_{name}"), "runner", runner)
+    split.warm_up()
+    assert split.placement.bound
+    assert set(split.placement.cpu_below) == {"risk", "score"}
+    values, lengths = records(300, 8, seed=4), np.full(300, 8, np.int32)
+    expected = plain.score(values, lengths)
+    for below in (0, 100, CHUNK + 1):
+        for one in split._placed.runners.values():
+            monkeypatch.setattr(one, "below", below)
+        found = split.score(values, lengths)
+        np.testing.assert_allclose(found.risk, expected.risk, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(found.score, expected.score, rtol=0, atol=1e-3)
+        assert split.placement.cpu_below == {"risk": below, "score": below}
+
+
 def test_without_buffers_on_the_device_graphs_run_plainly_and_it_is_said_once(
     bundle_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,13 +206,13 @@ def of_rows(rows: int) -> Floats:
 @pytest.fixture(scope="module")
 def quick() -> PlainRunner:
     """Starts at once, and works long on each row: a CPU as a GPU sees it."""
-    return session_of(start=0, row=150)
+    return session_of(start=0, row=300)
 
 
 @pytest.fixture(scope="module")
 def starting() -> PlainRunner:
     """Takes its time to start, and hardly any for a row: a GPU as a CPU sees it."""
-    return session_of(start=20, row=1)
+    return session_of(start=100, row=1)
 
 
 def test_the_batch_size_decides_who_runs(quick: PlainRunner, starting: PlainRunner) -> None:

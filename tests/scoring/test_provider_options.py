@@ -10,6 +10,7 @@ from scoring.model_process import Life, ModelOptions
 from scoring.provider_options import (
     CHUNK,
     DeviceOptions,
+    EngineCacheError,
     ShapeProfile,
     cuda_options,
     tensorrt_options,
@@ -43,6 +44,12 @@ def test_engines_of_another_model_with_the_same_structure_are_never_taken(
     assert engines(graph) != engines(bytes(content))
     assert Path(engines(graph)).is_dir()
     assert Path(engines(graph)).stat().st_mode & 0o077 == 0
+
+
+def test_engines_are_not_kept_where_others_may_write(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(EngineCacheError, match="chmod go-w"):
+        tensorrt_options(DeviceOptions(engine_cache=str(tmp_path)), b"graph", PROFILE)
 
 
 def test_no_cache_is_kept_where_none_was_asked_for() -> None:

@@ -66,6 +66,9 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
         prepared(folder)
 
 
+COHORT = b"id,period,attendance,quiz\ns-1,1,92,80\ns-1,2,61,55\ns-2,1,88,90\n"
+
+
 def model_processes(running: Running) -> list[psutil.Process]:
     """They belong to the worker that started them, or to nobody once that is gone."""
     folder = str(meeting_folder(running.process.pid))
@@ -96,6 +99,17 @@ def test_two_workers_share_a_model_that_dies_and_comes_back(
             with httpx.Client(base_url=running.url, timeout=30) as client:
                 answers.append(score(client, student()).json())
         assert all(answer == expected for answer in answers)
+        tables = [
+            httpx.post(
+                f"{url}/score/bulk",
+                content=COHORT,
+                headers={"content-type": "text/csv"},
+                timeout=30,
+            )
+            for url in (server.url, running.url)
+        ]
+        assert [table.status_code for table in tables] == [200, 200]
+        assert tables[0].content == tables[1].content
         info = httpx.get(running.url + "/model").json()["provider"]
         assert info["process"] == "shared"
         assert info["workers"] == 2
