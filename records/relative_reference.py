@@ -158,9 +158,14 @@ def read_reference(path: Path, contract: Contract) -> RelativeReference:
     except FileNotFoundError:
         raise CohortError(f"{path}: no such file.") from None
     try:
-        return parse_reference(text, layout)
+        found = parse_reference(text, layout)
     except CohortError as error:
         raise CohortError(f"{path}: {error}") from None
+    if found.contract != contract.name:
+        raise CohortError(
+            f"{path} was made for the contract '{found.contract}', not for '{contract.name}'."
+        )
+    return found
 
 
 def _group(moments: Moments, at: int, group: int, cohort: str) -> GroupReference:

@@ -1,7 +1,7 @@
 """What every figure of the report is drawn with.
 
-Colours are Okabe and Ito's, told apart by people with any colour vision; each figure has a text
-that says the same to those who do not see it.
+Colours are Okabe and Ito's, told apart by people with any colour vision, their yellow, which hardly
+shows on white, left for grey; each figure has a text that says the same to those who do not see it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,9 @@ import altair as alt
 
 from evaluation.figures import RiskReport, RunMetrics, ScoreReport
 
-OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#767676", "#000000")
+# Tol's wine, olive and indigo, for those who compare with more than seven models.
+_PALETTE = (*OKABE_ITO, "#882255", "#999933", "#332288")
 WIDTH, HEIGHT = 420, 260
 # Above this many periods, marks of each and labels of each would run into one another.
 FEW_PERIODS = 12
@@ -48,8 +50,22 @@ def base(rows: list[dict[str, Any]], *, width: int = WIDTH, height: int = HEIGHT
 
 def colour(field: str, names: list[str]) -> Any:
     """Give each name its colour, in this order."""
-    palette = [OKABE_ITO[at % len(OKABE_ITO)] for at in range(len(names))]
+    palette = [_PALETTE[at % len(_PALETTE)] for at in range(len(names))]
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=names, range=palette), title=field)
+
+
+def dashes(field: str, by_name: Mapping[str, bool]) -> Any:
+    """Dash the lines of some names; in the legend too, where `colour` has the same field."""
+    scale = alt.Scale(
+        domain=list(by_name), range=[[6, 4] if dashed else [1, 0] for dashed in by_name.values()]
+    )
+    return alt.StrokeDash(f"{field}:N", scale=scale, title=field)
+
+
+def line(rows: list[dict[str, Any]], tint: str, *, points: bool, height: int = HEIGHT) -> Any:
+    """Return one line, with its points in its own colour."""
+    dots: Any = alt.OverlayMarkDef(filled=True, color=tint) if points else False
+    return base(rows, height=height).mark_line(color=tint, point=dots)
 
 
 def periods(clock: str, most: int) -> Any:

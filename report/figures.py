@@ -7,7 +7,7 @@ import altair as alt
 
 from evaluation.figures import RunMetrics
 from report.complexity_figures import complexity_figures
-from report.drawing import WIDTH, Figure, base, chart, colour, risks, said
+from report.drawing import WIDTH, Figure, base, chart, colour, dashes, risks, said
 from report.reading_figures import reading_figures
 from report.risk_figures import risk_figures
 from report.score_figures import score_figures
@@ -81,13 +81,13 @@ def _learning_curves(source: Source) -> Iterator[Figure]:
                     x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)),
                     y=alt.Y(f"{figure}:Q", scale=alt.Scale(zero=False)),
                     color=colour("part", ["training", "validation"]),
-                    strokeDash=alt.StrokeDash("part:N", legend=None),
+                    strokeDash=dashes("part", {"training": False, "validation": True}),
                 )
             )
             rule = chart([{"kept": kept}]).mark_rule(strokeDash=[2, 2])
             yield Figure(
                 f"{figure}_{network}",
-                f"{figure.capitalize()} of the {network} network by epoch",
+                f"{figure.capitalize()} of the {network} network (dotted: the weights kept)",
                 lines + rule.encode(x=alt.X("kept:Q", title="epoch")),
                 f"Training and validation {figure} over {len(epochs)} epochs; the weights of epoch "
                 f"{kept} were kept.",

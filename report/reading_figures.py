@@ -101,7 +101,7 @@ def _contribution(
             " Above it the attention that the last forecast gives to each of these spans."
         )
     what = {"risk": "What the risk rests on", "score": "What the forecast rests on"}[target]
-    title = f"{what}: contribution of features by {clock} (permutation)"
+    title = f"{what} (permutation importance)"
     return Figure(f"contribution_{target}", title, drawn, alternative)
 
 
@@ -123,35 +123,45 @@ def _attended(attention: Any, found: Contribution, spans: list[str]) -> Any:
 
 def _attention(weights: Any, clock: str) -> Figure:
     periods = weights.shape[-1]
-    rows = [
-        {"from": at + 1, "to": to + 1, "weight": float(weights[at, to])}
+    rows: list[dict[str, Any]] = [
+        {
+            "from": at + 1,
+            "to": to + 1,
+            # 1 where all periods so far get the same.
+            "times": max(float(weights[at, to]) * (at + 1), 1e-3),
+            "text": f"{weights[at, to]:.2f}".lstrip("0"),
+        }
         for at in range(periods)
         for to in range(at + 1)
     ]
-    step = 1 if periods <= FEW_PERIODS else 5
-    axis = alt.Axis(labelAngle=0, values=[1, *range(step, periods + 1, step)])
-    drawn = (
-        base(rows, width=320, height=320)
-        .mark_rect()
-        .encode(
-            x=alt.X("to:O", title=f"{clock} attended to", axis=axis),
-            y=alt.Y("from:O", title=f"forecast after {clock}", axis=axis),
-            # The first rows have little to choose from: on a straight scale the others are dark.
-            color=alt.Color(
-                "weight:Q",
-                title="attention weight",
-                scale=alt.Scale(scheme="viridis", type="log"),
-                legend=alt.Legend(gradientLength=220),
+    few = periods <= FEW_PERIODS
+    axis = alt.Axis(labelAngle=0, values=[1, *range(1 if few else 5, periods + 1, 1 if few else 5)])
+    reach = max(1.25, *(max(row["times"], 1 / row["times"]) for row in rows))
+    drawn = base(rows, width=380, height=320).encode(
+        x=alt.X("to:O", title=f"{clock} attended to", axis=axis),
+        y=alt.Y("from:O", title=f"forecast after {clock}", axis=axis),
+    )
+    cells = drawn.mark_rect().encode(
+        color=alt.Color(
+            "times:Q",
+            title="times an equal share",
+            scale=alt.Scale(
+                scheme="blueorange", type="log", domain=[1 / reach, reach], reverse=True
             ),
+            legend=alt.Legend(gradientLength=220, format=".2f", values=[1 / reach, 1, reach]),
         )
+    )
+    strong = f"abs(log(datum.times)) > {0.6 * np.log(reach):.4f}"
+    text = drawn.mark_text(fontSize=12).encode(
+        text="text:N", color=alt.condition(strong, alt.value("white"), alt.value("black"))
     )
     return Figure(
         "attention",
         "What the score forecast attends to",
-        drawn,
+        cells + text if few else cells,
         f"Attention weights, mean over heads and records: {periods} rows, one for each {clock} of "
-        "the forecast, over the periods up to it; each row sums to one. The colour scale is "
-        "logarithmic.",
+        "the forecast, over the periods up to it; each row sums to one. The colour says how many "
+        "times the share that every period would get if all got the same.",
     )
 
 

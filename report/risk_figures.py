@@ -16,7 +16,9 @@ from report.drawing import (
     Figure,
     base,
     colour,
+    dashes,
     diagonal,
+    line,
     periods,
     risks,
     said,
@@ -24,6 +26,7 @@ from report.drawing import (
 from report.source import Source
 
 _EXAMPLES = 6
+_LEGEND = "example, and what came in the end"
 
 
 def risk_figures(source: Source) -> Iterator[Figure]:
@@ -49,12 +52,10 @@ def _base_rates(source: Source) -> Figure:
     share = alt.Y("share:Q", title="share at risk", axis=alt.Axis(format="%"))
     point = len(rows) < FEW_PERIODS
     panels = [
-        base(rows, height=120)
-        .mark_line(point=point, color=OKABE_ITO[3])
-        .encode(x=x, y=share.scale(zero=True)),
-        base(rows, height=120)
-        .mark_line(point=point, color=OKABE_ITO[0])
-        .encode(x=x, y=alt.Y("records:Q", title="records", scale=alt.Scale(zero=True))),
+        line(rows, OKABE_ITO[3], points=point, height=120).encode(x=x, y=share.scale(zero=True)),
+        line(rows, OKABE_ITO[0], points=point, height=120).encode(
+            x=x, y=alt.Y("records:Q", title="records", scale=alt.Scale(zero=True))
+        ),
     ]
     first, last = rows[0], rows[-1]
     return Figure(
@@ -118,7 +119,8 @@ def _lift(judged: dict[int, Judged], names: list[str], clock: str) -> Figure:
 
 def _auc_by_period(source: Source) -> Figure:
     metrics = source.run.metrics
-    reports = risks(metrics)
+    # That of the base rate is 0.5 by definition, and would press the others together.
+    reports = {name: report for name, report in risks(metrics).items() if name != "base rate"}
     rows = [
         {"model": name, source.clock: at, "AUC": figures.auc}
         for name, report in reports.items()
@@ -132,11 +134,12 @@ def _auc_by_period(source: Source) -> Figure:
             x=periods(source.clock, max(metrics.risk.network.by_period)),
             y=alt.Y("AUC:Q", scale=alt.Scale(zero=False)),
             color=colour("model", list(reports)),
+            strokeWidth=alt.condition("datum.model === 'network'", alt.value(3.5), alt.value(1.5)),
         )
     )
     return Figure(
         "auc_by_period",
-        f"AUC of every model by {source.clock}",
+        f"AUC by {source.clock} (the base rate's is 0.5)",
         drawn,
         f"AUC by {source.clock} for {', '.join(reports)}.",
     )
@@ -160,7 +163,6 @@ def _trajectories(risk: Predictions, clock: str) -> Figure:
             "student": f"{number}: {'at risk' if came[name] else 'not at risk'}",
             clock: int(period),
             "risk": float(probability),
-            "outcome": "at risk" if came[name] else "not at risk",
         }
         for number, name in enumerate(dict.fromkeys(chosen), start=1)
         for here in [risk.ids == name]
@@ -173,12 +175,8 @@ def _trajectories(risk: Predictions, clock: str) -> Figure:
         .encode(
             x=periods(clock, int(risk.periods.max())),
             y=alt.Y("risk:Q", title="estimated risk", scale=alt.Scale(domain=[0, 1])),
-            color=colour("student", students).title("example, and what came in the end"),
-            strokeDash=alt.StrokeDash(
-                "outcome:N",
-                legend=None,
-                scale=alt.Scale(domain=["at risk", "not at risk"], range=[[1, 0], [6, 4]]),
-            ),
+            color=colour("student", students).title(_LEGEND),
+            strokeDash=dashes("student", {one: "not" in one for one in students}).title(_LEGEND),
         )
     )
     return Figure(

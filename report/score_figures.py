@@ -14,6 +14,7 @@ from report.drawing import (
     chart,
     colour,
     diagonal,
+    line,
     periods,
     said,
     scores,
@@ -100,18 +101,14 @@ def _coverage(source: Source) -> Figure:
     intervals = source.run.intervals
     rows = [{source.clock: at, "held": share} for at, share in intervals.measured.items()]
     aim = chart([{"aim": intervals.coverage}]).mark_rule(strokeDash=[4, 4])
-    drawn = (
-        base(rows)
-        .mark_line(point=True, color=OKABE_ITO[0])
-        .encode(
-            x=periods(source.clock, max(intervals.measured)),
-            y=alt.Y(
-                "held:Q",
-                title="share held",
-                axis=alt.Axis(format="%"),
-                scale=alt.Scale(domain=[min([0.5, *intervals.measured.values()]), 1]),
-            ),
-        )
+    drawn = line(rows, OKABE_ITO[0], points=True).encode(
+        x=periods(source.clock, max(intervals.measured)),
+        y=alt.Y(
+            "held:Q",
+            title="share held",
+            axis=alt.Axis(format="%"),
+            scale=alt.Scale(domain=[min([0.5, *intervals.measured.values()]), 1]),
+        ),
     )
     return Figure(
         "coverage",

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,9 @@ from evaluation.metrics import risk_report
 from evaluation.predictions import read_predictions
 from records.errors import CohortError
 from records.load import load_cohort
-from scoring.bundle import read_bundle
+from scoring.bundle import read_bundle, write_manifest
 from scoring.scorer import Scorer
-from training.run_folder import RunFolder
+from training.run_folder import RECORD, RunFolder
 
 
 def _evaluate(bundle: Path, *arguments: str | Path) -> Result:
@@ -99,6 +100,56 @@ def test_records_that_taught_the_bundle_are_told(bundle_dir: Path, run_folder: R
     assert "made from" not in other.stderr
 
 
+def test_the_run_of_another_bundle_is_refused(
+    bundle_dir: Path, run_folder: RunFolder, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(run_folder.path, tmp_path / "other"))
+    record = run_folder.record.model_copy(update={"fingerprint": "0" * 64})
+    (other / RECORD).write_text(record.model_dump_json(), encoding="utf-8")
+    result = _evaluate(bundle_dir, "--run", other)
+    assert isinstance(result.exception, CohortError)
+    assert "is not the run that this bundle was exported from" in str(result.exception)
+
+
+def test_a_bundle_of_before_is_judged_without_naive_rows_and_says_so(
+    bundle_dir: Path, tmp_path: Path
+) -> None:
+    earlier = Path(shutil.copytree(bundle_dir, tmp_path / "earlier"))
+    manifest = read_bundle(bundle_dir).manifest
+    metrics = {name: value for name, value in manifest.metrics.items() if name != "naive"}
+    write_manifest(manifest.model_copy(update={"metrics": metrics}), earlier)
+    result = _evaluate(earlier, "--format", "json")
+    assert result.exit_code == 0, result.output
+    found = Evaluation.model_validate_json(result.stdout)
+    assert not found.metrics.risk.baselines
+    assert not found.metrics.score.baselines
+    assert found.metrics.comparisons == ()
+    assert "train and export again" in " ".join(result.stderr.split())
+    assert _evaluate(earlier).exit_code == 0  # the tables have no column of theirs
+
+
+def test_bad_rows_can_be_set_aside_and_one_outcome_is_told(
+    bundle_dir: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "past.csv"
+    CliRunner().invoke(app, ["simulate", str(table), "--students", "120"])
+    header, *rows = csv.reader(table.read_text().splitlines())
+    for row in rows:
+        row[header.index("risk")] = "0" if row[header.index("risk")] else ""
+    rows[0][header.index("attendance")] = "180"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    refused = _evaluate(bundle_dir, "--data", table)
+    assert refused.exit_code != 0
+    result = _evaluate(bundle_dir, "--data", table, "--on-error", "reject-rows", "--format", "json")
+    assert result.exit_code == 0, result.output
+    found = Evaluation.model_validate_json(result.stdout)
+    assert found.metrics.risk.network.last.auc is None
+    assert found.metrics.risk.network.last.brier is not None
+    assert any("everybody judged has the same outcome" in note for note in found.notes)
+    assert _evaluate(bundle_dir, "--data", table, "--on-error", "reject-rows").exit_code == 0
+
+
 def test_models_are_compared_at_the_horizons_asked_for(bundle_dir: Path) -> None:
     result = _evaluate(bundle_dir, "--horizons", "2,6", "--format", "json")
     comparisons = Evaluation.model_validate_json(result.stdout).metrics.comparisons
@@ -121,6 +172,9 @@ def test_a_table_is_read_by_the_bundles_own_contract(bundle_dir: Path, tmp_path:
         (("--horizons", "soon"), "from 1 to 8"),
         (("--format", "xml"), "table, json, csv"),
         (("--data", "semesters"), "they are not the same"),
+        (("--risk", "no_degree"), "has one risk outcome"),
+        (("--horizons", "0,2"), "from 1 to 8"),
+        (("--cohort", "2019B,1999B"), "cohort 1999B"),
     ],
 )
 def test_what_cannot_be_done_is_said(
