@@ -2,7 +2,7 @@
 
 On a GPU a session in every web worker would cost a context and the weights' memory each, and small
 batches would wait for each other. Here the records that wait at the same time go into one pass;
-who comes alone is answered at once.
+who comes alone is answered at once, by the thread that read the question (`scoring.taking_turns`).
 
 Its socket appears once the model is warm, so whoever can connect can ask. It ends when nobody is
 connected any more and the process that it serves is gone (`Life`), so it outlives web workers that
@@ -18,11 +18,9 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, sleep
 from typing import Self
 
 import numpy as np
@@ -41,6 +39,7 @@ from scoring.precision import Precision
 from scoring.provider_options import DeviceOptions
 from scoring.providers import Provider
 from scoring.scorer import CHUNK, AnyScorer, Scorer, Scores
+from scoring.taking_turns import Turns
 
 SOCKET = "model.sock"
 _log = logging.getLogger(__name__)
@@ -109,12 +108,6 @@ class ModelOptions:
         return scorer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    question: Question
-    answer: Future[Scores]
-
-
 class ModelServer:
     """Answers questions of several connections, those that wait together in one pass.
 
@@ -128,7 +121,7 @@ class ModelServer:
         self._scorer = scorer
         self._path = folder / SOCKET
         self._life = life
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._turns = Turns(self._score_all, lambda question: len(question.lengths), CHUNK)
         self._links = 0
         self._count = threading.Lock()
         self._needed = monotonic()
@@ -154,11 +147,7 @@ class ModelServer:
             self._needed = monotonic()
             threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
             while self._is_needed():
-                try:
-                    first = self._jobs.get(timeout=_LOOK_SECONDS)
-                except Empty:
-                    continue
-                self._answer(self._gather(first))
+                sleep(_LOOK_SECONDS)
             if self._path.exists() and self._path.stat().st_ino == own:
                 shutil.rmtree(self._path.parent, ignore_errors=True)
 
@@ -177,10 +166,8 @@ class ModelServer:
             with link:
                 link.sendall(self._greeting)
                 while (question := receive_question(link)) is not None:
-                    job = _Job(question, Future())
-                    self._jobs.put(job)
                     try:
-                        scores = job.answer.result()
+                        scores = self._turns.answer(question)
                     except Exception as error:  # noqa: BLE001 - its message may quote a value
                         send_failure(link, f"The model failed with {type(error).__qualname__}.")
                     else:
@@ -201,31 +188,8 @@ class ModelServer:
             idle = monotonic() - self._needed
         return idle < self._life.linger and _lives(self._life.owner)
 
-    def _gather(self, first: _Job) -> list[_Job]:
-        """Take what waits already, up to the rows that are fastest together."""
-        jobs, rows = [first], len(first.question.lengths)
-        while rows < CHUNK:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
-            jobs.append(job)
-            rows += len(job.question.lengths)
-        return jobs
-
-    def _answer(self, jobs: Sequence[_Job]) -> None:
-        """Answer jobs in one pass; where that fails, each alone, so that one harms no other."""
-        try:
-            parts = score_together(self._scorer, [job.question for job in jobs])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others are answered
-            if len(jobs) == 1:
-                jobs[0].answer.set_exception(error)
-            else:
-                for job in jobs:
-                    self._answer([job])
-            return
-        for job, scores in zip(jobs, parts, strict=True):
-            job.answer.set_result(scores)
+    def _score_all(self, questions: Sequence[Question]) -> list[Scores]:
+        return score_together(self._scorer, questions)
 
 
 def score_together(scorer: AnyScorer, questions: Sequence[Question]) -> list[Scores]:
