@@ -175,6 +175,8 @@ class Assessor:
         # None stands for all of them.
         some = 0 < len(actionable) < len(contract.features)
         self._actionable = np.array(actionable, np.intp) if some else None
+        self._each = np.ones(len(actionable) if some else len(contract.features), np.intp)
+        self._clock = np.arange(1, contract.periods.maximum + 1, dtype=np.int32)
         self._subjects = contract.targets.score.subjects
         self._unit = contract.targets.score.unit
 
@@ -247,35 +249,37 @@ class Assessor:
         """
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
-        clock = np.arange(1, values.shape[1] + 1, dtype=np.int32)
+        rows, periods, _ = values.shape
+        clock = self._clock[:periods]
         within = clock <= lengths[:, None]
-        # Without any period this is the last column, where nothing is observed either.
-        last = (np.arange(len(values)), lengths - 1)
-        seen, share = self._sufficiency(values, within, clock)
+        # Where each row's last period stands in a flat array; without any period the last column,
+        # where nothing is observed either.
+        last = np.arange(0, rows * periods, periods) + (lengths - 1) % periods
+        seen, share = self._sufficiency(values, within)
         minimum = self.policy.minimum
         enough = within & (seen >= minimum.periods) & (share >= minimum.share)
         risk = rounded(np.where(enough, scores.risk, np.nan))
         tiers = self.tiers.of_rounded(risk)
-        tier = tiers[last]
+        tier = tiers.ravel().take(last)
         assessed = tier != NO_TIER
         wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
         since = _since(tiers, tier, within, clock) * assessed
         if not assessed.all():
             risk[~assessed] = np.nan
-        forecast = _forecast(scores.score[last], assessed)
+        forecast = _forecast(_at(scores.score, last), assessed)
         low, high = self._interval(forecast, lengths)
         return AssessmentTable(
-            status=_STATUS.take(enough[last] + 2 * assessed),
+            status=_STATUS.take(enough.ravel().take(last) + 2 * assessed),
             period=lengths,
-            risk=risk[last],
+            risk=risk.ravel().take(last),
             tier=tier,
             since=since,
             trajectory=risk,  # NaN is where there is no tier
             forecast=forecast,
             low=low,
             high=high,
-            observed_periods=seen[last],
-            observed_share=share[last].round(DECIMALS),
+            observed_periods=seen.ravel().take(last),
+            observed_share=share.ravel().take(last).round(DECIMALS),
             outlying=self._outlying(values, lengths),
             advice=AdviceTable.none()
             if recommendations is False
@@ -313,13 +317,14 @@ class Assessor:
             )
         ]
 
-    def _sufficiency(self, values: Floats, within: Bools, clock: Ints) -> tuple[Positions, Doubles]:
+    def _sufficiency(self, values: Floats, within: Bools) -> tuple[Positions, Doubles]:
         """Tell after every period how much is known: observed periods, share of the values."""
         considered = values if self._actionable is None else values.take(self._actionable, axis=2)
         # A product: several times faster than a sum over a short axis.
-        seen = (~np.isnan(considered)) @ np.ones(considered.shape[2], np.intp)
+        seen = (~np.isnan(considered)) @ self._each
         seen *= within
-        return (seen > 0).cumsum(axis=1), seen.cumsum(axis=1) / (clock * considered.shape[2])
+        possible = self._clock[: values.shape[1]] * considered.shape[2]
+        return (seen > 0).cumsum(axis=1), seen.cumsum(axis=1) / possible
 
     def _interval(self, forecast: Doubles, lengths: Ints) -> Doubles:
         """Return (2, rows, subjects) lower and upper ends, rounded."""
@@ -367,6 +372,12 @@ def _with_one_period(values: Floats, scores: Scores) -> tuple[Floats, Scores]:
         risk=np.full((rows, 1), np.nan, np.float32),
         score=np.full((rows, 1, subjects), np.nan, np.float32),
     )
+
+
+def _at(scores: Floats, last: Positions) -> Floats:
+    """Return (rows, subjects) scores at flat positions of row and period."""
+    rows, periods, subjects = scores.shape
+    return scores.reshape(rows * periods, subjects).take(last, axis=0)
 
 
 def _forecast(scores: Floats, assessed: Bools) -> Doubles:

@@ -8,7 +8,7 @@ operations, so that what comes out is the same to the last bit
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -104,24 +104,31 @@ class FewRows:
             speaking: Positions of the rules that speak in the student's tier.
         """
         periods, series = self._histories(values[:length])
-        found = []
-        for place in speaking:
-            one = _decide(self._rules[place], periods, series, length)
-            if one is not None:
-                rule = one.rule
-                severity = _severity(one)
-                # What has no number comes last.
-                worst = -severity if severity == severity else inf  # noqa: PLR0124
-                found.append((rule.priority, worst, place, one))
         chosen: list[Advised] = []
         taken: set[int] = set()
-        for _, _, _, one in sorted(found, key=_order):
+        for one in sorted(self._decided(periods, series, length, speaking), key=_order):
             if len(chosen) == self._most:
                 break
             if one.rule.topic not in taken:
                 taken.add(one.rule.topic)
                 chosen.append(self._grounds(one, periods, series, length))
         return chosen
+
+    def severities(self, values: Floats, length: int, speaking: Iterable[int]) -> dict[int, float]:
+        """Return how severe the finding of every rule that applies is; arguments as `advise`."""
+        periods, series = self._histories(values[:length])
+        found = self._decided(periods, series, length, speaking)
+        return {one.rule.place: _severity(one) for one in found}
+
+    def _decided(
+        self,
+        periods: list[list[int]],
+        series: list[list[float]],
+        length: int,
+        speaking: Iterable[int],
+    ) -> list[_Found]:
+        decided = (_decide(self._rules[at], periods, series, length) for at in speaking)
+        return [one for one in decided if one is not None]
 
     def _histories(self, values: Floats) -> tuple[list[list[int]], list[list[float]]]:
         """Return the newest periods of each history, and the values of each series there."""
@@ -223,8 +230,11 @@ def _severity(one: _Found) -> float:
     return beyond / (1 + beyond)
 
 
-def _order(found: tuple[int, float, int, _Found]) -> tuple[int, float, int]:
-    return found[:3]
+def _order(found: _Found) -> tuple[int, float, int]:
+    severity = _severity(found)
+    # What has no number comes last.
+    worst = inf if isnan(severity) else -severity
+    return found.rule.priority, worst, found.rule.place
 
 
 def _plain(rules: RuleArrays, priority: Sequence[int], topics: Sequence[int]) -> list[_Rule]:

@@ -114,6 +114,7 @@ class Recommender:
 
     Attributes:
         advice: What each rule says, in the policy's order.
+        few: What advises few students; None where there is no rule.
     """
 
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
@@ -136,9 +137,9 @@ class Recommender:
             self._speaks[place, :-1] = [tier.name in speaking for tier in policy.tiers]
         self._advised = np.asarray(self._speaks.any(axis=0))
         self._speaking = [np.flatnonzero(column).tolist() for column in self._speaks.T]
-        self._few: FewRows | None = None
+        self.few: FewRows | None = None
         if self._rules.plan is not None:
-            self._few = FewRows(
+            self.few = FewRows(
                 self._rules.plan,
                 reference,
                 priorities,
@@ -157,8 +158,8 @@ class Recommender:
         Returns:
             Each row's recommendations, the worst first; none where no rule speaks in its tier.
         """
-        if len(values) <= FEW and self._few is not None:
-            return self._advise_few(self._few, values, lengths, tiers)
+        if len(values) <= FEW and self.few is not None:
+            return self._advise_few(self.few, values, lengths, tiers)
         rows = self._advised[tiers].nonzero()[0]
         parts = [rows[at : at + ROWS_A_PASS] for at in range(0, len(rows), ROWS_A_PASS)]
         passes = [self._advise(part, values[part], lengths[part], tiers[part]) for part in parts]
