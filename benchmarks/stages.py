@@ -1,6 +1,6 @@
 """`python -m benchmarks.stages BUNDLE`: where the time of a request goes, stage by stage.
 
-Every round takes one request apart, then answers the same request whole, then runs the two graphs
+Every round takes the requests of one pass apart, then answers them whole, then runs the two graphs
 alone: so each figure is taken with the caches as the others leave them, and slow spells of a
 shared machine fall on all of them alike.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -22,9 +23,10 @@ from rich.table import Table
 from benchmarks.cores import choose_cores, pinned
 from benchmarks.machine import describe_machine
 from benchmarks.students import StudentSource
+from records.cohort import Floats, Ints
 from records.errors import BellwetherError
 from scoring.assessment import Assessor
-from scoring.intake import Intake
+from scoring.intake import Admission, Intake
 from scoring.providers import Provider, open_session
 from scoring.scorer import CHUNK, Scorer
 from service.answer import Responder
@@ -32,13 +34,15 @@ from service.encoding import TableEncoder
 from service.settings import Settings
 from service.wire import ScoreAnswer
 
-SIZES = (1, 30, CHUNK)
+# Requests answered in one pass, and students in each: 32 of one student are what a loaded service
+# answers together.
+SIZES = ((1, 1), (32, 1), (1, 30), (1, CHUNK))
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """CPU time of one request, µs, medians over the rounds; one thread.
+    """CPU time of one pass, µs, medians over the rounds; one thread.
 
     Attributes:
         decode: JSON to typed students.
@@ -46,7 +50,7 @@ class Stages:
         compute: `Scorer.score`: arrays to risks and scores, both graphs within.
         policy: `Assessor.tabulate`: tiers, trajectories, rules and recommendations.
         encode: Assessments to JSON.
-        whole: `Responder.score`: all of the above in one.
+        whole: `Responder.read` and `answer`: all of the above in one.
         graphs: ONNX Runtime alone on the two graphs.
     """
 
@@ -61,37 +65,42 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The stages at one size of request.
+    """The stages at one size of pass.
 
     Attributes:
-        rows: Students in the request.
+        requests: Requests answered together.
+        rows: Students in each.
         advised: Share of them that were given recommendations.
         stages: Where the time went.
     """
 
+    requests: int
     rows: int
     advised: float
     stages: Stages
 
 
 def measure_stages(
-    bundle: Path, *, sizes: Sequence[int] = SIZES, seconds: float = 2.0
+    bundle: Path, *, sizes: Sequence[tuple[int, int]] = SIZES, seconds: float = 2.0
 ) -> list[Measured]:
     """Time requests with complete histories in this process, on one thread of the CPU.
 
     Args:
         bundle: Bundle folder.
-        sizes: Students in a request, at most `scoring.scorer.CHUNK`.
+        sizes: Requests answered in one pass and students in each, together at most
+            `scoring.scorer.CHUNK`.
         seconds: Wall-clock time for each size.
     """
     responder = Responder(bundle, Settings(provider=Provider.CPU, strict=True, threads=1))
-    request = _Request(responder)
+    passing = _Pass(responder)
     source = StudentSource(responder.bundle.contract, complete=True)
-    return [request.measure(source.body(rows), rows, seconds) for rows in sizes]
+    return [
+        passing.measure(source.bodies(rows, requests), rows, seconds) for requests, rows in sizes
+    ]
 
 
-class _Request:
-    """A request that can be taken apart: the responder's stages, one by one."""
+class _Pass:
+    """A pass that can be taken apart: the responder's stages, one by one."""
 
     def __init__(self, responder: Responder) -> None:
         self._responder = responder
@@ -112,17 +121,17 @@ class _Request:
             for name, path in (("risk", bundle.risk_graph), ("score", bundle.score_graph))
         ]
 
-    def measure(self, body: bytes, rows: int, seconds: float) -> Measured:
+    def measure(self, bodies: Sequence[bytes], rows: int, seconds: float) -> Measured:
         rounds: list[list[float]] = []
-        advised, end = self._round(body, rows, []), time.perf_counter() + seconds
+        advised, end = self._round(bodies, rows, []), time.perf_counter() + seconds
         while not rounds or time.perf_counter() < end:
             spent: list[float] = []
-            self._round(body, rows, spent)
+            self._round(bodies, rows, spent)
             rounds.append(spent)
         medians = map(statistics.median, zip(*rounds, strict=True))
-        return Measured(rows, advised / rows, Stages(*medians))
+        return Measured(len(bodies), rows, advised / (len(bodies) * rows), Stages(*medians))
 
-    def _round(self, body: bytes, rows: int, spent: list[float]) -> int:
+    def _round(self, bodies: Sequence[bytes], rows: int, spent: list[float]) -> int:
         """Append the µs of each stage to `spent`; return how many students were advised."""
 
         def timed(stage: Callable[[], Result]) -> Result:
@@ -131,18 +140,34 @@ class _Request:
             spent.append((time.thread_time_ns() - start) / 1e3)
             return result
 
-        students = timed(lambda: self._decoder.decode(body)).students
-        taken = timed(lambda: self._intake.gather(students))
-        values, lengths = taken.values, taken.lengths
+        decoded = timed(lambda: [self._decoder.decode(body).students for body in bodies])
+
+        def take_in() -> tuple[list[Admission], Floats, Ints]:
+            taken = [self._intake.gather(students) for students in decoded]
+            if len(taken) == 1:
+                return taken, taken[0].values, taken[0].lengths
+            values = np.concatenate([one.values for one in taken])
+            return taken, values, np.concatenate([one.lengths for one in taken])
+
+        taken, values, lengths = timed(take_in)
         scores = timed(lambda: self._scorer.score(values, lengths))
         table = timed(lambda: self._assessor.tabulate(values, lengths, scores))
 
-        def encode() -> bytes:
-            written = self._encoder.encode(table, taken.ids, taken.rows.tolist())
-            return written.listed(0, rows, self._before, b'],"errors":[]}')
+        def encode() -> list[bytes]:
+            ids = [name for one in taken for name in one.ids]
+            places = [row for one in taken for row in one.rows.tolist()]
+            encoded = self._encoder.encode(table, ids, places)
+            return [
+                encoded.listed(start, start + rows, self._before, b'],"errors":[]}')
+                for start in range(0, len(ids), rows)
+            ]
 
-        encoded = timed(encode)
-        if encoded != timed(lambda: self._responder.score(body)).body:
+        written = timed(encode)
+
+        def answer() -> list[bytes]:
+            return self._responder.answer([self._responder.read(body) for body in bodies]).bodies
+
+        if written != timed(answer):
             raise AssertionError("the stages are not those of the service: mend this benchmark")
 
         def run_graphs() -> None:
@@ -156,13 +181,13 @@ class _Request:
 def main(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.", exists=True, file_okay=False)],
     *,
-    seconds: Annotated[float, typer.Option(help="For each size of request.", min=0.1)] = 5.0,
+    seconds: Annotated[float, typer.Option(help="For each size of pass.", min=0.1)] = 5.0,
 ) -> None:
     """Print where the time of a request goes."""
     console = Console(width=120)
     console.print(describe_machine())
-    table = Table(title="CPU time of a request by stage, µs (medians)", title_justify="left")
-    for name in ("students", "advised", *(field.name for field in fields(Stages))):
+    table = Table(title="CPU time of a pass by stage, µs (medians)", title_justify="left")
+    for name in ("requests", "students", "advised", *(field.name for field in fields(Stages))):
         table.add_column(name, justify="right")
     table.add_column("whole / graphs", justify="right")
     with console.status("In process …"), pinned(choose_cores().server):
@@ -170,6 +195,7 @@ def main(
     for at in measured:
         figures = [getattr(at.stages, field.name) for field in fields(Stages)]
         table.add_row(
+            str(at.requests),
             str(at.rows),
             f"{at.advised:.0%}",
             *(f"{figure:,.0f}" for figure in figures),
