@@ -24,7 +24,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cores import choose_cores, pinned
+from benchmarks.cores import Cores, choose_cores, pinned
 from benchmarks.machine import describe_machine
 from benchmarks.server import bellwether, running
 from benchmarks.students import StudentSource
@@ -182,6 +182,36 @@ def _ask(url: str, one: Message, end: float) -> int:
     return answered
 
 
+def measure_bulk(
+    bundle: Path, url: str, cores: Cores, *, seconds: float, sizes: Sequence[int] = SIZES
+) -> Table:
+    """Measure whole cohorts in process and over HTTP.
+
+    Args:
+        bundle: The bundle's folder.
+        url: A server that serves it, on `cores.server`.
+        cores: Where to measure in process.
+        seconds: Time for each figure.
+        sizes: Students in a request.
+    """
+    table = Table(
+        *("students", "parts", "request", "where", "µs a student", "students/s", "of ceiling"),
+        title="Whole cohorts",
+        title_justify="left",
+    )
+    for size in sizes:
+        for parts, wanted in _PARTS.items():
+            with pinned(cores.server):
+                speeds = in_process(bundle, size, wanted, seconds=seconds)
+            _add(table, speeds, parts, "in process")
+    contract = read_bundle(bundle).contract
+    for size in sizes:
+        for parts, wanted in _PARTS.items():
+            sent = messages(contract, size, wanted)
+            _add(table, over_http(url, sent, size, seconds=seconds), parts, "HTTP")
+    return table
+
+
 def main(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.", exists=True, file_okay=False)],
     *,
@@ -192,22 +222,8 @@ def main(
     console, cores = Console(width=120), choose_cores()
     out.mkdir(parents=True, exist_ok=True)
     console.print(describe_machine())
-    table = Table(
-        "students", "parts", "request", "where", "µs a student", "students/s", "of ceiling"
-    )
-    for size in SIZES:
-        for parts, wanted in _PARTS.items():
-            with pinned(cores.server):
-                speeds = in_process(bundle, size, wanted, seconds=seconds)
-            _add(table, speeds, parts, "in process")
-    contract = read_bundle(bundle).contract
     with running(bellwether(bundle), log=out / "bulk-server.log", core=cores.server) as server:
-        for size in SIZES:
-            for parts, wanted in _PARTS.items():
-                sent = messages(contract, size, wanted)
-                speeds = over_http(server.url, sent, size, seconds=seconds)
-                _add(table, speeds, parts, "HTTP")
-    console.print(table)
+        console.print(measure_bulk(bundle, server.url, cores, seconds=seconds))
 
 
 _PARTS = {

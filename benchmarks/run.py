@@ -1,4 +1,4 @@
-"""`python -m benchmarks.run BUNDLE`: ceiling, latency against load, and Locust's profiles."""
+"""`python -m benchmarks.run BUNDLE`: ceiling, latency against load, cohorts, Locust's profiles."""
 
 import sys
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.bulk import measure_bulk
 from benchmarks.ceiling import Ceiling, Peak, measure_ceiling, measure_peak
 from benchmarks.closed_loop import client_name, drive
 from benchmarks.cores import Cores, choose_cores, pinned
@@ -27,6 +28,7 @@ console = Console(width=120)
 # Students in a request, requests under way at once.
 _CLOSED = ((1, 1), (1, 32), (1, 128), (30, 32), (256, 8), (1024, 4))
 _VARIANTS = 32
+_COHORT_SECONDS = 1.0
 # Overload is offered in classes: for single students the generator, a Python program on one core,
 # cannot send three times what the service answers.
 _CLASS = 30
@@ -71,6 +73,8 @@ def main(
                 name = "sweep" if students == 1 else "sweep-classes"
                 write_csv(points, out / f"{name}.csv")
                 plot(points, out / f"{name}.svg")
+        with console.status("Whole cohorts …"):
+            cohorts = measure_bulk(bundle, server.url, cores, seconds=min(seconds, _COHORT_SECONDS))
         tests = []
         for profile in profiles or list(Profile):
             with console.status(f"Locust: {profile} …"):
@@ -86,6 +90,7 @@ def main(
         "Closed loops do not tell refusals from failures: both are under 'failed'."
     )
     console.print(table)
+    console.print(cohorts)
     console.print(
         f"The server's processes held {held:,.0f} MiB when ready, {memory:,.0f} at the end."
     )

@@ -16,7 +16,7 @@ from scoring.intake import Admission
 from scoring.measures import Positions
 from scoring.policy import Measure, Policy
 from scoring.row_faults import RowFault
-from scoring.table import STATUSES, AdviceTable, AssessmentTable, OutlyingCells
+from scoring.table import ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
 
 REFUSED = "refused"
 _ALL_STATUSES = (*STATUSES, REFUSED)
@@ -62,10 +62,10 @@ class AnswerTables:
         schema: Of every batch. `id`, `row` (position among the students handed in), `status`
             ('refused' beside those of an assessment), `period`, `risk`, `tier`, `since`,
             `forecast_<subject>`, `low_<subject>` and `high_<subject>`, `trajectory` (one risk a
-            period, null where too little was
-            known), `observed_periods`, `observed_share`, `outlying`, `recommendations` (`level`
-            in the place of `measured` and `expected` where a level and not a number was measured;
-            `spreads` against the cohort) and `errors` (why a student was refused).
+            period, null where too little was known), `observed_periods`, `observed_share`,
+            `reference` (of `ORIGINS`), `outlying`, `recommendations` (`level` in the place of
+            `measured` and `expected` where a level and not a number was measured; `spreads`
+            against the cohort) and `errors` (why a student was refused).
     """
 
     def __init__(self, contract: Contract, policy: Policy) -> None:
@@ -74,6 +74,7 @@ class AnswerTables:
         self._rules = pa.array([rule.id for rule in policy.rules], pa.string())
         self._tiers = pa.array([tier.name for tier in policy.tiers], pa.string())
         self._statuses = pa.array(_ALL_STATUSES, pa.string())
+        self._origins = pa.array(ORIGINS, pa.string())
         levels = rule_levels(contract, policy)
         offsets = np.cumsum([0, *map(len, levels)])[:-1]
         # Rules that measure a level: where their levels' names begin; of the others -1.
@@ -98,6 +99,7 @@ class AnswerTables:
                 pa.field("trajectory", pa.list_(pa.float64())),
                 pa.field("observed_periods", pa.int32()),
                 pa.field("observed_share", pa.float64()),
+                pa.field("reference", _NAME),
                 pa.field("outlying", pa.list_(_OUTLYING)),
                 pa.field("recommendations", pa.list_(_ADVICE)),
                 pa.field("errors", pa.list_(_ERROR)),
@@ -130,6 +132,9 @@ class AnswerTables:
             table = _nothing(admission, len(self._subjects))
         status = whole.fill(table.status, np.int8(len(STATUSES)))
         assessed = table.tier >= 0
+        reference = table.reference
+        if reference is None:  # BUNDLE is 0
+            reference = np.zeros(len(table), np.int8)
         columns += [
             pa.DictionaryArray.from_arrays(pa.array(status), self._statuses),
             whole.array(table.period),
@@ -144,6 +149,7 @@ class AnswerTables:
             self._trajectory(whole, table, assessed),
             whole.array(table.observed_periods.astype(np.int32)),
             whole.array(table.observed_share),
+            pa.DictionaryArray.from_arrays(whole.array(reference), self._origins),
             self._outlying(whole, table),
             self._advice(whole, table),
             _errors(admission.faults, first, students) if admission.faults else whole.empty(_ERROR),

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from records.cohort import Ints
+from records.relative import Moments
 from records.relative_reference import RelativeReference
 from scoring.answer_table import AnswerTables
 from scoring.assessment import Assessor
 from scoring.intake import Admission
-from scoring.relatives import Relatives
+from scoring.relatives import Relatives, learn_batch
 from scoring.table import AssessmentTable
 from scoring.table_intake import TableIntake, student_starts
 from scoring.table_slices import whole_students
@@ -80,12 +81,13 @@ class TableAssessor:
         assessor: As given.
         intake: Takes the students in.
         answers: Writes what is said of them.
+        relatives: Fills relative features in; None where the contract has none.
     """
 
     def __init__(self, assessor: Assessor, reference: RelativeReference | None = None) -> None:
         self.assessor = assessor
         bundle = assessor.scorer.bundle
-        self._relatives = Relatives.of(bundle.contract, reference or bundle.reference.relative)
+        self.relatives = Relatives.of(bundle.contract, reference or bundle.reference.relative)
         self.intake = TableIntake(assessor.scorer.bundle.contract)
         self.answers = AnswerTables(self.intake.contract, assessor.policy)
         # Twice the periods there can be: so many rows cannot belong to a student in order, even
@@ -132,6 +134,16 @@ class TableAssessor:
         ids: list[str | None] = named.take(starts).cast(pa.string()).to_pylist()
         return ids, admission
 
+    def learn(self, rows: pa.RecordBatch) -> Moments | None:
+        """Learn what the students of a slice are like; None where nothing is relative.
+
+        What is learnt of all slices, joined, is what the whole table is like (`Moments.joined`).
+        """
+        if self.relatives is None:
+            return None
+        students = self.intake.admit(rows)
+        return learn_batch(self.relatives.layout, students.values, students.lengths)
+
     def tabulate(self, admission: Admission, wanted: Wanted) -> Tabulated | None:
         """Say what is to be said of the students admitted; None where there are none.
 
@@ -142,8 +154,8 @@ class TableAssessor:
             return None
         started = perf_counter()
         values, reference = admission.values, None
-        if self._relatives is not None:
-            values, reference = self._relatives.complete(values, [admission])
+        if self.relatives is not None:
+            values, reference = self.relatives.complete(values, [admission])
         scores = self.assessor.scorer.score(values, admission.lengths, forecast=wanted.forecast)
         computed = perf_counter()
         table = self.assessor.tabulate(

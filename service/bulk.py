@@ -14,15 +14,17 @@ from typing import IO, Any, Protocol, TypeVar
 import msgspec
 import pyarrow as pa
 
+from records.relative import Moments
 from scoring.assessment import Assessor
 from scoring.intake import Admission
 from scoring.model_wire import ModelProcessError
-from scoring.table import AssessmentTable
+from scoring.table import BATCH, AssessmentTable
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_formats import TableFormat, open_writer, read_batches
 from scoring.table_intake import TableError
 from service.columnar import ColumnarAnswers, ColumnarReader, merge, slices_of
 from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
+from service.reference import KEPT, OWN, refer
 from service.wire import ModelStamp
 
 _PROBLEMS = {
@@ -63,12 +65,20 @@ class BulkRequest:
         answer: Format of the answer; None for columnar JSON.
         wanted: Parts of the assessments.
         whole: The body is small and in memory; the answer may come in one piece.
+        reference: What relative features that a table lacks are computed from, one of
+            `service.reference.WORDS`; columnar JSON says it itself.
     """
 
     sent: TableFormat | None
     answer: TableFormat | None
     wanted: Wanted = field(default_factory=Wanted)
     whole: bool = False
+    reference: str = KEPT
+
+    @property
+    def needs_all(self) -> bool:
+        """Return whether the table is read twice: who is in it says what each is compared with."""
+        return self.sent is not None and self.reference == OWN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +152,7 @@ class BulkResponder:
         self._model = model
         self._max_students = max_students
         self._tables = TableAssessor(assessor)
-        self._reader = ColumnarReader(contract, max_students)
+        self._reader = ColumnarReader(contract, max_students, self._tables.relatives)
         self._columns = ColumnarAnswers(contract, policy)
         stamp = {"bellwether.model": msgspec.json.encode(model)}
         self._schema: pa.Schema = self._tables.answers.schema.with_metadata(stamp)
@@ -160,7 +170,7 @@ class BulkResponder:
         slice is done in its turn.
 
         Args:
-            source: The body; seekable for Parquet.
+            source: The body; seekable for Parquet, and where `request.needs_all`.
             request: How it is written.
             in_turn: Does a step of the work.
 
@@ -221,7 +231,7 @@ class BulkResponder:
         self, source: IO[bytes], request: BulkRequest, write: Write, in_turn: InTurn
     ) -> Iterator[Piece]:
         first = 0
-        for part in self._parts(source, request):
+        for part in self._parts(source, request, in_turn):
             piece, students = in_turn(partial(self._work, part, first, request.wanted, write))
             first += students
             yield piece
@@ -252,7 +262,7 @@ class BulkResponder:
         )
         return Piece(body, worked), len(ids)
 
-    def _parts(self, source: IO[bytes], request: BulkRequest) -> Iterator[_Part]:
+    def _parts(self, source: IO[bytes], request: BulkRequest, in_turn: InTurn) -> Iterator[_Part]:
         # Not the time that passes: much of that is spent waiting for the body.
         started = thread_time()
         students = _SLICE_OF_TEXT if request.answer in _TEXT else _SLICE
@@ -264,8 +274,28 @@ class BulkResponder:
             for part in parts:
                 yield _Part(lambda _, part=part: part, 0.0)  # type: ignore[misc]
             return
-        intake = self._tables.intake
-        batches = read_batches(source, request.sent, intake.check, intake.columns)
-        for rows in self._tables.slices(batches, students):
-            yield _Part(partial(self._tables.admit, rows), thread_time() - started)
+        relatives, moments = self._tables.relatives, None
+        if request.needs_all and relatives is not None:
+            moments = Moments.none(relatives.layout)
+            for rows in self._slices(source, request.sent, students):
+                learnt = in_turn(partial(self._tables.learn, rows))
+                moments = moments if learnt is None else moments.joined(learnt)
+            source.seek(0)
+
+        def admit(rows: pa.RecordBatch, first: int) -> tuple[Ids, Admission]:
+            ids, admission = self._tables.admit(rows, first)
+            if relatives is not None and moments is not None:
+                return ids, relatives.fill_from(admission, moments, BATCH)
+            word = KEPT if request.needs_all else request.reference
+            return ids, refer(admission, word, relatives)
+
+        for rows in self._slices(source, request.sent, students):
+            yield _Part(partial(admit, rows), thread_time() - started)
             started = thread_time()
+
+    def _slices(
+        self, source: IO[bytes], kind: TableFormat, students: int
+    ) -> Iterator[pa.RecordBatch]:
+        intake = self._tables.intake
+        batches = read_batches(source, kind, intake.check, intake.columns)
+        return self._tables.slices(batches, students)

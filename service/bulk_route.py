@@ -39,6 +39,7 @@ from service.problems import (
     RequestError,
     refuse_field,
 )
+from service.reference import KEPT, WORDS
 
 MEDIA_TYPES: dict[bytes, TableFormat | None] = {
     b"application/vnd.apache.arrow.stream": TableFormat.ARROW,
@@ -192,7 +193,7 @@ class BulkRoute:
             raise self._no_place(desk.batcher)
         self._streams += 1
         try:
-            if asked.request.sent is TableFormat.PARQUET:
+            if asked.request.sent is TableFormat.PARQUET or asked.request.needs_all:
                 await self._from_file(held, receive, asked)
             else:
                 await self._as_it_comes(held, receive, asked)
@@ -209,7 +210,10 @@ class BulkRoute:
         return refusal
 
     async def _from_file(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
-        """Keep the body in an unnamed file first: a table's end says where its parts are."""
+        """Keep the body in an unnamed file first.
+
+        Parquet says at its end where its parts are, and who is compared with all is read twice.
+        """
         with tempfile.TemporaryFile() as file:
             file.write(held)
             size, more = len(held), True
@@ -381,7 +385,10 @@ def read_head(scope: Scope) -> BulkRequest:
     if header(scope, b"content-encoding") not in (b"", b"identity"):
         detail = "Send the body without a content coding; Arrow and Parquet compress by themselves."
         raise RequestError(MEDIA, detail, headers=[(b"accept-encoding", b"identity")])
-    return BulkRequest(MEDIA_TYPES[kind], _accepted(scope, kind), _options(scope))
+    wanted, reference = _options(scope, MEDIA_TYPES[kind])
+    return BulkRequest(
+        MEDIA_TYPES[kind], _accepted(scope, kind), wanted=wanted, reference=reference
+    )
 
 
 def _accepted(scope: Scope, sent: bytes) -> TableFormat | None:
@@ -397,16 +404,28 @@ def _accepted(scope: Scope, sent: bytes) -> TableFormat | None:
     raise RequestError(NOT_ACCEPTABLE, f"Accept one of {known}.")
 
 
-def _options(scope: Scope) -> Wanted:
-    options = dict.fromkeys(_OPTIONS, True)
+def _options(scope: Scope, kind: TableFormat | None) -> tuple[Wanted, str]:
+    options, reference = dict.fromkeys(_OPTIONS, True), KEPT
     for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        if name not in options:
-            message = "The query may hold `recommendations` and `forecast`."
+        if name == "reference" and kind is None:
+            message = "In columnar JSON `reference` stands in the body, not in the query."
+            raise refuse_field(name, "unknown_field", message)
+        if name == "reference":
+            if value not in WORDS:
+                message = (
+                    f"`reference` must be one of {', '.join(WORDS)} here; columnar JSON and "
+                    "`score` also take what `bellwether reference` writes."
+                )
+                raise refuse_field(name, "wrong_value", message)
+            reference = value
+        elif name not in options:
+            message = "The query may hold `recommendations`, `forecast` and `reference`."
             raise refuse_field("query", "unknown_field", message)
-        if value not in {"true", "false"}:
+        elif value not in {"true", "false"}:
             raise refuse_field(name, "wrong_type", f"`{name}` must be true or false.")
-        options[name] = value == "true"
-    return Wanted(**options)
+        else:
+            options[name] = value == "true"
+    return Wanted(**options), reference
 
 
 def _rows(body: bytes, kind: TableFormat) -> int:

@@ -3,7 +3,8 @@
 A request is `{"id": […], "lengths": […], "period": […], "features": {"<feature>": […], …}}`: ids
 and lengths by student; periods and features by row, one student's rows after another's. `lengths`
 says how many rows each student has. Without `period`, they count from 1. A feature that is null is
-missing, and so is all of a column that is absent.
+missing, and so is all of a column that is absent. `reference` says, as in a `score` request, what
+relative features that are missing are computed from.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,12 +22,15 @@ from scoring.columns import FeatureColumn, StudentColumns, admit, beyond
 from scoring.intake import Admission, Intake
 from scoring.measures import Positions
 from scoring.policy import Policy
+from scoring.relatives import Relatives
 from scoring.row_faults import ID_LENGTH, field_name, is_text
-from scoring.table import STATUSES, AssessmentTable
+from scoring.table import BUNDLE, ORIGINS, STATUSES, AssessmentTable
 from service.problems import INVALID, ErrorItem, RequestError, error_items, refuse_field
+from service.reference import KEPT, refer
 from service.request import parse_json
 
-_FIELDS = ("id", "lengths", "period", "features")
+_LISTS = ("id", "lengths", "period")
+_FIELDS = (*_LISTS, "features", "reference")
 
 
 class ColumnarReader:
@@ -35,10 +39,14 @@ class ColumnarReader:
     Args:
         contract: What a record holds.
         max_students: The most that one request may carry.
+        relatives: Fills relative features in; None where the contract has none.
     """
 
-    def __init__(self, contract: Contract, max_students: int) -> None:
+    def __init__(
+        self, contract: Contract, max_students: int, relatives: Relatives | None = None
+    ) -> None:
         self._contract = contract
+        self._relatives = relatives
         self._max_students = max_students
         self._intake = Intake(contract)
         features = msgspec.defstruct(
@@ -58,6 +66,7 @@ class ColumnarReader:
                 ("lengths", list[Annotated[int, msgspec.Meta(ge=0, le=2**31)]]),
                 ("features", features),
                 ("period", list[Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31)]] | None, None),
+                ("reference", str | dict[str, Any], KEPT),
             ],
             forbid_unknown_fields=True,
             gc=False,
@@ -95,7 +104,8 @@ class ColumnarReader:
             ],
             student=_writer(columns.id, columns.lengths, period, named),
         )
-        return columns.id, admit(self._contract, students)
+        admission = admit(self._contract, students)
+        return columns.id, refer(admission, columns.reference, self._relatives)
 
     def _read_tolerantly(self, body: bytes) -> tuple[list[str | None], Admission]:
         request = parse_json(body)
@@ -105,7 +115,8 @@ class ColumnarReader:
         self._check_shape(ids, lengths, period, features)
         write = _writer(ids, lengths, period, features)
         names = [one if isinstance(one, str) and is_text(one) else None for one in ids]
-        return names, self._intake.read(write(at) for at in range(len(ids)))
+        admission = self._intake.read(write(at) for at in range(len(ids)))
+        return names, refer(admission, request.get("reference", KEPT), self._relatives)
 
     def _check_fields(self, request: Any) -> None:
         """Refuse a document that has not the lists that it should."""
@@ -117,13 +128,15 @@ class ColumnarReader:
                 raise refuse_field(key, "missing_field", f"`{key}` is missing.")
         if not isinstance(request["features"], dict):
             raise refuse_field("features", "wrong_type", "`features` must be an object of lists.")
-        _check_known(request, _FIELDS, "", "Known are `id`, `lengths`, `period` and `features`.")
+        known = ", ".join(f"`{name}`" for name in _FIELDS)
+        _check_known(request, _FIELDS, "", f"Known are {known}.")
         names = f"The contract '{self._contract.name}' names the features there are."
         _check_known(request["features"], self._contract.feature_names, "features.", names)
         columns = {f"features.{name}": column for name, column in request["features"].items()}
-        for key, column in {**request, **columns}.items():
+        lists = {name: request[name] for name in _LISTS if name in request}
+        for key, column in {**lists, **columns}.items():
             optional = key == "period" or key in columns
-            if key != "features" and not isinstance(column, list) and (column or not optional):
+            if not isinstance(column, list) and (column or not optional):
                 raise refuse_field(key, "wrong_type", f"`{key}` must be a list.")
         if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in request["lengths"]):
             message = "`lengths` must hold whole numbers, the rows of each student."
@@ -307,6 +320,9 @@ class ColumnarAnswers:
             ],
             "observed_periods": table.observed_periods.tolist(),
             "observed_share": table.observed_share.tolist(),
+            "reference": [ORIGINS[BUNDLE]] * len(table)
+            if table.reference is None
+            else [ORIGINS[one] for one in table.reference.tolist()],
         }
 
     def _found(self, table: AssessmentTable | None, rows: Positions) -> dict[str, Any]:
@@ -351,7 +367,7 @@ _OTHERWISE: dict[str, Any] = {
     "status": REFUSED,
     **dict.fromkeys(("period", "risk", "tier", "since")),
     "trajectory": [],
-    **dict.fromkeys(("observed_periods", "observed_share")),
+    **dict.fromkeys(("observed_periods", "observed_share", "reference")),
 }
 _OUTLYING = ("row", "period", "feature")
 _ADVICE = (

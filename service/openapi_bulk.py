@@ -12,6 +12,7 @@ from scoring.table_formats import TableFormat
 from service.answer import Responder
 from service.bulk import BulkRequest
 from service.openapi_errors import error_references
+from service.reference import KEPT, WORDS
 
 _ARROW, _PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
 _BINARY = {"type": "string", "contentEncoding": "binary"}
@@ -56,6 +57,16 @@ def describe_bulk(responder: Responder, tag: str) -> dict[str, Any]:
                 ("recommendations", "Whether to say what is advised."),
                 ("forecast", "Whether to forecast the next score."),
             )
+        ]
+        + [
+            {
+                "name": "reference",
+                "in": "query",
+                "description": "What relative features that a table lacks are computed from, as in "
+                "`score`: the cohort kept in the bundle, all students of the table, or nothing. In "
+                "columnar JSON it stands in the body.",
+                "schema": {"type": "string", "enum": list(WORDS), "default": KEPT},
+            }
         ],
         "requestBody": {
             "required": True,
@@ -143,5 +154,6 @@ def _columns_schema(contract: Contract) -> dict[str, Any]:
                 "additionalProperties": False,
                 "properties": features,
             },
+            "reference": {"$ref": "#/components/schemas/ScoreRequest/properties/reference"},
         },
     }

@@ -15,18 +15,15 @@ from typing import Any
 
 import msgspec
 
-from records.errors import CohortError
-from records.relative_reference import parse_reference
 from scoring.intake import Admission, Intake
 from scoring.relatives import Relatives
 from scoring.row_faults import FAULTS_PER_ROW, field_name
-from scoring.table import BATCH, BUNDLE, ORIGINS, REQUEST, SENT
 from service.problems import INVALID, MALFORMED, ErrorItem, RequestError, refuse_field
+from service.reference import KEPT, refer
 
 # Whether an answer holds this part; true unless told.
 OPTIONS = ("recommendations", "forecast")
 FIELDS = ("students", *OPTIONS, "reference")
-_KEPT = ORIGINS[BUNDLE]
 # Longer whole numbers fit no feature, and `int` takes quadratic time over their digits.
 _LONGEST_INTEGER = 400
 
@@ -66,7 +63,7 @@ class RequestReader:
             [
                 ("students", list[intake.student_type]),  # type: ignore[name-defined]
                 *((option, bool, True) for option in OPTIONS),
-                ("reference", str | dict[str, Any], _KEPT),
+                ("reference", str | dict[str, Any], KEPT),
             ],
             forbid_unknown_fields=True,
             gc=False,
@@ -85,9 +82,8 @@ class RequestReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._read_tolerantly(body)
         self._check_number(request.students)
-        students = self._intake.gather(request.students)
-        if request.reference != _KEPT:
-            students = self._referred(students, request.reference)
+        gathered = self._intake.gather(request.students)
+        students = refer(gathered, request.reference, self._relatives)
         return ScoreRequest(students, request.recommendations, request.forecast)
 
     def admit(
@@ -95,7 +91,7 @@ class RequestReader:
         students: object,
         recommendations: object = True,
         forecast: object = True,
-        reference: object = _KEPT,
+        reference: object = KEPT,
     ) -> ScoreRequest:
         """Read a request whose fields are already JSON-like Python objects.
 
@@ -110,33 +106,8 @@ class RequestReader:
             for name, value in zip(OPTIONS, (recommendations, forecast), strict=True)
         ]
         self._check_number(students)
-        admitted = self._intake.read(students)
-        if reference != _KEPT:
-            admitted = self._referred(admitted, reference)
+        admitted = refer(self._intake.read(students), reference, self._relatives)
         return ScoreRequest(admitted, *options)
-
-    def _referred(self, students: Admission, reference: object) -> Admission:
-        """Fill relative features in from what the request says, before it is cut into slices."""
-        relatives = self._relatives
-        if reference == ORIGINS[BATCH]:
-            return students if relatives is None else relatives.fill_from_batch(students)
-        if reference == ORIGINS[SENT]:
-            return students if relatives is None else relatives.leave(students)
-        if not isinstance(reference, dict):
-            message = (
-                "`reference` must be 'bundle', 'batch', 'sent' or an object as `bellwether "
-                "reference` writes it."
-            )
-            raise refuse_field("reference", "wrong_type", message)
-        if relatives is None:
-            message = "No feature of the contract is relative; leave `reference` out."
-            raise refuse_field("reference", "wrong_value", message)
-        try:
-            moments = parse_reference(reference, relatives.layout).moments(relatives.layout)
-        except CohortError as error:
-            message = f"`reference`: {error}"
-            raise refuse_field("reference", "wrong_value", message) from None
-        return relatives.fill_from(students, moments, REQUEST)
 
     def _read_tolerantly(self, body: bytes) -> ScoreRequest:
         request = parse_json(body)
@@ -150,7 +121,7 @@ class RequestReader:
             message = "`students` is missing: a list with one object per student."
             raise refuse_field("students", "missing_field", message)
         recommendations, forecast = (request.get(option, True) for option in OPTIONS)
-        reference = request.get("reference", _KEPT)
+        reference = request.get("reference", KEPT)
         return self.admit(request["students"], recommendations, forecast, reference)
 
     def _check_number(self, students: Sequence[object]) -> None:
