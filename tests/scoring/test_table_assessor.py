@@ -97,7 +97,7 @@ def expected(tables: TableAssessor, students: Sequence[Any], wanted: Wanted) -> 
 
 NUMBERS = (
     *("period", "risk", "tier", "since", "forecast_score", "low_score", "high_score"),
-    *("observed_periods", "observed_share"),
+    *("observed_periods", "observed_share", "reference"),
 )
 NOTHING: dict[str, list[Any]] = {"trajectory": [], "outlying": [], "recommendations": []}
 
@@ -117,6 +117,7 @@ def as_row(said: Assessment) -> dict[str, Any]:
         "trajectory": [points.get(period) for period in periods],
         "observed_periods": said.observed.periods,
         "observed_share": said.observed.share,
+        "reference": said.reference,
         "outlying": [{"period": one.period, "feature": one.feature} for one in said.outlying],
         "recommendations": [
             {
