@@ -87,7 +87,7 @@ def _learning_curves(source: Source) -> Iterator[Figure]:
             rule = chart([{"kept": kept}]).mark_rule(strokeDash=[2, 2])
             yield Figure(
                 f"{figure}_{network}",
-                f"{figure.capitalize()} of the {network} network (dotted: the weights kept)",
+                f"{network.capitalize()} network: {figure} (dotted: weights kept)",
                 lines + rule.encode(x=alt.X("kept:Q", title="epoch")),
                 f"Training and validation {figure} over {len(epochs)} epochs; the weights of epoch "
                 f"{kept} were kept.",

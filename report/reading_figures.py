@@ -23,21 +23,28 @@ def reading_figures(source: Source) -> Iterator[Figure]:
     labels = [feature.label for feature in source.run.contract.features]
     for target, found in source.contributions.items():
         attended = attention if target == "score" else None
-        yield _contribution(target, found, labels, source.clock, attended)
+        yield contribution_figure(target, found, labels, source.clock, attended)
 
 
 def contribution_table(target: str, found: Contribution, labels: list[str], clock: str) -> Table:
     """Lay the contributions out, the largest first."""
-    order = np.argsort(-found.whole, kind="stable").tolist()
+    order, told = np.argsort(-found.whole, kind="stable").tolist(), _told(found)
     rows = tuple(
         (
             labels[feature],
             float(found.whole[feature]),
-            *(None if np.isnan(rise) else float(rise) for rise in found.by_span[feature]),
+            *(
+                None if np.isnan(rise) else float(rise)
+                for rise in found.by_span[feature, told].tolist()
+            ),
         )
         for feature in order
     )
-    header = ("feature", "all periods", *(f"{clock} {_span(*span)}" for span in found.spans))
+    header = (
+        "feature",
+        "all periods",
+        *(f"{clock} {_span(*found.spans[at])}" for at in told),
+    )
     what = {"risk": "What the risk rests on", "score": "What the forecast rests on"}[target]
     note = (
         f"Rise of the {found.figure} of {found.records} records of the test part where the "
@@ -49,16 +56,26 @@ def contribution_table(target: str, found: Contribution, labels: list[str], cloc
     return Table(f"contribution_{target}", what, header, rows, note, digits, drawn=True)
 
 
-def _contribution(
+def contribution_figure(
     target: str, found: Contribution, labels: list[str], clock: str, attention: Any
 ) -> Figure:
+    """Draw the contributions, and above them the attention of the last judged forecast.
+
+    Args:
+        target: 'risk' or 'score'.
+        found: What each feature contributes.
+        labels: Of the features.
+        clock: What the contract calls a period.
+        attention: (periods, periods); None where the network has none.
+    """
     order = np.argsort(-found.whole, kind="stable")[:_MOST_FEATURES].tolist()
     names = [labels[feature] for feature in order]
-    spans = [_span(*span) for span in found.spans]
+    told = _told(found)
+    spans = [_span(*found.spans[at]) for at in told]
     cells = [
         {"feature": labels[feature], "span": span, "rise": float(found.by_span[feature, at])}
         for feature in order
-        for at, span in enumerate(spans)
+        for at, span in zip(told, spans, strict=True)
         if np.isfinite(found.by_span[feature, at])
     ]
     bars = [{"feature": labels[feature], "rise": float(found.whole[feature])} for feature in order]
@@ -95,21 +112,29 @@ def _contribution(
         + ", ".join(f"{labels[at]} ({found.whole[at]:.3g})" for at in order[:3])
         + "."
     )
-    if attention is not None:
-        drawn = alt.vconcat(_attended(attention, found, spans), drawn, bounds="flush")
+    if attention is not None and told:
+        periods = [found.spans[at] for at in told]
+        drawn = alt.vconcat(_attended(attention, periods), drawn, bounds="flush")
         alternative += (
-            " Above it the attention that the last forecast gives to each of these spans."
+            f" Above it the attention that the forecast after {clock} {periods[-1][1]}, the last "
+            "that is judged, gives to each of these spans."
         )
     what = {"risk": "What the risk rests on", "score": "What the forecast rests on"}[target]
     title = f"{what} (permutation importance)"
     return Figure(f"contribution_{target}", title, drawn, alternative)
 
 
-def _attended(attention: Any, found: Contribution, spans: list[str]) -> Any:
-    last = attention[-1]
+def _told(found: Contribution) -> list[int]:
+    """Return the spans in which enough steps count; of the last forecast nobody knows the score."""
+    return np.flatnonzero(np.isfinite(found.by_span).any(axis=0)).tolist()
+
+
+def _attended(attention: Any, periods: list[tuple[int, int]]) -> Any:
+    last = attention[periods[-1][1] - 1]
+    spans = [_span(*span) for span in periods]
     rows = [
         {"span": name, "attention": float(last[first - 1 : end].sum())}
-        for name, (first, end) in zip(spans, found.spans, strict=True)
+        for name, (first, end) in zip(spans, periods, strict=True)
     ]
     return (
         base(rows, width=40 * len(spans), height=60)

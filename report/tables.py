@@ -52,7 +52,7 @@ class Table:
         if cell is None:
             return "n/a"
         if isinstance(cell, float):
-            return f"{cell:.{self.digits}f}"
+            return f"{round(cell, self.digits) + 0.0:.{self.digits}f}"  # no minus before 0.00
         return f"{cell:,}" if isinstance(cell, int) else cell
 
     def csv(self) -> str:

@@ -64,7 +64,9 @@ def part_notes(parts: Parts) -> list[str]:
     """List where the parts are thin and where figures of the test part rest on few."""
     notes = _thin_periods(parts.train, "the training records")
     notes += _thin_cohorts(parts.train, "the training records")
-    notes += _thin_cohorts(parts.test, "the test records")
+    if set(parts.test.cohorts.tolist()) - set(parts.train.cohorts.tolist()):
+        # Where the split is by chance, nobody looks at the intakes of the test part.
+        notes += _thin_cohorts(parts.test, "the test records")
     at_risk, well = _students_of_each(parts.test)
     for count, which in ((at_risk, "at risk"), (well, "not at risk")):
         if count < _FEW_TO_JUDGE:

@@ -1,14 +1,19 @@
 """The report of a real run: complete, self-contained, and nobody's id in it."""
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from report.complexity import COMPLEXITY, ComplexityError, Measured, read_measured
 from report.complexity import table as complexity_table
+from report.contribution import Contribution
+from report.drawing import specification
+from report.reading_figures import contribution_figure, contribution_table
 from report.sections import sections
 from report.tables import Table
 from report.write import HTML, MARKDOWN, ReportError, write_report
@@ -113,3 +118,27 @@ def test_cells_that_are_undefined_say_so_to_people_and_stay_empty_in_files() -> 
     table = Table("t", "T", ("model", "AUC", "records"), (("network", None, 1200),))
     assert table.shown() == [["network", "n/a", "1,200"]]
     assert table.csv() == "model,AUC,records\nnetwork,,1200\n"
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    table = Table("t", "T", ("model", "rise"), (("a", -0.0004), ("b", -0.0006), ("c", -0.0)))
+    assert [cell for _, cell in table.shown()] == ["0.000", "-0.001", "0.000"]
+
+
+def test_spans_in_which_nothing_is_known_are_neither_listed_nor_drawn() -> None:
+    by_span = np.array([[0.3, 0.1, np.nan], [0.2, np.nan, np.nan]])
+    spans = ((1, 2), (3, 4), (5, 6))
+    found = Contribution("error", 40, spans, np.array([0.4, 0.2]), by_span)
+    table = contribution_table("score", found, ["Mark", "Hours"], "week")
+    assert table.header == ("feature", "all periods", "week 1–2", "week 3–4")  # noqa: RUF001
+    assert table.rows == (("Mark", 0.4, 0.3, 0.1), ("Hours", 0.2, 0.2, None))
+    attention = np.tril(np.full((6, 6), 1.0)) / np.arange(1, 7)[:, None]
+    drawn = contribution_figure("score", found, ["Mark", "Hours"], "week", attention)
+    content = json.loads(specification(drawn, titled=False))
+    bars, _ = content["vconcat"]
+    values = content["datasets"][bars["data"]["name"]]
+    # Of the forecast after week 4: a quarter to each of its weeks.
+    assert values == [
+        {"span": "1–2", "attention": 0.5},  # noqa: RUF001
+        {"span": "3–4", "attention": 0.5},  # noqa: RUF001
+    ]

@@ -111,6 +111,9 @@ def test_thin_intakes_are_told_of_the_part_that_they_are_thin_in() -> None:
     (note,) = [n for n in part_notes(replace(PARTS, test=test)) if "cohort 20" in n and "test" in n]
     assert note.startswith("cohort 2009 (4 students")
     assert "2010" not in note
+    # A split by chance leaves few of each intake in the test part, and nobody judges them apart.
+    by_chance = replace(PARTS, test=PARTS.test.take(np.arange(40)))
+    assert not [n for n in part_notes(by_chance) if n.startswith("cohort") and "test" in n]
 
 
 def test_features_that_carry_nothing_are_told_before_training(cohort: Cohort) -> None:
