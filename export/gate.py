@@ -19,12 +19,13 @@ import numpy as np
 
 from export.comparison import Difference, Subject, compare, summary
 from export.errors import GateError
-from export.histories import Histories, batches, history_lengths, patterns
+from export.histories import BATCH_SIZES, Histories, batches, history_lengths, patterns
 from export.specification import SPECIFICATIONS, GraphSpecification
 from records.cohort import Cohort, Floats
 from records.contract import Contract
 from scoring.bundle import Bundle
 from scoring.manifest import Parity
+from scoring.provider_options import ShapeProfile
 from scoring.providers import RUNTIME_NAMES, Provider, loadable_providers, open_session
 from scoring.scorer import Scorer, pad_periods
 from training.backend import keras, tf
@@ -151,7 +152,11 @@ def _prove_session(
         specification, bundle.contract, bundle.tiers, RUNTIME_NAMES[provider], "session"
     )
     facts = bundle.manifest.graphs[specification.name]
-    session = open_session(bundle.path / facts.file, provider, strict=True)
+    fewest, most = 1 if facts.periods is None else facts.periods, bundle.contract.periods.maximum
+    profile = ShapeProfile(
+        facts.input, (fewest, most), len(bundle.contract.features), rows=max(BATCH_SIZES)
+    )
+    session = open_session(bundle.path / facts.file, provider, strict=True, profile=profile)
     differences = []
     for one in expected:
         for rows in batches(len(one.histories.records)):

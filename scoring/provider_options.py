@@ -54,19 +54,21 @@ class ShapeProfile:
         input: Its name.
         periods: Fewest and most periods.
         features: Values of a period.
+        rows: Most rows.
     """
 
     input: str
     periods: tuple[int, int]
     features: int
+    rows: int = CHUNK
 
     def options(self) -> dict[str, str]:
         """Say it in TensorRT's words; the engine is tuned for a class of 32 at full length."""
         fewest, most = self.periods
         shapes = {
-            "min": (ROW_BUCKETS[0], fewest),
+            "min": (1, fewest),
             "opt": (32, most),
-            "max": (ROW_BUCKETS[-1], most),
+            "max": (self.rows, most),
         }
         return {
             f"trt_profile_{name}_shapes": f"{self.input}:{rows}x{periods}x{self.features}"

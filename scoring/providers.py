@@ -110,9 +110,11 @@ def open_session(
     *,
     strict: bool = False,
     threads: int | None = None,
+    profile: ShapeProfile | None = None,
 ) -> onnxruntime.InferenceSession:
     """Open one graph; arguments and errors as `open_sessions`."""
-    return open_sessions([model], provider, strict=strict, threads=threads)[0]
+    profiles = None if profile is None else [profile]
+    return open_sessions([model], provider, strict=strict, threads=threads, profiles=profiles)[0]
 
 
 def open_sessions(
@@ -159,7 +161,7 @@ def open_sessions(
     if asked in failed:
         why = "did not load; ONNX Runtime's message above names what is missing"
     else:
-        why = f"is not part of this ONNX Runtime ({onnxruntime.__version__}); see the README"
+        why = f"is not part of this ONNX Runtime ({onnxruntime.__version__}); see docs/providers.md"
     raise ProviderError(
         f"Execution provider '{asked}' {why}. Mend that (where it is an operator, "
         "`bellwether export --portable` does without), or ask for 'cpu' or 'auto', or leave strict "

@@ -30,6 +30,7 @@ from scoring.model_wire import (
     send_question,
     send_scores,
 )
+from scoring.provider_options import DeviceOptions
 from scoring.providers import Provider
 from scoring.scorer import Scorer, Scores
 from tests.conftest import REPOSITORY
@@ -39,7 +40,8 @@ ATOL = 1e-5
 
 @pytest.fixture(scope="module")
 def options(bundle_dir: Path) -> ModelOptions:
-    return ModelOptions(bundle=str(bundle_dir), provider=Provider.CPU, threads=1)
+    device = DeviceOptions(binding=True)  # so that an option shows on the other side
+    return ModelOptions(str(bundle_dir), Provider.CPU, threads=1, device=device)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,8 @@ def test_it_says_what_a_scorer_here_says(shared: SharedScorer, alone: Scorer) ->
     assert shared.version == alone.version
     assert shared.provider == alone.provider
     assert shared.precision == alone.precision
+    assert shared.placement == alone.placement
+    assert shared.placement.bound
     assert shared.unready is None
     assert shared.loaded_at.utcoffset() is not None
     assert shared.process != os.getpid()

@@ -15,7 +15,7 @@ from scoring.provider_options import (
     cuda_options,
     tensorrt_options,
 )
-from scoring.providers import Provider, options_of
+from scoring.providers import Provider, _profiles_to_try, options_of
 from scoring.scorer import Scorer
 
 PROFILE = ShapeProfile("records", (1, 8), 5)
@@ -27,6 +27,12 @@ def test_tensorrt_compiles_for_every_shape_that_a_scorer_runs() -> None:
     assert options["trt_profile_opt_shapes"] == "records:32x8x5"
     assert options["trt_profile_max_shapes"] == f"records:{CHUNK}x8x5"
     assert not any("profile" in name for name in tensorrt_options(DeviceOptions(), b"graph", None))
+
+
+def test_where_a_profile_is_refused_shapes_are_compiled_as_they_come() -> None:
+    assert _profiles_to_try(Provider.TENSORRT, PROFILE) == (PROFILE, None)
+    assert _profiles_to_try(Provider.TENSORRT, None) == (None,)
+    assert _profiles_to_try(Provider.CUDA, PROFILE) == (PROFILE,)  # which looks at none
 
 
 def test_engines_of_another_model_with_the_same_structure_are_never_taken(

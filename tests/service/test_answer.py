@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from records.load import load_cohort
 from scoring.intake import students_of
+from scoring.providers import Provider
 from service.answer import Answered, Answers, Responder
 from service.problems import RequestError
+from service.settings import Settings
 from tests.service.asking import student
 
 STUDENTS = students_of(load_cohort("simulated", students=40, seed=5))
@@ -130,3 +133,12 @@ def test_without_a_forecast_the_rest_stays_as_it_is(responder: Responder) -> Non
     assert without == whole
     [said] = responder.score_students([student()], True, False).assessments
     assert said.forecast == ()
+
+
+def test_what_was_configured_of_the_provider_shows_in_model(bundle_dir: Path) -> None:
+    chosen = Settings(provider=Provider.CPU, threads=1, binding=True, crossover=False)
+    shown = json.loads(Responder(bundle_dir, chosen).model)["provider"]
+    assert shown["bound"] is True
+    assert shown["cpu_below"] == shown["options"] == {}
+    other = json.loads(Responder(bundle_dir, Settings(provider=Provider.CPU, threads=1)).model)
+    assert other["provider"]["bound"] is False
