@@ -21,9 +21,9 @@ from scoring.provider_options import CHUNK as CHUNK  # noqa: PLC0414 - a public 
 from scoring.provider_options import DeviceOptions, ShapeProfile
 from scoring.providers import Provider
 
-# Periods of padding that cost as much as an execution of their own. Least squares over 1 to 64
-# records of 1 to 8 periods: an execution costs 16 µs and a record and period 0.35 µs (risk), 73 and
-# 0.91 µs (score), so 47 and 80 periods; dividing and putting together cost the rest.
+# Periods of padding that cost as much as an execution of their own, with what dividing and putting
+# together takes. `python -m benchmarks.run_cost`: with 8 and with 39 periods, at 4 to 256 records,
+# anything from 48 to 96 is as good; 8 and 384 lose a fifth and more.
 RUN_COST = 96
 _NO_PREFERENCE = DeviceOptions()
 
