@@ -6,6 +6,7 @@ a rule advises, to whom, by when) are in the policy and not repeated here.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -141,11 +142,7 @@ class AnswerTables:
             whole.array(table.risk, assessed),
             pa.DictionaryArray.from_arrays(whole.array(table.tier, assessed), self._tiers),
             whole.array(table.since.astype(np.int32), assessed),
-            *(
-                whole.array(column, ~np.isnan(column))
-                for part in (table.forecast, table.low, table.high)
-                for column in np.ascontiguousarray(part.T)
-            ),
+            *self._forecasts(whole, table),
             self._trajectory(whole, table, assessed),
             whole.array(table.observed_periods.astype(np.int32)),
             whole.array(table.observed_share),
@@ -156,15 +153,28 @@ class AnswerTables:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
+    def _forecasts(self, whole: "_Scattered", table: AssessmentTable) -> list[pa.Array]:
+        parts = (table.forecast, table.low, table.high)
+        if np.isnan(table.forecast).all():  # none is wanted
+            return [_nulls(whole.students)] * (len(parts) * len(self._subjects))
+        columns = [column for part in parts for column in np.ascontiguousarray(part.T)]
+        return [whole.array(column, ~np.isnan(column)) for column in columns]
+
     @staticmethod
     def _trajectory(
         whole: "_Scattered", table: AssessmentTable, assessed: NDArray[np.bool_]
     ) -> pa.Array:
         periods = table.trajectory.shape[1]
         size = np.where(assessed, table.period, 0)
-        risk = table.trajectory[np.arange(periods) < size[:, None]]
+        if (size == periods).all():
+            risk = table.trajectory.ravel()
+        else:
+            risk = table.trajectory[np.arange(periods) < size[:, None]]
+        unknown = np.isnan(risk)
         return pa.ListArray.from_arrays(
-            whole.offsets(size), pa.array(risk, mask=np.isnan(risk)), pa.list_(pa.float64())
+            whole.offsets(size),
+            pa.array(risk, mask=unknown if unknown.any() else None),
+            pa.list_(pa.float64()),
         )
 
     def _outlying(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
@@ -209,7 +219,7 @@ class _Scattered:
     """Spreads what is known of the students admitted over all students."""
 
     def __init__(self, students: int, at: Positions) -> None:
-        self._students = students
+        self.students = students
         self._at = at
         self._all = len(at) == students
 
@@ -217,7 +227,7 @@ class _Scattered:
         """Return (students,) values, `other` for those who were refused."""
         if self._all:
             return values
-        spread = np.full(self._students, other, values.dtype)
+        spread = np.full(self.students, other, values.dtype)
         spread[self._at] = values
         return spread
 
@@ -226,23 +236,33 @@ class _Scattered:
     ) -> pa.Array:
         """Return (students,) values, null unless known."""
         if self._all:
-            return pa.array(values, mask=None if known is None else ~known)
-        spread = np.zeros(self._students, values.dtype)
-        missing = np.ones(self._students, np.bool_)
+            return pa.array(values, mask=None if known is None or known.all() else ~known)
+        spread = np.zeros(self.students, values.dtype)
+        missing = np.ones(self.students, np.bool_)
         spread[self._at] = values
         missing[self._at] = False if known is None else ~known
         return pa.array(spread, mask=missing)
 
     def empty(self, kind: pa.DataType) -> pa.Array:
         """Return (students,) empty lists."""
-        nothing = pa.array(np.zeros(self._students + 1, np.int32))
-        return pa.ListArray.from_arrays(nothing, pa.array([], kind), pa.list_(kind))
+        return _empty_lists(self.students, kind)
 
     def offsets(self, sizes: NDArray[np.integer]) -> pa.Array:
         """Return (students + 1,) offsets of lists of these sizes, empty for the others."""
-        spread = np.zeros(self._students + 1, np.int32)
+        spread = np.zeros(self.students + 1, np.int32)
         spread[self._at + 1] = sizes
         return pa.array(np.cumsum(spread, dtype=np.int32))
+
+
+@lru_cache(maxsize=16)
+def _empty_lists(students: int, kind: pa.DataType) -> pa.Array:
+    nothing = pa.array(np.zeros(students + 1, np.int32))
+    return pa.ListArray.from_arrays(nothing, pa.array([], kind), pa.list_(kind))
+
+
+@lru_cache(maxsize=8)
+def _nulls(students: int) -> pa.Array:
+    return pa.nulls(students, pa.float64())
 
 
 def _errors(faults: Sequence[RowFault], first: int, students: int) -> pa.Array:

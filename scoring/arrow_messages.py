@@ -145,23 +145,27 @@ def _unpacked(batch: "_Table | None", body: bytes | memoryview) -> int:
     """Return what the buffers of a RecordBatch (Message.fbs) unpack to."""
     if batch is None:
         raise MalformedError
-    packed, size = batch.table(3) is not None, 0
+    if batch.table(3) is None:  # nothing is copied
+        return len(body)
+    size = 0
     for offset, length in batch.pairs(2):
         if offset < 0 or length < 0:
             raise MalformedError
-        size += max(length, _read(body, offset, "q") if packed and length else 0)
+        size += max(length, _read(body, offset, "q") if length else 0)
     return size
 
 
-@dataclass(frozen=True, slots=True)
 class _Table:
     """A table of a FlatBuffer.
 
     Every place that it points to is checked: the bytes come from outside.
     """
 
-    data: bytes | memoryview
-    at: int
+    __slots__ = ("at", "data")
+
+    def __init__(self, data: bytes | memoryview, at: int) -> None:
+        self.data = data
+        self.at = at
 
     @classmethod
     def root(cls, data: bytes | memoryview) -> "_Table":
@@ -200,7 +204,10 @@ def _read(data: bytes | memoryview, at: int, kind: str) -> int:
     if at < 0:  # Python would count from the end
         raise MalformedError
     try:
-        (number,) = struct.unpack_from(f"<{kind}", data, at)
+        number: int = _FORMATS[kind].unpack_from(data, at)[0]
     except struct.error:
         raise MalformedError from None
-    return int(number)
+    return number
+
+
+_FORMATS = {kind: struct.Struct(f"<{kind}") for kind in "BHiIq"}

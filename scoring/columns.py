@@ -46,7 +46,7 @@ class StudentColumns:
         student: Writes one student as JSON would carry it, for whoever says what is wrong.
     """
 
-    ids: Sequence[str]
+    ids: Sequence[str | None]
     known: Bools
     sizes: Positions
     period: NDArray[np.int64]
@@ -63,6 +63,8 @@ def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Admiss
         first: Position of the first of them among all that were handed in.
     """
     students, maximum = len(columns.sizes), contract.periods.maximum
+    if (regular := _regular(contract, columns, first)) is not None:
+        return regular
     owner = np.repeat(np.arange(students), columns.sizes)
     wrong = _wrong_rows(columns, owner, maximum)
     kept = columns.known & (columns.sizes > 0)
@@ -83,10 +85,39 @@ def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Admiss
             values[cells, at] = column.values[chosen]
     return Admission(
         rows=rows + first,
-        ids=list(columns.ids) if everyone else [columns.ids[row] for row in rows.tolist()],
+        ids=[columns.ids[row] or "" for row in rows.tolist()],  # `known` says that none is empty
         values=values.reshape(len(rows), maximum, len(contract.features)),
         lengths=period[np.cumsum(sizes) - 1].astype(np.int32),
         faults=[] if everyone else _faults(contract, columns, np.flatnonzero(~kept), first),
+    )
+
+
+def _regular(contract: Contract, columns: StudentColumns, first: int) -> Admission | None:
+    """Admit students of whom all have the same periods from the first on, and none a fault.
+
+    That is a cohort at a point in time; its columns need only be laid out anew.
+    """
+    students, maximum = len(columns.sizes), contract.periods.maximum
+    length = int(columns.sizes[0]) if students else 0
+    if (
+        not 1 <= length <= maximum
+        or (columns.sizes != length).any()
+        or not columns.known.all()
+        or any(column is not None and column.wrong is not None for column in columns.features)
+        or (columns.period.reshape(students, length) != np.arange(1, length + 1)).any()
+    ):
+        return None
+    values = np.empty((students, maximum, len(contract.features)), np.float32)
+    values[:, length:] = np.nan
+    for at, column in enumerate(columns.features):
+        cells = np.nan if column is None else column.values.reshape(students, length)
+        values[:, :length, at] = cells
+    return Admission(
+        rows=np.arange(first, first + students),
+        ids=[name for name in columns.ids if name is not None],
+        values=values,
+        lengths=np.full(students, length, np.int32),
+        faults=[],
     )
 
 
@@ -104,15 +135,11 @@ def beyond(feature: Feature, values: NDArray[np.floating]) -> Bools | None:
     if feature.kind is not Kind.NUMERIC:
         return None
     lower, upper = (values.dtype.type(limit) for limit in number_limits(feature))
+    # Two passes without a copy; they pass over NaN, and none remain where all is NaN.
+    if not len(values) or (np.fmin.reduce(values) >= lower and np.fmax.reduce(values) <= upper):
+        return None
     outside = (values < lower) | (values > upper)
     return outside if outside.any() else None
-
-
-def either(first: Bools | None, second: Bools | None) -> Bools | None:
-    """Unite two sets of cells, either of which may be None for none."""
-    if first is None or second is None:
-        return second if first is None else first
-    return first | second
 
 
 def _wrong_rows(columns: StudentColumns, owner: Positions, maximum: int) -> Bools:

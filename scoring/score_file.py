@@ -36,7 +36,7 @@ from scoring.scorer import Scorer
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_file import read_file
 from scoring.table_formats import TableFormat, open_writer
-from scoring.table_intake import TableError, TableIntake
+from scoring.table_intake import StudentRows, TableError, TableIntake, students_of_rows
 from scoring.table_slices import whole_students
 
 # Half a second of work for a core: what an interruption loses, and what a worker holds.
@@ -196,7 +196,7 @@ def _score_parts(job: ScoreJob, bundle: Bundle, progress: Progress | None) -> in
             for number, rows in enumerate(slices, start=1):
                 if number not in done:
                     first, file = (number - 1) * job.part, _part(job, number)
-                    waiting.add(pool.submit(_score_part, _packed(rows), first, file))
+                    waiting.add(pool.submit(_score_part, _packed(rows.rows), first, file))
                 if len(waiting) >= 2 * workers:
                     ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     for one in ready:
@@ -216,7 +216,7 @@ def _score_parts(job: ScoreJob, bundle: Bundle, progress: Progress | None) -> in
 
 def _slices(
     job: ScoreJob, batches: Iterable[pa.RecordBatch], intake: TableIntake
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[StudentRows]:
     most = 2 * intake.contract.periods.maximum + 2
     return whole_students(batches, students=job.part, rows_per_student=most)
 
@@ -312,7 +312,7 @@ def _write_whole(file: Path, body: bytes) -> None:
 
 
 # In a worker process: what scores a part.
-_worker: Callable[[pa.RecordBatch, int], pa.RecordBatch]
+_worker: Callable[[StudentRows, int], pa.RecordBatch]
 
 
 def _load(bundle: Path, wanted: Wanted, reference: RelativeReference | None) -> None:
@@ -324,5 +324,5 @@ def _load(bundle: Path, wanted: Wanted, reference: RelativeReference | None) -> 
 
 def _score_part(packed: bytes, first: int, file: Path) -> None:
     with pa.ipc.open_stream(packed) as reader:
-        answer = _worker(reader.read_next_batch(), first)
+        answer = _worker(students_of_rows(reader.read_next_batch()), first)
     _write_whole(file, _packed(answer))

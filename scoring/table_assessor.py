@@ -15,7 +15,7 @@ from scoring.assessment import Assessor
 from scoring.intake import Admission
 from scoring.relatives import Relatives, learn_batch
 from scoring.table import AssessmentTable
-from scoring.table_intake import TableIntake, student_starts
+from scoring.table_intake import StudentRows, TableIntake
 from scoring.table_slices import whole_students
 
 # Eight executions of the graphs: what is done once a slice is spread over many students, and others
@@ -96,7 +96,7 @@ class TableAssessor:
 
     def slices(
         self, batches: Iterable[pa.RecordBatch], students: int = SLICE_STUDENTS
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Iterator[StudentRows]:
         """Cut batches into slices of whole students.
 
         Raises:
@@ -104,7 +104,7 @@ class TableAssessor:
         """
         return whole_students(batches, students=students, rows_per_student=self._most_rows)
 
-    def assess(self, rows: pa.RecordBatch, first: int, wanted: Wanted) -> AssessedSlice:
+    def assess(self, rows: StudentRows, first: int, wanted: Wanted) -> AssessedSlice:
         """Assess a slice of whole students.
 
         Args:
@@ -124,24 +124,18 @@ class TableAssessor:
             tiers=np.bincount(known, minlength=tiers).astype(np.int32),
         )
 
-    def admit(self, rows: pa.RecordBatch, first: int) -> tuple[list[str | None], Admission]:
+    def admit(self, part: StudentRows, first: int) -> tuple[list[str | None], Admission]:
         """Admit a slice of whole students; return the ids of all of them, too."""
-        admission = self.intake.admit(rows, first)
-        if not admission.faults:
-            return list(admission.ids), admission
-        named = rows.column("id")
-        starts = pa.array(student_starts(named))
-        ids: list[str | None] = named.take(starts).cast(pa.string()).to_pylist()
-        return ids, admission
+        return part.names, self.intake.admit(part, first)
 
-    def learn(self, rows: pa.RecordBatch) -> Moments | None:
+    def learn(self, part: StudentRows) -> Moments | None:
         """Learn what the students of a slice are like; None where nothing is relative.
 
         What is learnt of all slices, joined, is what the whole table is like (`Moments.joined`).
         """
         if self.relatives is None:
             return None
-        students = self.intake.admit(rows)
+        students = self.intake.admit(part)
         return learn_batch(self.relatives.layout, students.values, students.lengths)
 
     def tabulate(self, admission: Admission, wanted: Wanted) -> Tabulated | None:

@@ -18,7 +18,7 @@ from records.contract import RESERVED
 from scoring.arrow_messages import MessageReader, check_stream
 from scoring.parquet_pages import check_footer, check_row_group
 from scoring.table_intake import TableError
-from scoring.table_limits import BATCH_ROWS, MalformedError, check_texts
+from scoring.table_limits import BATCH_ROWS, MalformedError, check_texts, sharing
 
 # Of a CSV file; a batch of an Arrow stream comes as its writer cut it.
 _BLOCK_BYTES = 2**20
@@ -102,11 +102,12 @@ def _arrow(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
     # Handing work to other threads takes longer than the work.
     with pa.ipc.open_stream(file, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
         kept = check(reader.schema)
+        shares = [name for name in sharing(reader.schema) if name in kept]
         for batch in reader:
             chosen = batch.select(kept)
             # Offsets and text come from outside: nothing may point beyond its buffer.
             chosen.validate(full=True)
-            yield from _in_rows(chosen)
+            yield from _in_rows(chosen, shares)
 
 
 def _parquet(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
@@ -118,13 +119,14 @@ def _parquet(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
     # A dictionary stays one: with a copy for each cell, a long text could fill the memory.
     options = {"pre_buffer": False, "buffer_size": _READ_BYTES, "read_dictionary": text}
     with pq.ParquetFile(source, metadata=metadata, **options) as file:
+        shares = [name for name in sharing(file.schema_arrow) if name in kept]
         for group in range(metadata.num_row_groups):
             check_row_group(source, metadata, group, kept)
             reading = file.iter_batches(BATCH_ROWS, [group], columns=kept, use_threads=False)
             for batch in reading:
                 chosen = batch.select(kept)
                 chosen.validate(full=True)
-                yield from _in_rows(chosen)
+                yield from _in_rows(chosen, shares)
 
 
 def _is_packed_text(metadata: pq.FileMetaData, name: str) -> bool:
@@ -133,11 +135,11 @@ def _is_packed_text(metadata: pq.FileMetaData, name: str) -> bool:
     return found is not None and schema.column(found).physical_type == "BYTE_ARRAY"
 
 
-def _in_rows(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def _in_rows(batch: pa.RecordBatch, shares: list[str]) -> Iterator[pa.RecordBatch]:
     """Cut a batch: in few bytes, many rows can stand."""
     for start in range(0, batch.num_rows, BATCH_ROWS):
-        part = batch.slice(start, BATCH_ROWS)
-        check_texts(part)
+        part = batch if batch.num_rows <= BATCH_ROWS else batch.slice(start, BATCH_ROWS)
+        check_texts(part, shares)
         yield part
 
 

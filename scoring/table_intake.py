@@ -6,7 +6,8 @@ and false, missing cells as null. Text is read as `records.tables` reads it, so 
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from records.table_cells import (
     read_levels,
     read_numbers,
 )
-from scoring.columns import NO_PERIOD, FeatureColumn, StudentColumns, admit, beyond, either
+from scoring.columns import NO_PERIOD, FeatureColumn, StudentColumns, admit, beyond
 from scoring.intake import Admission
 from scoring.measures import Positions
 from scoring.row_faults import ID_LENGTH, field_name
@@ -46,6 +47,21 @@ class TableError(BellwetherError):
         super().__init__(message)
         self.field = field
         self.code = code
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudentRows:
+    """Rows of whole students, and who they are.
+
+    Attributes:
+        rows: One a period.
+        starts: (students,) the row at which each begins, ascending from 0.
+        names: (students,) their ids; None where there is none.
+    """
+
+    rows: pa.RecordBatch
+    starts: Positions
+    names: list[str | None]
 
 
 class TableIntake:
@@ -89,37 +105,36 @@ class TableIntake:
         self._checked = schema, kept
         return kept
 
-    def admit(self, batch: pa.RecordBatch, first: int = 0) -> Admission:
-        """Admit the students of a batch; a fault keeps out its own student and no other.
+    def admit(self, part: StudentRows, first: int = 0) -> Admission:
+        """Admit the students of a slice; a fault keeps out its own student and no other.
 
         Args:
-            batch: Rows of whole students, with a schema that `check` has passed.
+            part: Rows of whole students, with a schema that `check` has passed.
             first: Position of the first student among all that were handed in.
 
         Returns:
             Arrays and faults. A fault's field counts the student's rows: `periods[2].attendance`
             is in the third of them.
         """
-        cells = {name: batch.column(name) for name in batch.schema.names}
-        starts = student_starts(cells["id"])
-        sizes = np.diff(starts, append=batch.num_rows)
+        batch, starts = part.rows, part.starts
+        cells = dict(zip(batch.schema.names, batch.columns, strict=True))
+        sizes = row_counts(starts, batch.num_rows)
         if "observed" in cells:
             seen = read_flags(cells["observed"]) != 0
             if not seen.all():
                 sizes = np.add.reduceat(seen, starts, dtype=np.intp) if len(starts) else sizes
                 shown = pa.array(seen)
                 cells = {name: column.filter(shown) for name, column in cells.items()}
-                named = batch.column("id").take(pa.array(starts))
-                return self._admit(named, cells, sizes, first)
-        return self._admit(cells["id"].take(pa.array(starts)), cells, sizes, first)
+        return self._admit(part.names, cells, sizes, first)
 
     def _admit(
-        self, named: pa.Array, cells: Mapping[str, pa.Array], sizes: Positions, first: int
+        self,
+        ids: Sequence[str | None],
+        cells: Mapping[str, pa.Array],
+        sizes: Positions,
+        first: int,
     ) -> Admission:
-        named = _as_ids(named)
-        long = pc.utf8_length(named)
-        known = pc.and_(pc.greater_equal(long, 1), pc.less_equal(long, ID_LENGTH))
-        ids = named.to_pylist()
+        known = [one is not None and 1 <= len(one) <= ID_LENGTH for one in ids]
         ends = np.cumsum(sizes)
 
         def student(at: int) -> object:
@@ -129,7 +144,7 @@ class TableIntake:
 
         columns = StudentColumns(
             ids=ids,
-            known=known.fill_null(False).to_numpy(zero_copy_only=False),
+            known=np.array(known, np.bool_),
             sizes=sizes,
             period=_periods(cells["period"]),
             features=[
@@ -186,7 +201,8 @@ def student_starts(ids: pa.Array) -> Positions:
     rows = len(ids)
     if not rows:
         return np.empty(0, np.intp)
-    ids = _as_ids(ids)
+    if pa.types.is_dictionary(ids.type):
+        return _starts_of_codes(ids)
     different = pc.not_equal(ids.slice(1), ids.slice(0, rows - 1))
     if ids.null_count:
         known = ids.is_valid().to_numpy(zero_copy_only=False)
@@ -197,10 +213,40 @@ def student_starts(ids: pa.Array) -> Positions:
     return np.concatenate((np.zeros(1, np.intp), np.flatnonzero(other) + 1))
 
 
-def _as_ids(ids: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(ids.type):
-        ids = ids.dictionary_decode()
-    return ids if pa.types.is_string(ids.type) else ids.cast(pa.string())
+def students_of_rows(rows: pa.RecordBatch) -> StudentRows:
+    """Tell the students apart of whom a batch has all rows."""
+    starts = student_starts(rows.column("id"))
+    return StudentRows(rows, starts, student_names(rows.column("id"), starts))
+
+
+def student_names(ids: pa.Array, starts: Positions) -> list[str | None]:
+    """Return the ids of the students that begin at these rows."""
+    named = ids.take(pa.array(starts))
+    if pa.types.is_integer(ids.type):
+        named = named.cast(pa.string())
+    names: list[str | None] = named.to_pylist()
+    return names
+
+
+def row_counts(starts: Positions, rows: int) -> Positions:
+    """Return how many rows each student has.
+
+    Args:
+        starts: (students,) the row at which each begins.
+        rows: Of all of them.
+    """
+    counts = np.empty_like(starts)
+    if len(starts):
+        np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+        counts[-1] = rows - starts[-1]
+    return counts
+
+
+def _starts_of_codes(ids: pa.DictionaryArray) -> Positions:
+    """Find students without a copy of their ids' text for every row."""
+    # A dictionary may hold a word twice, and null.
+    words = pc.dictionary_encode(ids.dictionary).indices
+    return student_starts(words.take(ids.indices))
 
 
 def _periods(column: pa.Array) -> NDArray[np.int64]:
@@ -219,10 +265,10 @@ def _feature(feature: Feature, column: pa.Array) -> FeatureColumn:
         values = _flags(column)
     else:
         values = _levels(column, feature)
-    # One comparison finds what is unreadable, too large and infinite, all at once.
+    if feature.kind is Kind.NUMERIC:  # what is unreadable lies beyond every limit
+        return FeatureColumn(values, beyond(feature, values))
     unreadable = values == UNREADABLE if values.dtype == np.float64 else None
-    wrong = unreadable if unreadable is not None and unreadable.any() else None
-    return FeatureColumn(values, either(wrong, beyond(feature, values)))
+    return FeatureColumn(values, None if unreadable is None or not unreadable.any() else unreadable)
 
 
 def _numbers(column: pa.Array) -> NDArray[np.floating]:

@@ -35,22 +35,35 @@ def too_large(part: str, size: int, advice: str, limit: int = BATCH_BYTES) -> Ta
     return TableError(None, "batch_too_large", message)
 
 
-def check_texts(batch: pa.RecordBatch) -> None:
+def sharing(schema: pa.Schema) -> list[str]:
+    """Return the columns of which many cells can look at the same text."""
+    types = pa.types
+    return [
+        one.name
+        for one in schema
+        if types.is_dictionary(one.type) or types.is_string_view(one.type)
+    ]
+
+
+def check_texts(batch: pa.RecordBatch, shares: list[str]) -> None:
     """Refuse text that many cells share and that would be too much with a copy for each.
+
+    Args:
+        batch: A batch.
+        shares: Its columns that `sharing` names.
 
     Raises:
         TableError: It would.
     """
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+    for name in shares:
+        column = batch.column(name)
         if pa.types.is_dictionary(column.type):
             sizes = pc.binary_length(column.dictionary.cast(pa.large_string()))
             size = pc.sum(sizes.take(column.indices).cast(pa.int64())).as_py() or 0
-        elif pa.types.is_string_view(column.type):
+        else:
             # A view is 16 bytes and begins with the length of what it looks at.
             views = np.frombuffer(column.buffers()[1], np.int32)[::4]
             size = int(views[column.offset :][: len(column)].sum(dtype=np.int64))
-        else:
-            continue
         if size > BATCH_BYTES:
             message = (
                 f"{batch.num_rows:,} rows of `{name}` hold {size:,} bytes of text; ids, levels and "

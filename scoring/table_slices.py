@@ -7,12 +7,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scoring.table_intake import TableError, student_starts
+from scoring.measures import Positions
+from scoring.table_intake import (
+    StudentRows,
+    TableError,
+    row_counts,
+    student_names,
+    student_starts,
+)
 
 
 def whole_students(
     batches: Iterable[pa.RecordBatch], *, students: int, rows_per_student: int
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[StudentRows]:
     """Yield slices of `students` whole students; the last one may hold fewer.
 
     Where batches begin and end changes nothing: the same rows always give the same slices.
@@ -76,57 +83,60 @@ class _Pending:
 
     def __init__(self, rows_per_student: int) -> None:
         self._limit = rows_per_student
-        self._last: pa.Array | None = None
+        self._last: tuple[str | None] | None = None
         self._run = 0  # rows of the student that the last batch ended with
         self.batches: list[pa.RecordBatch] = []
-        self._starts: list[NDArray[np.intp]] = []
+        self._starts: list[Positions] = []
+        self._names: list[str | None] = []
         self._rows = 0
 
     def append(self, batch: pa.RecordBatch) -> list[str | None]:
         """Take a batch; return the ids of the students that begin in it."""
         ids = batch.column("id")
         starts = student_starts(ids)
-        name: list[str | None] = [None if one is None else str(one) for one in _named(ids, starts)]
-        continued = self._last is not None and self._last == (name[0],)
-        rows = np.diff(starts, append=batch.num_rows)
+        names = student_names(ids, starts)
+        continued = self._last is not None and self._last == (names[0],)
+        rows = row_counts(starts, batch.num_rows)
         before = np.zeros(len(starts), np.intp)
         before[0] = self._run if continued else 0
-        self._last, self._run = (name[-1],), int(rows[-1] + before[-1])
+        self._last, self._run = (names[-1],), int(rows[-1] + before[-1])
         if (rows + before).max() > self._limit:
             place = np.arange(batch.num_rows) - np.repeat(starts - before, rows)
             kept = place < self._limit
             batch = batch.filter(pa.array(kept))
             rows = np.add.reduceat(kept, starts, dtype=np.intp)
             starts = np.cumsum(rows) - rows
+        begun = names[1:] if continued else names
         if batch.num_rows:
             self.batches.append(batch)
             self._starts.append((starts[1:] if continued else starts) + self._rows)
+            self._names += begun
             self._rows += batch.num_rows
-        return name[1:] if continued else name
+        return begun
 
-    def complete(self, students: int) -> Iterator[pa.RecordBatch]:
+    def complete(self, students: int) -> Iterator[StudentRows]:
         """Yield and forget full slices, as long as a further student has begun."""
-        if sum(map(len, self._starts)) <= students:
+        if len(self._names) <= students:
             return
         starts = np.concatenate(self._starts)
         rows = _joined(self.batches)
         full = (len(starts) - 1) // students
         edges = starts[: full * students + 1 : students].tolist()
-        for begin, end in pairwise(edges):
-            yield rows.slice(begin, end - begin)
+        for at, (begin, end) in enumerate(pairwise(edges)):
+            ours = slice(at * students, (at + 1) * students)
+            yield StudentRows(
+                rows.slice(begin, end - begin), starts[ours] - begin, self._names[ours]
+            )
         self.batches = [rows.slice(edges[-1])]
         self._starts = [starts[full * students :] - edges[-1]]
+        self._names = self._names[full * students :]
         self._rows -= edges[-1]
 
-    def rest(self, students: int) -> Iterator[pa.RecordBatch]:
+    def rest(self, students: int) -> Iterator[StudentRows]:
         """Yield what is left: at most `students` of them."""
         yield from self.complete(students)
-        yield _joined(self.batches)
-
-
-def _named(ids: pa.Array, starts: NDArray[np.intp]) -> list[object]:
-    named: list[object] = ids.take(pa.array(starts)).to_pylist()
-    return named
+        starts = self._starts[0] if len(self._starts) == 1 else np.concatenate(self._starts)
+        yield StudentRows(_joined(self.batches), starts, self._names)
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

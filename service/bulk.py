@@ -21,7 +21,7 @@ from scoring.model_wire import ModelProcessError
 from scoring.table import BATCH, AssessmentTable
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_formats import TableFormat, open_writer, read_batches
-from scoring.table_intake import TableError
+from scoring.table_intake import StudentRows, TableError
 from service.columnar import ColumnarAnswers, ColumnarReader, merge, slices_of
 from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
 from service.reference import KEPT, OWN, refer
@@ -282,7 +282,7 @@ class BulkResponder:
                 moments = moments if learnt is None else moments.joined(learnt)
             source.seek(0)
 
-        def admit(rows: pa.RecordBatch, first: int) -> tuple[Ids, Admission]:
+        def admit(rows: StudentRows, first: int) -> tuple[Ids, Admission]:
             ids, admission = self._tables.admit(rows, first)
             if relatives is not None and moments is not None:
                 return ids, relatives.fill_from(admission, moments, BATCH)
@@ -293,9 +293,7 @@ class BulkResponder:
             yield _Part(partial(admit, rows), thread_time() - started)
             started = thread_time()
 
-    def _slices(
-        self, source: IO[bytes], kind: TableFormat, students: int
-    ) -> Iterator[pa.RecordBatch]:
+    def _slices(self, source: IO[bytes], kind: TableFormat, students: int) -> Iterator[StudentRows]:
         intake = self._tables.intake
         batches = read_batches(source, kind, intake.check, intake.columns)
         return self._tables.slices(batches, students)

@@ -269,14 +269,7 @@ class ColumnarAnswers:
         table: AssessmentTable | None,
         first: int = 0,
     ) -> dict[str, Any]:
-        """Write one slice; `merge` joins slices.
-
-        Args:
-            ids: (students,) of all students of the slice.
-            admission: Which of them were admitted, and why the others were not.
-            table: What is said of those admitted; None where there are none.
-            first: Position of the first student among all that were handed in.
-        """
+        """Write one slice, given as to `AnswerTables.batch`; `merge` joins slices."""
         students = len(ids)
         rows = (admission.rows - first).tolist()
         everyone = len(rows) == students

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scoring.intake import Admission
 from scoring.row_faults import RowFault
-from scoring.table_intake import TableError, TableIntake
+from scoring.table_intake import StudentRows, TableError, TableIntake, students_of_rows
 from scoring.table_slices import SeenIds, whole_students
 from tests.scoring.tables import as_table, cut
 from tests.scoring.test_intake import INTAKE, MIXED
@@ -45,7 +45,7 @@ STUDENTS = st.lists(
 ).map(lambda students: [{"id": name, "periods": periods} for name, periods in students])
 
 
-def admitted(slices: Iterable[pa.RecordBatch], students: int) -> Admission:
+def admitted(slices: Iterable[StudentRows], students: int) -> Admission:
     """Admit slices of so many students and put the admissions together."""
     parts = [TABLES.admit(part, at * students) for at, part in enumerate(slices)]
     return Admission(
@@ -65,7 +65,7 @@ def assert_same(one: Admission, other: Admission) -> None:
     assert one.faults == other.faults
 
 
-def sliced(table: pa.Table, cuts: Sequence[int], students: int) -> list[pa.RecordBatch]:
+def sliced(table: pa.Table, cuts: Sequence[int], students: int) -> list[StudentRows]:
     TABLES.check(table.schema)
     return list(whole_students(cut(table, cuts), students=students, rows_per_student=10))
 
@@ -94,7 +94,7 @@ def test_text_as_csv_has_it_gives_the_same(students: list[dict[str, Any]], size:
 
 def test_float32_columns_may_hold_the_nearest_number_to_a_bound() -> None:
     table = pa.table({"id": ["a"], "period": [1], "clicks": pa.array([0.0], pa.float32())})
-    assert not TABLES.admit(table.to_batches()[0]).faults
+    assert not TABLES.admit(students_of_rows(table.to_batches()[0])).faults
 
 
 def test_rows_that_were_not_observed_count_for_nothing() -> None:
@@ -106,7 +106,7 @@ def test_rows_that_were_not_observed_count_for_nothing() -> None:
             "clicks": [1.0, None, None, 2.0],
         }
     )
-    admission = TABLES.admit(table.to_batches()[0])
+    admission = TABLES.admit(students_of_rows(table.to_batches()[0]))
 
     assert (admission.ids, admission.lengths.tolist()) == (["a", "c"], [1, 1])
     assert [(fault.row, fault.code) for fault in admission.faults] == [(1, "empty_list")]
@@ -122,7 +122,7 @@ def test_words_and_numbers_of_spreadsheets_are_read() -> None:
             "region": [" north ", "NaN", "south"],
         }
     )
-    admission = TABLES.admit(table.to_batches()[0])
+    admission = TABLES.admit(students_of_rows(table.to_batches()[0]))
 
     np.testing.assert_array_equal(admission.values[0, :2, 0], [np.nan, 7])
     np.testing.assert_array_equal(admission.values[0, :2, 2], [0, np.nan])
@@ -183,4 +183,34 @@ def test_a_student_without_end_does_not_fill_the_memory() -> None:
     batch = pa.RecordBatch.from_pydict({"id": ["a"] * 100, "period": [1] * 100})
     last = pa.RecordBatch.from_pydict({"id": ["a", "b"], "period": [1, 1]})
     (only,) = whole_students([batch] * 100 + [last], students=5, rows_per_student=10)
-    assert only.column("id").to_pylist() == ["a"] * 10 + ["b"]
+    assert only.rows.column("id").to_pylist() == ["a"] * 10 + ["b"]
+    assert only.names == ["a", "b"]
+    assert only.starts.tolist() == [0, 10]
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.lists(_PERIOD, min_size=4, max_size=4), min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_a_cohort_at_a_point_in_time_gives_what_json_gives(
+    periods: int, drawn: list[list[dict[str, Any]]], dictionary: bool
+) -> None:
+    """All have the same periods; a fault among them must not be missed."""
+    students = [
+        {
+            "id": f"s-{at}",
+            "periods": [{**row, "period": place + 1} for place, row in enumerate(rows[:periods])],
+        }
+        for at, rows in enumerate(drawn)
+    ]
+    table = as_table(MIXED, students, dictionary=dictionary)
+    assert_same(admitted(sliced(table, [3], 4), 4), INTAKE.read(students))
+
+
+def test_ids_of_a_dictionary_may_be_there_twice() -> None:
+    words = pa.array(["a", "b", "a", None])
+    ids = pa.DictionaryArray.from_arrays(pa.array([0, 2, 1, 3, None], pa.int8()), words)
+    part = students_of_rows(pa.RecordBatch.from_arrays([ids], ["id"]))
+    assert part.names == ["a", "b", None]
+    assert part.starts.tolist() == [0, 2, 3]
