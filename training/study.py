@@ -155,23 +155,44 @@ def predictions(cohort: Cohort, out: Path, plan: Plan, part: str = "test") -> It
     Raises:
         StudyError: A cell is missing, or was made from other data or other hyperparameters.
     """
+    for (one,) in of_parts(cohort, out, plan, (part,)):
+        yield one
+
+
+def of_parts(
+    cohort: Cohort, out: Path, plan: Plan, parts: tuple[str, ...] = PARTS
+) -> Iterator[tuple[Prediction, ...]]:
+    """Read what a finished study says of several parts, cell by cell; absent models are left out.
+
+    Yields:
+        One prediction for each of `parts`, in their order.
+
+    Raises:
+        StudyError: A cell is missing, or was made from other data or other hyperparameters.
+    """
     fingerprint = cohort.fingerprint()
     for split in plan.splits:
-        of: Cohort = getattr(prepare(cohort, split_settings(cohort, plan, split)).parts, part)
+        divided = prepare(cohort, split_settings(cohort, plan, split)).parts
         for cell in cells(plan):
             if cell.split != split:
                 continue
             facts = read_facts(out, cell, cell_key(cell, plan, cohort, fingerprint))
             if facts is None:
                 raise StudyError(f"{out} lacks {cell}; run the comparison again to complete it.")
-            if facts.absent:
-                continue
-            steps = judged(of, cell.target, plan.horizons)
-            with np.load(cell.path(out, ".npz")) as found:
-                flat = found[part]
-            predicted = np.full((*steps.shape, *flat.shape[1:]), np.nan, np.float32)
-            predicted[steps] = flat
-            yield Prediction(cell, facts, replace(of, eligible=of.eligible & steps), predicted)
+            if not facts.absent:
+                with np.load(cell.path(out, ".npz")) as found:
+                    yield tuple(
+                        _laid_out(cell, facts, getattr(divided, part), found[part], plan)
+                        for part in parts
+                    )
+
+
+def _laid_out(cell: Cell, facts: CellFacts, of: Cohort, flat: Floats, plan: Plan) -> Prediction:
+    """Put the judged steps of a part, (steps[, subjects]), back in their places."""
+    steps = judged(of, cell.target, plan.horizons)
+    predicted = np.full((*steps.shape, *flat.shape[1:]), np.nan, np.float32)
+    predicted[steps] = flat
+    return Prediction(cell, facts, replace(of, eligible=of.eligible & steps), predicted)
 
 
 def cell_key(cell: Cell, plan: Plan, cohort: Cohort, fingerprint: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from records.cohort import Cohort
 from training.papers import Paper, beside_paper
-from training.study import PARTS, Plan, predictions
+from training.study import Plan, of_parts
 from training.study_coverage import coverage
 from training.study_intervals import differences
 from training.study_tables import StudyTable, figures, tables, write_tables
@@ -24,7 +24,8 @@ def summarise(
     Raises:
         StudyError: A cell is missing.
     """
-    validation, found = (list(predictions(cohort, out, plan, part)) for part in PARTS)
+    both = list(of_parts(cohort, out, plan, ("validation", "test")))
+    validation, found = [one for one, _ in both], [one for _, one in both]
     clock = cohort.contract.periods.name
     tested = figures(found, plan)
     rows = [
