@@ -214,9 +214,11 @@ def r2(judged: Judged, weights: Reals) -> Reals:
         return np.full(len(weights), np.nan)
     # About the plain mean, so that nearly equal scores do not cancel out.
     centred = judged.actual - judged.actual.mean()
-    spread = weights @ centred**2 - _ratio(weights @ centred, total) ** 2 * total
+    about = weights @ centred**2
+    spread = about - _ratio(weights @ centred, total) ** 2 * total
     error = weights @ (judged.actual - judged.predicted) ** 2
-    varies = spread > 1e-12 * np.maximum(weights @ judged.actual**2, 1e-300)
+    # What is left of a difference of equal numbers is no variation.
+    varies = spread > 1e-12 * np.maximum(np.maximum(weights @ judged.actual**2, about), 1e-300)
     return np.asarray(np.where(varies, 1 - error / np.where(varies, spread, 1), np.nan))
 
 
