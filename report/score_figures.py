@@ -69,12 +69,13 @@ def score_figures(source: Source) -> Iterator[Figure]:
         f"{error.std():.2f}; {near:.0%} lie within ±{reach:g}.",
     )
     if len(target.subjects) > 1:
-        yield _by_subject(source.run.metrics)
+        yield by_subject(source.run.metrics)
     if source.run.intervals.measured:
         yield _coverage(source)
 
 
-def _by_subject(metrics: RunMetrics) -> Figure:
+def by_subject(metrics: RunMetrics) -> Figure:
+    """Draw the mean absolute error of every model, subject by subject."""
     reports = scores(metrics)
     rows = [
         {"model": name, "subject": subject, "MAE": figures.mae}

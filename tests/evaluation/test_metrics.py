@@ -1,6 +1,7 @@
 """Metrics against numbers worked out by hand."""
 
 import csv
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,8 @@ from evaluation.metrics import (
     score_report,
 )
 from records.cohort import Cohort
+from report.drawing import specification
+from report.score_figures import by_subject
 from report.tables import subject_tables
 from tests.training.small_cohort import PERIODS
 from training.targets import known_risk, known_score
@@ -165,5 +168,10 @@ def test_tables_and_files_tell_each_subject_at_each_period(cohort: Cohort) -> No
     assert table.name == "subjects_by_period"
     assert len(table.rows) == 6
     cells = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
+    drawn = json.loads(specification(by_subject(metrics), titled=True))
+    (bars,) = drawn["datasets"].values()
+    assert {(bar["model"], bar["subject"]): bar["MAE"] for bar in bars} == {
+        ("network", subject): of.mae for subject, of in metrics.score.network.by_subject.items()
+    }
     assert cells["R², reading"]["week 3"] == found.r2
     assert cells["RMSE, reading"]["week 3"] == found.rmse
