@@ -126,8 +126,7 @@ class Intake:
         histories = [student.periods for student in students]
         sizes = list(map(len, histories))
         table = self._table(histories, sum(sizes))
-        period = table[:, 0].astype(np.intp)
-        if count == 1 and period.tolist() == self._clock[: len(table)]:
+        if count == 1 and table[:, 0].tolist() == self._clock[: len(table)]:
             # One student without a gap, the usual request: half the time of what follows.
             values = self._nothing.copy()
             values[0, : len(table)] = table[:, 1:]
@@ -138,7 +137,7 @@ class Intake:
                 lengths=np.array([len(table)], np.int32),
                 faults=list(faults),
             )
-        size = np.array(sizes, np.intp)
+        period, size = table[:, 0].astype(np.intp), np.array(sizes, np.intp)
         owner = np.repeat(np.arange(count), size)
         # Rows one after the other, periods ascending within each: one strictly rising sequence.
         place = owner * (maximum + 1) + period

@@ -23,7 +23,7 @@ from scoring.providers import Provider
 
 # Periods of padding that cost as much as an execution of their own, with what dividing and putting
 # together takes. `python -m benchmarks.run_cost`: with 8 and with 39 periods, at 4 to 256 records,
-# anything from 48 to 96 is as good; 8 and 384 lose a fifth and more.
+# anything from 48 to 96 is as good; 8 and 384 lose up to a third and more.
 RUN_COST = 96
 _NO_PREFERENCE = DeviceOptions()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from records.cohort import Cohort
+from records.cohort import Cohort, Floats, Ints
 from records.contract import load_contract
 from records.reference import learn_reference
 from records.sources.semesters import simulate
@@ -47,9 +47,9 @@ def tables(draw: st.DrawFn) -> tuple[np.random.Generator, int, float, float]:
     return np.random.default_rng(seed), draw(st.integers(0, 24)), missing, silent
 
 
-def table_of(
-    assessor: Assessor, generator: np.random.Generator, rows: int, missing: float, silent: float
-) -> AssessmentTable:
+def scored(
+    generator: np.random.Generator, rows: int, missing: float, silent: float
+) -> tuple[Floats, Ints, Scores]:
     """Students with gaps, of every length, and models that are silent here and there."""
     values = generator.uniform(0, [100, 100, 100, 100, 10], (rows, 8, 5)).astype(np.float32)
     values[generator.random(values.shape) < missing] = np.nan
@@ -59,8 +59,13 @@ def table_of(
     score = generator.uniform(0, 100, (rows, 8, 1))
     risk[generator.random(risk.shape) < silent] = np.nan
     score[generator.random(score.shape) < silent] = np.nan
-    scores = Scores(risk.astype(np.float32), score.astype(np.float32))
-    return assessor.tabulate(values, lengths, scores)
+    return values, lengths, Scores(risk.astype(np.float32), score.astype(np.float32))
+
+
+def table_of(
+    assessor: Assessor, generator: np.random.Generator, rows: int, missing: float, silent: float
+) -> AssessmentTable:
+    return assessor.tabulate(*scored(generator, rows, missing, silent))
 
 
 @unhurried
@@ -84,6 +89,23 @@ def test_columns_and_words_are_the_same_json(
     assert [msgspec.json.decode(one, strict=True) for one in written] == expected
     # Another parser, and the order of the fields.
     assert list(map(json.dumps, map(json.loads, written))) == list(map(json.dumps, expected))
+
+
+@unhurried
+@given(tables())
+def test_students_of_one_pass_and_students_alone_get_the_same_bytes(
+    assessor: Assessor,
+    encoder: TableEncoder,
+    made: tuple[np.random.Generator, int, float, float],
+) -> None:
+    values, lengths, scores = scored(*made)
+    ids = [f"s-{row}" for row in range(len(values))]
+    together = encoder.encode(assessor.tabulate(values, lengths, scores), ids, [0] * len(ids))
+    for row, name in enumerate(ids):
+        one = slice(row, row + 1)
+        own = Scores(scores.risk[one], scores.score[one])
+        alone = encoder.encode(assessor.tabulate(values[one], lengths[one], own), [name], [0])
+        assert alone.listed(0, 1) == together.listed(row, row + 1)
 
 
 def test_risks_are_written_with_all_their_decimals(
