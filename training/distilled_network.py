@@ -11,23 +11,14 @@ from typing import Any
 from records.contract import Contract, Kind
 from training.backend import keras
 from training.calibration_layer import LOGIT
-from training.networks import PERIODS
-from training.preprocessing import MissingIndicators, OneHot, register
+from training.networks import PERIODS, MeanOfLast
+from training.preprocessing import MissingIndicators, OneHot
 from training.quantile_encoding import Edges, QuantileRamps
 from training.settings import Distillation, NetworkPreset
 from training.statistics import Statistics
 
 # Layer of the members' logits, (batch, periods, members): what is fitted.
 MEMBERS = "members"
-
-
-@register
-class MeanOfLast(keras.layers.Layer):  # type: ignore[misc]
-    """Turn (batch, periods, members) into their mean, (batch, periods)."""
-
-    def call(self, values: Any) -> Any:
-        """Return the mean over the last axis."""
-        return keras.ops.mean(values, axis=-1)
 
 
 def build_distilled_network(

@@ -23,6 +23,7 @@ from records.contract import Contract, ScoreTarget
 from training.backend import keras
 from training.calibration_layer import LOGIT
 from training.preprocessing import preprocess, register
+from training.quantile_encoding import QuantileRamps  # noqa: F401 - `load_network` must know it
 from training.settings import NetworkPreset
 from training.statistics import Statistics
 
@@ -39,6 +40,15 @@ class DropLastAxis(keras.layers.Layer):  # type: ignore[misc]
     def call(self, values: Any) -> Any:
         """Return `values` without the last axis."""
         return keras.ops.squeeze(values, axis=-1)
+
+
+@register
+class MeanOfLast(keras.layers.Layer):  # type: ignore[misc]
+    """Turn (batch, periods, members) into their mean, (batch, periods)."""
+
+    def call(self, values: Any) -> Any:
+        """Return the mean over the last axis."""
+        return keras.ops.mean(values, axis=-1)
 
 
 @register

@@ -1,6 +1,9 @@
 """The distilled network: taught by trees, causal, and a graph of fused LSTMs like any other."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -70,6 +73,26 @@ def test_its_members_are_fused_lstms_in_one_graph_equal_to_it(fitted: Fitted) ->
     (answer,) = session.run(None, {RISK.input: LATER.values})
     said = fitted.predict(LATER)
     np.testing.assert_allclose(answer[LATER.observed], said[LATER.observed], atol=1e-5)
+
+
+def test_a_process_that_has_built_no_network_can_load_it(fitted: Fitted, tmp_path: Path) -> None:
+    assert fitted.network is not None
+    fitted.network.keras.save(tmp_path / "risk.keras")
+    np.save(tmp_path / "values.npy", LATER.values)
+    script = (
+        "import pathlib, sys\n"
+        "import numpy as np\n"
+        "from training.networks import load_network, predict\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "said = predict(load_network(folder / 'risk.keras'), np.load(folder / 'values.npy'))\n"
+        "np.save(folder / 'said.npy', said)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=Path(__file__).parents[2], check=True
+    )
+    said = fitted.predict(LATER)
+    known = ~np.isnan(said)
+    np.testing.assert_allclose(np.load(tmp_path / "said.npy")[known], said[known], atol=1e-6)
 
 
 def test_earlier_periods_count_more_and_all_together_as_much_as_before() -> None:
