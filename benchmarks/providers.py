@@ -3,7 +3,7 @@
 Runs in any environment that holds ONNX Runtime and what `scoring` needs, so also where the project
 is not installed: `onnxruntime-openvino` takes the place of `onnxruntime`, it does not go beside it.
 In one process, providers taking turns in every round, so that slow spells of a shared machine fall
-on all alike.
+on all alike; each plainly, and over bound buffers (`scoring.execution`).
 """
 
 import argparse
@@ -23,13 +23,15 @@ from records.cohort import Floats
 from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.bundle import Bundle, read_bundle
-from scoring.execution import PlainRunner
+from scoring.execution import BoundRunner, PlainRunner, Runner
 from scoring.intake import Intake
 from scoring.provider_options import CHUNK
 from scoring.providers import RUNTIME_NAMES, Provider, ProviderError, open_session
 
 SIZES = (1, 30, CHUNK)
 GRAPHS = ("risk", "score")
+MEMORY = {Provider.CUDA: "cuda", Provider.TENSORRT: "cuda"}
+_BASE = (Provider.CPU, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,15 @@ class Timed:
     Attributes:
         graph: Its name.
         provider: That ran it.
+        bound: Whether over bound buffers.
         micros: Rows -> µs an execution, median over the rounds.
-        ratios: Rows -> speed, the CPU provider being 1: median of the rounds' ratios.
+        ratios: Rows -> speed, the CPU provider run plainly being 1: median of the rounds' ratios.
         difference: Largest difference from the CPU provider, in the output's unit.
     """
 
     graph: str
     provider: Provider
+    bound: bool
     micros: dict[int, float]
     ratios: dict[int, float]
     difference: float
@@ -62,61 +66,63 @@ def measure_providers(
         rounds: In each of which every provider runs every size once.
 
     Returns:
-        What was measured, the CPU provider first for each graph; and, by "graph provider", why
-        one that is offered could not run.
+        What was measured, the CPU provider run plainly first for each graph; and, by "graph
+        provider", why one that is offered could not run.
     """
     offered = [one for one, name in RUNTIME_NAMES.items() if name in _available()]
     measured, missing = [], {}
     for graph in GRAPHS:
         facts = bundle.manifest.graphs[graph]
-        runners = {}
+        runners: dict[tuple[Provider, bool], Runner] = {}
         for provider in offered:
             try:
                 session = open_session(bundle.graph(graph), provider, strict=True, threads=1)
             except ProviderError as error:
                 missing[f"{graph} {provider}"] = str(error)
             else:
-                runners[provider] = PlainRunner(session, facts.input, facts.output)
+                names, device = (facts.input, facts.output), MEMORY.get(provider, "cpu")
+                runners[provider, False] = PlainRunner(session, *names)
+                runners[provider, True] = BoundRunner(session, *names, device=device)
         inputs = {size: _records(bundle.contract, size) for size in sizes}
         measured += _timed(graph, runners, inputs, rounds)
     return measured, missing
 
 
 def _timed(
-    graph: str, runners: dict[Provider, PlainRunner], inputs: dict[int, Floats], rounds: int
+    graph: str, runners: dict[tuple[Provider, bool], Runner], inputs: dict[int, Floats], rounds: int
 ) -> list[Timed]:
     differences = dict.fromkeys(runners, 0.0)
     for values in inputs.values():  # which warms them up, too
-        expected = runners[Provider.CPU].run(values)
-        for provider, runner in runners.items():
+        expected = runners[_BASE].run(values)
+        for way, runner in runners.items():
             apart = float(np.abs(runner.run(values) - expected).max())
-            differences[provider] = max(differences[provider], apart)
-    spent: dict[tuple[Provider, int], list[float]] = {
-        (provider, size): [] for provider in runners for size in inputs
+            differences[way] = max(differences[way], apart)
+    spent: dict[tuple[tuple[Provider, bool], int], list[float]] = {
+        (way, size): [] for way in runners for size in inputs
     }
     for _ in range(rounds):
         for size, values in inputs.items():
-            for provider, runner in runners.items():
+            for way, runner in runners.items():
+                runner.run(values)  # or it would pay for what ran before: cold caches, other shapes
                 started = perf_counter()
                 runner.run(values)
-                spent[provider, size].append(perf_counter() - started)
+                spent[way, size].append(perf_counter() - started)
     return [
         Timed(
             graph=graph,
-            provider=provider,
-            micros={size: statistics.median(spent[provider, size]) * 1e6 for size in inputs},
+            provider=way[0],
+            bound=way[1],
+            micros={size: statistics.median(spent[way, size]) * 1e6 for size in inputs},
             ratios={
                 size: statistics.median(
                     base / own
-                    for base, own in zip(
-                        spent[Provider.CPU, size], spent[provider, size], strict=True
-                    )
+                    for base, own in zip(spent[_BASE, size], spent[way, size], strict=True)
                 )
                 for size in inputs
             },
-            difference=differences[provider],
+            difference=differences[way],
         )
-        for provider in runners
+        for way in runners
     ]
 
 
@@ -141,7 +147,8 @@ def lines(measured: Sequence[Timed]) -> list[str]:
     for one in measured:
         figures = [f"{one.micros[size]:,.0f}" for size in sizes]
         figures += [f"{one.ratios[size]:.2f}" for size in sizes]
-        rows.append([one.graph, one.provider.value, *figures, f"{one.difference:.1e}"])
+        way = f"{one.provider}, bound" if one.bound else one.provider.value
+        rows.append([one.graph, way, *figures, f"{one.difference:.1e}"])
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
