@@ -183,7 +183,13 @@ class Workload:
 
     def _take(self, work: float, *, long: bool) -> float | None:
         wait = self.wait(long=long)
-        if wait > self._limit and (not long or wait > self._limit + PATIENCE * work * self._factor):
+        # Before a short one that is alone there is a slice at most: to refuse it helps nobody.
+        alone = not long and not self._shorts
+        if (
+            not alone
+            and wait > self._limit
+            and (not long or wait > self._limit + PATIENCE * work * self._factor)
+        ):
             return None
         if long:
             self._long += work

@@ -38,6 +38,21 @@ def test_short_requests_pass_long_ones() -> None:
     assert load.admit(1000, long=False) is not None
 
 
+def test_a_short_request_alone_is_not_refused_for_a_guest_whose_step_took_long() -> None:
+    load = workload()
+    guest = load.admit_guest(0.01)
+    assert guest is not None
+    for _ in range(20):
+        load.learn_guest(1.0)
+    assert load.wait(long=False) > 0.1
+    short = load.admit(1000, long=False)
+    assert short is not None
+    assert load.admit(1000, long=False) is None  # a second one would wait for the first, too
+    load.leave(short, long=False)
+    load.leave_guest(guest)
+    assert load.wait(long=False) == 0
+
+
 def test_long_requests_wait_for_short_ones() -> None:
     load = workload()
     fill(load, 1000, long=False)

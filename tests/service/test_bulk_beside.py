@@ -91,7 +91,7 @@ def test_single_students_are_answered_beside_two_endless_cohorts(
         sizes = [one.result() for one in streams]
 
     assert statuses == {200}
-    assert np.quantile(waits, 0.99) < 0.3
+    assert np.quantile(waits, 0.99) < 0.5
     assert min(sizes) > 100_000  # and were answered
 
 
