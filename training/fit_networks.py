@@ -5,6 +5,7 @@ import numpy as np
 from records.cohort import Bools, Cohort, Floats
 from training.fit import Loss, fit, seed_everything
 from training.fit_distilled import fit_distilled
+from training.fit_quantile import fit_quantile
 from training.model import Fitted, FittedNetwork, OnEpoch, Target, wanted
 from training.networks import build_risk_network, build_score_network, predict
 from training.prepare import Prepared
@@ -36,6 +37,14 @@ def fit_network(
                 preset.distillation,
                 seed,
                 lambda epoch: on_epoch(epoch, total),
+            )
+        )
+    if target == "score" and preset.quantiles is not None:
+        total = preset.schedule.epochs
+        on_epoch(0, total)
+        return as_fitted(
+            fit_quantile(
+                prepared, preset, preset.quantiles, seed, lambda epoch: on_epoch(epoch, total)
             )
         )
     train, validation = prepared.parts.train, prepared.parts.validation

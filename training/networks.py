@@ -166,17 +166,17 @@ def _encoded(
         columns=columns,
     )
     if preset.attention == "before":
-        hidden = _attended(hidden, preset)
+        hidden = attended(hidden, preset)
     for layer in range(preset.layers):
         if preset.attention == "only":
-            hidden = _attended(hidden, preset, suffix=_numbered(layer))
+            hidden = attended(hidden, preset, suffix=_numbered(layer))
         else:
             lstm = keras.layers.LSTM(
                 preset.units, return_sequences=True, name=f"lstm{_numbered(layer)}"
             )
             hidden = lstm(hidden)
     if preset.attention == "after":
-        hidden = _attended(hidden, preset)
+        hidden = attended(hidden, preset)
     if preset.dropout:
         hidden = keras.layers.Dropout(preset.dropout, name="dropout")(hidden)
     if preset.dense_units:
@@ -184,8 +184,8 @@ def _encoded(
     return hidden
 
 
-def _attended(hidden: Any, preset: NetworkPreset, *, suffix: str = "") -> Any:
-    """Let each period attend to those so far.
+def attended(hidden: Any, preset: NetworkPreset, *, suffix: str = "") -> Any:
+    """Let each period of `hidden` (batch, periods, units) attend to those so far.
 
     Attention(Q, K, V) = softmax(QKᵀ/√d_k)V, heads joined and projected (paper B).
     """

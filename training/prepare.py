@@ -1,5 +1,6 @@
 """Learn from the training part all that is not a network, before TensorFlow is needed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from records.cohort import Bools, Cohort
@@ -38,6 +39,13 @@ class Prepared:
     statistics: Statistics
     selection: dict[str, Selection]
     notes: tuple[str, ...]
+
+    def columns(self, target: str, without: Collection[str] = ()) -> list[int]:
+        """Return the positions of the selected features of a target, less those named."""
+        features = self.parts.train.contract.features
+        chosen = self.selection[target].columns
+        read = range(len(features)) if chosen is None else chosen
+        return [at for at in read if features[at].name not in without]
 
 
 def prepare(cohort: Cohort, settings: TrainingSettings) -> Prepared:

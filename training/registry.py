@@ -21,6 +21,8 @@ from training.settings import (
     ARCHITECTURES,
     DISTILLED,
     HUBER,
+    QUANTILE,
+    QUANTILE_MANY,
     RISK_NETWORKS,
     SCORE_NETWORKS,
     SIZES,
@@ -250,6 +252,22 @@ def _all() -> dict[tuple[Target, str], Model]:
             name="attention-lstm-huber",
             source="beyond",
             summary="multi-head attention, then an LSTM, fitted by the Huber loss",
+        )
+    )
+    rows.append(
+        dataclasses.replace(
+            _network("score", "attention-lstm", "large", QUANTILE),
+            name="attention-lstm-quantile",
+            source="beyond",
+            summary="multi-head attention, then an LSTM, on quantile-encoded features",
+        )
+    )
+    rows.append(
+        dataclasses.replace(
+            _network("score", "attention-lstm", "large", QUANTILE_MANY),
+            name="attention-lstm-quantile-many",
+            source="beyond",
+            summary="the same, for tens of thousands of records",
         )
     )
     rows += [

@@ -102,7 +102,7 @@ RUNS = (
         data="oulad",
         models={
             "risk": (*_RISK, *_LARGE, "distilled-lstm", "distilled-lstm-calibrated"),
-            "score": (*_SCORE, *_LARGE, "attention-lstm-huber"),
+            "score": (*_SCORE, *_LARGE, "attention-lstm-huber", "attention-lstm-quantile"),
         },
         splits=("temporal",),
         horizons=(4, 8, 12, 16),
@@ -112,7 +112,10 @@ RUNS = (
         name="midfield",
         title="MIDFIELD: next term's grade point average x 25 after one to six terms",
         data="midfield",
-        models={"risk": (), "score": (*_SCORE, *_LARGE, "attention-lstm-huber")},
+        models={
+            "risk": (),
+            "score": (*_SCORE, *_LARGE, "attention-lstm-huber", "attention-lstm-quantile-many"),
+        },
         splits=("temporal",),
         horizons=(1, 2, 3, 4, 5, 6),
         seeds=2,

@@ -31,22 +31,28 @@ class Schedule(_Frozen):
     )
 
 
-class Distillation(_Frozen):
-    """How a risk network learns from boosted trees, and what it then is made of.
+class Quantiles(_Frozen):
+    """How a network reads quantile-encoded features, and what it then is made of.
 
-    Each member is Dense(ReLU) → LSTM → dropout → Dense(1) beside a straight line, on
-    quantile-encoded features; the schedule is followed to its end, by AdamW on a cosine.
+    Dense(ReLU) → attention, where the preset has it in front → LSTM → dropout → Dense, beside a
+    straight line; the schedule is followed to its end, by AdamW on a cosine.
     """
+
+    encoder_units: int = Field(default=48, ge=1, description="Of the ReLU layer in front.")
+    intervals: int = Field(default=7, ge=1, description="Quantile intervals a feature.")
+    weight_decay: float = Field(default=0.2, ge=0)
+    without: tuple[str, ...] = Field(default=(), description="Features that are not read.")
+
+
+class Distillation(Quantiles):
+    """How a risk network learns from boosted trees: several members, each as `Quantiles` says."""
 
     share: float = Field(default=0.85, ge=0, le=1, description="Of the teacher in the target.")
     members: int = Field(default=2, ge=1, description="Networks whose mean logit is given.")
     encoder_units: int = Field(default=32, ge=1, description="Of each member's ReLU layer.")
-    intervals: int = Field(default=7, ge=1, description="Quantile intervals a feature.")
-    weight_decay: float = Field(default=0.2, ge=0)
     early: float = Field(
         default=1.0, ge=0, description="Period t counts t to the power of minus this; 0: all alike."
     )
-    without: tuple[str, ...] = Field(default=(), description="Features that are not read.")
 
 
 class NetworkPreset(_Frozen):
@@ -76,6 +82,9 @@ class NetworkPreset(_Frozen):
     schedule: Schedule = Schedule()
     distillation: Distillation | None = Field(
         default=None, description="Of a risk network that boosted trees teach."
+    )
+    quantiles: Quantiles | None = Field(
+        default=None, description="Of a score network on quantile-encoded features."
     )
 
 
@@ -140,12 +149,33 @@ RISK_NETWORKS = _presets("risk", _RISK_BODY)
 SCORE_NETWORKS = _presets("score", _SCORE_BODY)
 # How it was chosen: docs/models.md. Of most modules of the public files there
 # are no clicks: a network that reads them learns which module it is.
+_CLICKS = ("clicks", "active_days", "days_since_click")
 DISTILLED = NetworkPreset(
     name="distilled",
     units=48,
     dropout=0.2,
     schedule=Schedule(learning_rate=3e-3, batch_size=256, epochs=15),
-    distillation=Distillation(without=("clicks", "active_days", "days_since_click")),
+    distillation=Distillation(without=_CLICKS),
+)
+# Trees taught a score network nothing: its targets are no single draws.
+QUANTILE = NetworkPreset(
+    name="quantile",
+    attention="before",
+    residual=True,
+    units=64,
+    dropout=0.2,
+    score_loss="huber",
+    schedule=Schedule(learning_rate=3e-3, batch_size=256, epochs=20),
+    quantiles=Quantiles(without=_CLICKS),
+)
+# Where records are many, an epoch is long and what there is to learn is learnt sooner.
+QUANTILE_MANY = QUANTILE.model_copy(
+    update={
+        "name": "quantile-many",
+        "dropout": 0.3,
+        "schedule": Schedule(learning_rate=2e-3, batch_size=256, epochs=8),
+        "quantiles": Quantiles(weight_decay=0.4, without=_CLICKS),
+    }
 )
 # Between the squared error, which a few collapses rule, and the absolute one, which forgets them.
 HUBER = SCORE_NETWORKS["attention-lstm", "large"].model_copy(
@@ -157,7 +187,9 @@ HUBER = SCORE_NETWORKS["attention-lstm", "large"].model_copy(
     }
 )
 RISK_PRESETS = {preset.name: preset for preset in (*RISK_NETWORKS.values(), DISTILLED)}
-SCORE_PRESETS = {preset.name: preset for preset in (*SCORE_NETWORKS.values(), HUBER)}
+SCORE_PRESETS = {
+    preset.name: preset for preset in (*SCORE_NETWORKS.values(), HUBER, QUANTILE, QUANTILE_MANY)
+}
 
 
 class SplitSettings(_Frozen):
@@ -204,6 +236,7 @@ class TrainingSettings(_Frozen):
 
 # From here on a paper's batches of 32 take minutes an epoch.
 _LARGE_RECORDS, _LARGE_PERIODS = 10_000, 12
+_MANY_RECORDS = 30_000
 
 
 def settings_for(cohort: Cohort, *, seed: int = 0) -> TrainingSettings:
@@ -212,16 +245,18 @@ def settings_for(cohort: Cohort, *, seed: int = 0) -> TrainingSettings:
     `simulated` and `semesters` are trained as papers A and B say, `semesters` with paper B's
     feature selection (|r| of 0.1: the paper names no threshold; below it Cohen calls a correlation
     negligible). Everything else reads all features, and is tested on its latest cohort where it
-    has several. Large cohorts and long histories take the `large` presets, but for the risk network
-    of `oulad`, which boosted trees teach.
+    has several. Large cohorts and long histories take the preset `large` for the risk, and one that
+    reads quantile-encoded features for the score; boosted trees teach the risk network of `oulad`.
     """
     large = len(cohort) > _LARGE_RECORDS or cohort.contract.periods.maximum > _LARGE_PERIODS
     networks = {
         "risk": RISK_PRESETS["large" if large else "paper-a"],
-        "score": SCORE_PRESETS["large" if large else "paper-b"],
+        "score": SCORE_PRESETS["quantile" if large else "paper-b"],
     }
     if cohort.contract.name == "oulad" and len(cohort) > _LARGE_RECORDS:
         networks["risk"] = DISTILLED
+    if len(cohort) > _MANY_RECORDS:
+        networks["score"] = QUANTILE_MANY
     named = cohort.cohorts[usable(cohort) & (cohort.cohorts != "")]
     kind: SplitKind = "stratified-80-20"
     selection = None

@@ -54,19 +54,22 @@ def test_long_histories_take_the_large_presets(cohort: Cohort) -> None:
     contract = cohort.contract.model_copy(update={"periods": periods})
     longer = small_cohort()
     object.__setattr__(longer, "contract", contract)
-    assert settings_for(longer).risk.name == settings_for(longer).score.name == "large"
+    chosen = settings_for(longer)
+    assert (chosen.risk.name, chosen.score.name) == ("large", "quantile")
 
 
 def test_many_records_take_the_large_presets() -> None:
-    assert settings_for(small_cohort(10_001)).risk.name == "large"
+    many = settings_for(small_cohort(10_001))
+    assert (many.risk.name, many.score.name) == ("large", "quantile")
+    assert settings_for(small_cohort(30_001)).score.name == "quantile-many"
 
 
-def test_boosted_trees_teach_the_risk_network_of_the_open_university() -> None:
+def test_networks_of_the_open_university_read_quantile_encoded_features() -> None:
     many = small_cohort(10_001)
     contract = many.contract.model_copy(update={"name": "oulad"})
     object.__setattr__(many, "contract", contract)
     chosen = settings_for(many)
-    assert (chosen.risk.name, chosen.score.name) == ("distilled", "large")
+    assert (chosen.risk.name, chosen.score.name) == ("distilled", "quantile")
 
 
 def test_settings_do_not_change_once_made_and_survive_a_file() -> None:

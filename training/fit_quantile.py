@@ -1,0 +1,57 @@
+"""Fit a score network on quantile-encoded features."""
+
+from collections.abc import Callable
+
+from training.backend import keras
+from training.fit import HUBER_DELTA, seed_everything
+from training.fit_schedule import follow_schedule
+from training.model import FittedNetwork
+from training.prepare import Prepared
+from training.quantile_encoding import learn_edges
+from training.quantile_network import build_quantile_score_network, numbers_of
+from training.settings import NetworkPreset, Quantiles
+from training.targets import Examples, score_examples, score_spread
+
+
+def fit_quantile(
+    prepared: Prepared,
+    preset: NetworkPreset,
+    settings: Quantiles,
+    seed: int,
+    on_epoch: Callable[[int], None],
+) -> FittedNetwork:
+    """Fit for all epochs of the schedule; the validation part decides nothing.
+
+    Raises:
+        FitError: It diverged.
+    """
+    train, validation = prepared.parts.train, prepared.parts.validation
+    columns = prepared.columns("score", settings.without)
+    edges = learn_edges(train, numbers_of(train.contract, columns), settings.intervals)
+    seed_everything(seed)
+    network = build_quantile_score_network(
+        train.contract, prepared.statistics, edges, preset, score_spread(train), columns=columns
+    )
+    losses = {
+        "squared": keras.losses.MeanSquaredError(),
+        "absolute": keras.losses.MeanAbsoluteError(),
+        "huber": keras.losses.Huber(HUBER_DELTA),
+    }
+    periods = int(max(train.lengths.max(), validation.lengths.max()))
+    history = follow_schedule(
+        keras.Model(network.input, keras.ops.expand_dims(network.output, axis=-1)),
+        losses[preset.score_loss],
+        preset.schedule,
+        _for_each_step(score_examples(train, periods)),
+        _for_each_step(score_examples(validation, periods)),
+        weight_decay=settings.weight_decay,
+        on_epoch=on_epoch,
+    )
+    return FittedNetwork(keras=network, history=history, preset=preset)
+
+
+def _for_each_step(examples: Examples) -> Examples:
+    """Add an axis of one behind, over which Keras' losses average: each step keeps its weight."""
+    return Examples(
+        values=examples.values, target=examples.target[..., None], weight=examples.weight
+    )
