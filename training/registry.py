@@ -246,30 +246,19 @@ def _all() -> dict[tuple[Target, str], Model]:
             rows.append(_network("risk", architecture, size, risk))
             rows.append(_network("score", architecture, size, score))
     rows.append(_distilled())
-    rows.append(
-        dataclasses.replace(
-            _network("score", "attention-lstm", "large", HUBER),
-            name="attention-lstm-huber",
-            source="beyond",
-            summary="multi-head attention, then an LSTM, fitted by the Huber loss",
-        )
+    beyond = (
+        ("huber", HUBER, "fitted by the Huber loss"),
+        ("quantile", QUANTILE, "on quantile-encoded features"),
+        ("quantile-many", QUANTILE_MANY, "on quantile-encoded features of many records"),
     )
-    rows.append(
-        dataclasses.replace(
-            _network("score", "attention-lstm", "large", QUANTILE),
-            name="attention-lstm-quantile",
-            source="beyond",
-            summary="multi-head attention, then an LSTM, on quantile-encoded features",
+    for name, preset, how in beyond:
+        row = _network("score", "attention-lstm", "large", preset)
+        summary = f"{_ARCHITECTURE_WORDS['attention-lstm']}, {how}"
+        rows.append(
+            dataclasses.replace(
+                row, name=f"attention-lstm-{name}", source="beyond", summary=summary
+            )
         )
-    )
-    rows.append(
-        dataclasses.replace(
-            _network("score", "attention-lstm", "large", QUANTILE_MANY),
-            name="attention-lstm-quantile-many",
-            source="beyond",
-            summary="the same, for tens of thousands of records",
-        )
-    )
     rows += [
         _calibrated("lstm-calibrated", RISK_NETWORKS["lstm", "papers"]),
         _calibrated("lstm-large-calibrated", RISK_NETWORKS["lstm", "large"]),
