@@ -34,7 +34,7 @@ _REFUSAL_SECONDS_PER_BYTE = 1e-9
 _REFUSAL_SHARE = 1 / 8
 # Refusals that may come at once after a quiet time, in seconds of that share.
 _BURST_SECONDS = 0.1
-_LONGEST_HOLD = 1.0
+_LONGEST_HOLD = 0.25
 
 
 class Pace:
@@ -42,7 +42,8 @@ class Pace:
 
     A client that asks again at once after each refusal costs as much as one that is answered; a
     few thousand of those would leave no time for answers. What goes beyond an eighth of the time
-    is sent late, by at most the second that the client was asked to wait anyway. It is the generic
+    is sent late, by at most a quarter of a second: held for longer, refusals keep so many
+    connections open that clients which go on asking on schedule run out of them. It is the generic
     cell rate algorithm (ITU-T I.371), which needs no queue.
     """
 
