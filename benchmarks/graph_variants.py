@@ -8,7 +8,6 @@ rounds. Neither is what the service runs; docs/performance.md says why.
 """
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,12 +20,11 @@ import onnxruntime
 import typer
 from onnx import TensorProto, compose, helper
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.command import run_command
 from benchmarks.machine import describe_machine
 from records.cohort import Floats
-from records.errors import BellwetherError
 from scoring.bundle import Bundle, read_bundle
 
 ROWS = (1, 32, 256)
@@ -233,8 +231,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except BellwetherError as error:
-        Console().print(f"[red]{escape(str(error))}[/]")
-        sys.exit(1)
+    run_command(main)

@@ -1,18 +1,17 @@
 """`python -m benchmarks.run BUNDLE`: ceiling, latency against load, cohorts, Locust's profiles."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.bulk import measure_bulk
 from benchmarks.ceiling import Ceiling, Peak, measure_ceiling, measure_peak
 from benchmarks.closed_loop import client_name, drive
+from benchmarks.command import run_command
 from benchmarks.cores import Cores, choose_cores, pinned
 from benchmarks.load_test import LoadTest, run_profile
 from benchmarks.machine import describe_machine
@@ -21,7 +20,6 @@ from benchmarks.server import RunningServer, bellwether, running
 from benchmarks.students import StudentSource
 from benchmarks.sweep import LOADS, PATH, Point, plot, sweep, write_csv
 from records.contract import Contract
-from records.errors import BellwetherError
 from scoring.bundle import read_bundle
 
 console = Console(width=120)
@@ -190,8 +188,4 @@ def _add_profiles(table: Table, tests: Sequence[LoadTest]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except BellwetherError as error:
-        console.print(f"[red]{escape(str(error))}[/]")
-        sys.exit(1)
+    run_command(main)

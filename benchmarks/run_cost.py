@@ -6,7 +6,6 @@ spells of a shared machine fall on all of them alike.
 """
 
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +16,10 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.command import run_command
 from benchmarks.machine import describe_machine
-from records.errors import BellwetherError
 from scoring import scorer
 from scoring.bundle import read_bundle
 from scoring.providers import Provider
@@ -119,8 +117,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except BellwetherError as error:
-        Console().print(f"[red]{escape(str(error))}[/]")
-        sys.exit(1)
+    run_command(main)

@@ -6,7 +6,6 @@ shared machine fall on all of them alike.
 """
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -17,14 +16,13 @@ import msgspec
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.command import run_command
 from benchmarks.cores import choose_cores, pinned
 from benchmarks.machine import describe_machine
 from benchmarks.students import StudentSource
 from records.cohort import Floats, Ints
-from records.errors import BellwetherError
 from scoring.assessment import Assessor
 from scoring.intake import Admission, Intake
 from scoring.providers import Provider, open_session
@@ -205,8 +203,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except BellwetherError as error:
-        Console().print(f"[red]{escape(str(error))}[/]")
-        sys.exit(1)
+    run_command(main)

@@ -5,23 +5,21 @@ far more than `wrk`, and the share of a core that it used is printed beside the 
 """
 
 import statistics
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.closed_loop import Closed, client_name, drive
+from benchmarks.command import run_command
 from benchmarks.machine import describe_machine
 from benchmarks.server import bellwether, running
 from benchmarks.students import StudentSource
 from benchmarks.sweep import PATH
 from records.contract import Contract
-from records.errors import BellwetherError
 from scoring.bundle import read_bundle
 
 # Students in a request, requests under way at once.
@@ -114,8 +112,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except BellwetherError as error:
-        Console().print(f"[red]{escape(str(error))}[/]")
-        sys.exit(1)
+    run_command(main)

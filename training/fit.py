@@ -2,19 +2,27 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from records.errors import BellwetherError
 from training.backend import keras, tf
 from training.history import Epoch, History
-from training.settings import Schedule
+from training.settings import Schedule, ScoreLoss
 from training.targets import Examples
 
 Loss = Literal["binary_crossentropy", "mean_squared_error", "mean_absolute_error", "huber"]
 
 # Of the Huber loss, in the score's unit: an error beyond it counts by its size, not its square.
 HUBER_DELTA = 20.0
+
+
+# Of a score network, by its preset.
+SCORE_LOSSES: Mapping[ScoreLoss, Loss] = {
+    "squared": "mean_squared_error",
+    "absolute": "mean_absolute_error",
+    "huber": "huber",
+}
 
 
 class FitError(BellwetherError):
@@ -28,6 +36,20 @@ def seed_everything(seed: int) -> None:
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def keras_loss(loss: Loss) -> Any:
+    """Return what Keras takes for a loss."""
+    return keras.losses.Huber(HUBER_DELTA) if loss == "huber" else loss
+
+
+def check_converged(losses: Iterable[float], schedule: Schedule) -> None:
+    """Raise `FitError` where a loss is infinite or NaN."""
+    if not all(math.isfinite(value) for value in losses):
+        raise FitError(
+            "training diverged: the loss became infinite; lower the learning rate "
+            f"(now {schedule.learning_rate:g}) or check the features' ranges."
+        )
 
 
 def fit(
@@ -61,7 +83,7 @@ def fit(
     classifies = loss == "binary_crossentropy"
     fitted.compile(
         optimizer=keras.optimizers.Adam(schedule.learning_rate),
-        loss=keras.losses.Huber(HUBER_DELTA) if loss == "huber" else loss,
+        loss=keras_loss(loss),
         weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy")] if classifies else None,
         jit_compile=False,  # XLA on a CPU made an LSTM's epoch 5 to 10 times slower
     )
@@ -91,12 +113,7 @@ def fit(
         callbacks=callbacks,
         verbose=0,
     ).history
-    losses = [*logs["loss"], *logs["val_loss"]]
-    if not all(math.isfinite(value) for value in losses):
-        raise FitError(
-            "training diverged: the loss became infinite; lower the learning rate "
-            f"(now {schedule.learning_rate:g}) or check the features' ranges."
-        )
+    check_converged([*logs["loss"], *logs["val_loss"]], schedule)
     epochs = [
         Epoch(
             epoch=number + 1,

@@ -3,20 +3,14 @@
 import numpy as np
 
 from records.cohort import Bools, Cohort, Floats
-from training.fit import Loss, fit, seed_everything
+from training.fit import SCORE_LOSSES, Loss, fit, seed_everything
 from training.fit_distilled import fit_distilled
 from training.fit_quantile import fit_quantile
 from training.model import Fitted, FittedNetwork, OnEpoch, Target, wanted
 from training.networks import build_risk_network, build_score_network, predict
 from training.prepare import Prepared
-from training.settings import NetworkPreset, ScoreLoss
+from training.settings import NetworkPreset
 from training.targets import risk_examples, score_examples, score_spread
-
-_SCORE_LOSSES: dict[ScoreLoss, Loss] = {
-    "squared": "mean_squared_error",
-    "absolute": "mean_absolute_error",
-    "huber": "huber",
-}
 
 
 def fit_network(
@@ -55,7 +49,7 @@ def fit_network(
         examples, loss = risk_examples, "binary_crossentropy"
         network = build_risk_network(train.contract, prepared.statistics, preset, columns=columns)
     else:
-        examples, loss = score_examples, _SCORE_LOSSES[preset.score_loss]
+        examples, loss = score_examples, SCORE_LOSSES[preset.score_loss]
         network = build_score_network(
             train.contract, prepared.statistics, preset, score_spread(train), columns=columns
         )

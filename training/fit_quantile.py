@@ -1,9 +1,10 @@
 """Fit a score network on quantile-encoded features."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from training.backend import keras
-from training.fit import HUBER_DELTA, seed_everything
+from training.fit import SCORE_LOSSES, keras_loss, seed_everything
 from training.fit_schedule import follow_schedule
 from training.model import FittedNetwork
 from training.prepare import Prepared
@@ -32,15 +33,10 @@ def fit_quantile(
     network = build_quantile_score_network(
         train.contract, prepared.statistics, edges, preset, score_spread(train), columns=columns
     )
-    losses = {
-        "squared": keras.losses.MeanSquaredError(),
-        "absolute": keras.losses.MeanAbsoluteError(),
-        "huber": keras.losses.Huber(HUBER_DELTA),
-    }
     periods = int(max(train.lengths.max(), validation.lengths.max()))
     history = follow_schedule(
         keras.Model(network.input, keras.ops.expand_dims(network.output, axis=-1)),
-        losses[preset.score_loss],
+        keras_loss(SCORE_LOSSES[preset.score_loss]),
         preset.schedule,
         _for_each_step(score_examples(train, periods)),
         _for_each_step(score_examples(validation, periods)),
@@ -52,6 +48,4 @@ def fit_quantile(
 
 def _for_each_step(examples: Examples) -> Examples:
     """Add an axis of one behind, over which Keras' losses average: each step keeps its weight."""
-    return Examples(
-        values=examples.values, target=examples.target[..., None], weight=examples.weight
-    )
+    return replace(examples, target=examples.target[..., None])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.backend import keras
-from training.fit import FitError
+from training.fit import check_converged
 from training.history import Epoch, History
 from training.settings import Schedule
 from training.targets import Examples
@@ -66,11 +66,7 @@ def follow_schedule(
         ],
         verbose=0,
     ).history
-    if not all(math.isfinite(value) for value in [*logs["loss"], *logs["val_loss"]]):
-        raise FitError(
-            "training diverged: the loss became infinite; lower the learning rate "
-            f"(now {schedule.learning_rate:g}) or check the features' ranges."
-        )
+    check_converged([*logs["loss"], *logs["val_loss"]], schedule)
     epochs = tuple(
         Epoch(
             epoch=at + 1,
