@@ -26,38 +26,6 @@ _TOGETHER = 32
 _COPIES = 64
 
 
-# What a refusal takes, reading the request included, four fifths of it in the kernel: 17,000 a
-# second filled a core when wrk asked again at once over 3,000 connections.
-_REFUSAL_SECONDS = 5e-5
-_REFUSAL_SECONDS_PER_BYTE = 1e-9
-# The share of the time that refusals may take before they are held back.
-_REFUSAL_SHARE = 1 / 8
-# Refusals that may come at once after a quiet time, in seconds of that share.
-_BURST_SECONDS = 0.1
-_LONGEST_HOLD = 0.25
-
-
-class Pace:
-    """Say when a refusal is sent: at once, until refusals take too much of the time.
-
-    A client that asks again at once after each refusal costs as much as one that is answered; a
-    few thousand of those would leave no time for answers. What goes beyond an eighth of the time
-    is sent late, by at most a quarter of a second: held for longer, refusals keep so many
-    connections open that clients which go on asking on schedule run out of them. It is the generic
-    cell rate algorithm (ITU-T I.371), which needs no queue.
-    """
-
-    def __init__(self) -> None:
-        self._due = 0.0
-
-    def delay(self, size: int, now: float) -> float:
-        """Return in how many seconds to refuse a body of `size` bytes that came at `now`."""
-        cost = _REFUSAL_SECONDS + _REFUSAL_SECONDS_PER_BYTE * size
-        latest = now + _BURST_SECONDS + _LONGEST_HOLD
-        self._due = min(max(self._due, now) + cost / _REFUSAL_SHARE, latest)
-        return max(self._due - now - _BURST_SECONDS, 0.0)
-
-
 class Answering(Protocol):
     """What costs are measured on: `service.answer.Responder`."""
 
@@ -182,15 +150,12 @@ class Workload:
         share = 1.0 - math.exp(-seconds / _MEMORY_SECONDS)
         self._guest_seconds += share * (seconds - self._guest_seconds)
 
+    def has_room(self, size: int, *, long: bool) -> bool:
+        """Say whether a request would be taken in now; nothing changes."""
+        return self._fits(self._costs.of(size), long=long)
+
     def _take(self, work: float, *, long: bool) -> float | None:
-        wait = self.wait(long=long)
-        # Before a short one that is alone there is a slice at most: to refuse it helps nobody.
-        alone = not long and not self._shorts
-        if (
-            not alone
-            and wait > self._limit
-            and (not long or wait > self._limit + PATIENCE * work * self._factor)
-        ):
+        if not self._fits(work, long=long):
             return None
         if long:
             self._long += work
@@ -199,6 +164,15 @@ class Workload:
             self._short += work
             self._shorts += 1
         return work
+
+    def _fits(self, work: float, *, long: bool) -> bool:
+        # Before a short one that is alone there is a slice at most: to refuse it helps nobody.
+        if not long and not self._shorts:
+            return True
+        wait = self.wait(long=long)
+        return wait <= self._limit or (
+            long and wait <= self._limit + PATIENCE * work * self._factor
+        )
 
     def leave(self, work: float, *, long: bool) -> None:
         """Let go of a request that was answered, or need not be any more."""

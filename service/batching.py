@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
-from service.admission import Answering, Pace, Workload
+from service.admission import Answering, Workload
 from service.answer import Answered, Answers
 from service.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
+from service.refusals import Pace
 from service.request import ScoreRequest
 from service.slicing import cut, joined
 from service.turns import Turn
@@ -143,6 +144,8 @@ class Batcher:
         self._long_next = False
         self._closed = False
         self._refused = 0
+        # Whether a short request was refused and nothing has left since: then all are.
+        self._full = False
         self._pace = Pace()
         self._ended = 0.0
 
@@ -157,6 +160,7 @@ class Batcher:
         work = None if self._closed else self._workload.admit(size, long=long)
         if work is None:
             self._refused += 1
+            self._full = self._full or not long
             return False
         job = _Job(body, recipient, perf_counter(), work, work, long)
         if not long:
@@ -167,6 +171,20 @@ class Batcher:
             self._decode_beside(job, self._beside)
         self._schedule()
         return True
+
+    def has_room(self, size: int) -> bool:
+        """Say of a body of `size` bytes, before it is read, whether `submit` might take it in.
+
+        Nothing is kept for it: a body that is slow to arrive holds no place. Where the answer is
+        no, the body need not be read, and `turn_away` counts the request.
+        """
+        if size <= LONG_BYTES:
+            return not self._full
+        return not self._closed and self._workload.has_room(size, long=True)
+
+    def turn_away(self) -> None:
+        """Count a request that was refused without its body having been read."""
+        self._refused += 1
 
     def admit(self, seconds: float) -> float | None:
         """Take long work in that comes to `in_turn` step by step.
@@ -182,6 +200,7 @@ class Batcher:
     def leave(self, work: float) -> None:
         """Let go of work that `admit` took in."""
         self._workload.leave_guest(work)
+        self._full = self._closed
 
     async def in_turn(self, step: Callable[[], T]) -> T:
         """Do a step of long work when its turn comes, where passes run.
@@ -205,7 +224,7 @@ class Batcher:
         return 0 if self._closed else self._workload.retry_after
 
     def hold(self, size: int) -> float:
-        """Return for how many seconds to keep a refusal back (`service.admission.Pace`)."""
+        """Return for how many seconds to keep a refusal back (`service.refusals.Pace`)."""
         return self._pace.delay(size, perf_counter())
 
     def refusal(self) -> RequestError:
@@ -218,7 +237,7 @@ class Batcher:
 
     def close(self) -> None:
         """Refuse what still waits, and everything that comes."""
-        self._closed = True
+        self._closed = self._full = True
         for job in (*self._short, *self._long, *self._decoding):
             if isinstance(job, _Guest):
                 if not job.outcome.done():
@@ -289,7 +308,7 @@ class Batcher:
                 guest.outcome.set_exception(error)
             else:
                 guest.outcome.set_result(result)
-            self._workload.learn_guest(perf_counter() - started)
+            self._learn_guest(perf_counter() - started)
             self._finish()
             return
         passing = asyncio.get_running_loop().run_in_executor(self._executor, guest.step)
@@ -301,7 +320,7 @@ class Batcher:
                     guest.outcome.set_exception(error)
                 else:
                     guest.outcome.set_result(passed.result())
-            self._workload.learn_guest(perf_counter() - started)
+            self._learn_guest(perf_counter() - started)
             self._finish()
 
         passing.add_done_callback(hand_over)
@@ -422,6 +441,7 @@ class Batcher:
         # that are refused would let fewer and fewer in.
         reading = min(started - self._ended, now - started) if self._ended else 0.0
         self._workload.learn(sum(job.share for job in jobs), now - started + reading)
+        self._full = self._closed
         turn = Turn(
             requests=requests,
             answers=answers,
@@ -477,6 +497,11 @@ class Batcher:
 
     def _leave(self, job: _Job) -> None:
         self._workload.leave(job.work, long=job.long)
+        self._full = self._closed
+
+    def _learn_guest(self, seconds: float) -> None:
+        self._workload.learn_guest(seconds)
+        self._full = self._closed
 
     def _finish(self) -> None:
         self._scheduled = False

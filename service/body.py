@@ -1,7 +1,7 @@
 """Receive a request's body over ASGI, within limits."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.types import Receive, Scope
@@ -52,34 +52,61 @@ def too_slow() -> RequestError:
     return RequestError(SLOW, detail, headers=[(b"connection", b"close")])
 
 
-async def receive_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+class UnwantedError(Exception):
+    """The request will be refused whatever its body holds; so much of that as came was dropped.
+
+    Attributes:
+        size: Bytes that the body was declared to hold.
+        is_read: Whether all of it has come, so that the connection can go on.
+    """
+
+    def __init__(self, size: int, *, is_read: bool) -> None:
+        super().__init__("the body is not wanted")
+        self.size = size
+        self.is_read = is_read
+
+
+async def receive_body(
+    scope: Scope,
+    receive: Receive,
+    limit: int,
+    is_wanted: Callable[[int], bool] = lambda _: True,
+) -> bytes:
     """Receive the whole body, if it comes in time.
 
     Args:
         scope: The request's ASGI scope.
         receive: Its ASGI channel.
         limit: Most bytes to take.
+        is_wanted: Is asked before a body of so many bytes is read, where its length was declared.
 
     Raises:
         RequestError: 408, it does not come in time; 413, it is larger; 400, its length header is
             no number.
+        UnwantedError: It is not wanted. It was read and dropped, since a client that sends does not
+            see a refusal; but who waits to be asked for it (Expect: 100-continue) is not asked.
         ClientGoneError: The client hung up.
     """
     try:
         async with asyncio.timeout(ARRIVAL_SECONDS):
-            return await _receive(scope, receive, limit)
+            return await _receive(scope, receive, limit, is_wanted)
     except TimeoutError:
         raise too_slow() from None
 
 
-async def _receive(scope: Scope, receive: Receive, limit: int) -> bytes:
+async def _receive(
+    scope: Scope, receive: Receive, limit: int, is_wanted: Callable[[int], bool]
+) -> bytes:
     """Receive the whole body; arguments and errors as `receive_body`."""
     declared = header(scope, b"content-length") or b"0"
     if not declared.isdigit():
         raise RequestError(MALFORMED, "The header Content-Length must be a number.")
+    large = int(declared) > limit
+    drop = not large and int(declared) > 0 and not is_wanted(int(declared))
+    if drop and header(scope, b"expect").lower() == b"100-continue":
+        raise UnwantedError(int(declared), is_read=False)
     kept: list[bytes] = []
     size, more = 0, True
-    large = int(declared) > limit
     while more and not (large and max(size, int(declared)) > _PATIENCE * limit):
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -90,9 +117,11 @@ async def _receive(scope: Scope, receive: Receive, limit: int) -> bytes:
         large = large or size > limit
         if large:
             kept.clear()
-        else:
+        elif not drop:
             kept.append(chunk)
     if large:
         detail = f"The body may hold {limit:,} bytes. Send the students in several requests."
         raise RequestError(TOO_LARGE, detail, headers=[(b"connection", b"close")] if more else [])
+    if drop:
+        raise UnwantedError(size, is_read=True)
     return kept[0] if len(kept) == 1 else b"".join(kept)

@@ -24,7 +24,14 @@ from scoring.providers import RUNTIME_NAMES, Provider
 from service.admission import Costs, Workload, measure_costs
 from service.answer import Responder
 from service.batching import LONG_BYTES, ROWS, Batcher, log_without_values
-from service.body import JSON, ClientGoneError, check_media_type, media_type, receive_body
+from service.body import (
+    JSON,
+    ClientGoneError,
+    UnwantedError,
+    check_media_type,
+    media_type,
+    receive_body,
+)
 from service.bulk_costs import BulkCosts, measure_bulk_costs
 from service.bulk_course import Course
 from service.bulk_route import MEDIA_TYPES, MOST_BYTES, AnswerCutError, BulkDesk, BulkRoute
@@ -156,14 +163,28 @@ class Front:
         if visit.route == SCORE:
             _check_method(scope, ("POST",))
             check_media_type(scope)
-            body = await receive_body(scope, receive, self.max_body_bytes)
-            visit.course.arrived = perf_counter()
-            batcher, visit.counted = self.batcher, True  # from here on the batcher counts
-            answer = await _batched(body, batcher, visit.span)
+            answer = await self._score(scope, receive, visit)
         else:
             _check_method(scope, ("GET", "HEAD", "POST"))
             answer = self._pages[visit.route](self._responder)
         await _send(send, HTTPStatus.OK.value, answer, JSON, ANSWER_HEADERS)
+
+    async def _score(self, scope: Scope, receive: Receive, visit: "_Visit") -> bytes:
+        try:
+            body = await receive_body(scope, receive, self.max_body_bytes, self._has_room)
+        except UnwantedError as unwanted:
+            visit.course.arrived, visit.counted = perf_counter(), True
+            self.batcher.turn_away()
+            refusal = await _held_back(unwanted.size, self.batcher)
+            if not unwanted.is_read:
+                refusal.headers = (*refusal.headers, (b"connection", b"close"))
+            raise refusal from None
+        visit.course.arrived = perf_counter()
+        batcher, visit.counted = self.batcher, True  # from here on the batcher counts
+        return await _batched(body, batcher, visit.span)
+
+    def _has_room(self, size: int) -> bool:
+        return not self.is_loaded or self.batcher.has_room(size)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a path of BentoML's through.
@@ -341,9 +362,14 @@ class _Visit:
 async def _batched(body: bytes, batcher: Batcher, span: Span | None) -> bytes:
     waiting = _Waiting(span)
     if not batcher.submit(body, waiting):
-        await asyncio.sleep(batcher.hold(len(body)))
-        raise batcher.refusal()
+        raise await _held_back(len(body), batcher)
     return await waiting.answer()
+
+
+async def _held_back(size: int, batcher: Batcher) -> RequestError:
+    """Return the refusal of a body of `size` bytes, once it is due."""
+    await asyncio.sleep(batcher.hold(size))
+    return batcher.refusal()
 
 
 class _Waiting:

@@ -15,11 +15,15 @@ ways share the batcher and give the same bytes (tests/service/test_protocol.py).
 What the short way leaves out: BentoML's middleware and spans, which `service.front` leaves out
 too, and uvicorn's access log, which switches it off where it is on. `BELLWETHER_FAST_PATH=false`
 switches it off altogether.
+
+A body that will not be taken in (`Batcher.has_room`) is not kept: its bytes are counted as they
+come, and the refusal is sent once all have, so that a client which sends before it reads sees it.
 """
 
 import asyncio
 import functools
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -36,6 +40,7 @@ from service.body import JSON, header, media_type
 from service.front import ANSWER_HEADERS, Front, head_of
 from service.metrics import SCORE, count_refusal, count_request
 from service.problems import MEDIA_TYPE, RequestError
+from service.refusals import Refusals
 
 _PATH = SCORE.encode()
 _LENGTH = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
@@ -60,12 +65,14 @@ class ShortWay:
     Attributes:
         plain: Heads that are known to be plain, without their lengths.
         longest: Bytes of the longest body that goes this way.
+        refusals: Connections that are to be told that there is no room.
     """
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self.plain: set[bytes] = set()
         self.longest = min(front.max_body_bytes, HIGH_WATER_LIMIT)
+        self.refusals = Refusals(self._refuse)
         self._rendered_for: list[tuple[bytes, bytes]] | None = None
         self._success = b""
         self._busy: dict[int, bytes] = {}
@@ -98,12 +105,19 @@ class ShortWay:
             self._busy[seconds] = render(batcher.refusal(), defaults)
         return self._busy[seconds]
 
+    def _refuse(self, connections: "Sequence[ScoreProtocol]") -> None:
+        batcher = self._front.batcher
+        answer = self.busy(batcher, connections[0].server_state.default_headers)
+        for connection in connections:
+            connection.refuse(answer, batcher)
+
 
 class ScoreProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with a short way for plain `score` requests.
 
     At any time a connection is in one of these states: the parser's (uvicorn's own), a body
-    arriving (`_missing`), an answer under way (`_awaiting`), or between requests.
+    arriving (`_missing` bytes; `_skipped` is its size if it is not kept), an answer or a refusal
+    under way (`_awaiting`), or between requests.
 
     Attributes:
         gone: Whether the client has hung up (`service.batching.Recipient`).
@@ -125,6 +139,7 @@ class ScoreProtocol(HttpToolsProtocol):
         self._awaiting = False
         self._stays = True
         self._missing = 0
+        self._skipped = 0
         self._parts: list[bytes] = []
         self._held = b""
         self._idle_since = 0.0
@@ -164,15 +179,35 @@ class ScoreProtocol(HttpToolsProtocol):
         size = int(digits) if digits.isdigit() and len(digits) <= _DIGITS else short.longest + 1
         if size > short.longest or head not in short.plain:
             self._parse_and_learn(data, head, whole=len(data) <= end + size)
-        elif len(data) >= end + size:
-            if len(data) > end + size:
-                self._held = data[end + size :]
-                self.flow.pause_reading()
-            self._submit(data[end : end + size])
         else:
-            self._parts = [data[end:]]
-            self._missing = end + size - len(data)
+            self._take(data, end, size, short)
+
+    def _take(self, data: bytes, end: int, size: int, short: ShortWay) -> None:
+        """Take a plain request, of which all or the beginning has arrived.
+
+        Args:
+            data: What has arrived.
+            end: Where its head ends.
+            size: Bytes of its body.
+            short: The way it goes.
+        """
+        batcher = short.batcher
+        if batcher is None:
+            raise RuntimeError("a head is remembered once there is a model")
+        skip = not batcher.has_room(size)
+        missing = end + size - len(data)
+        if missing > 0:
+            self._missing = missing
+            self._skipped = size if skip else 0
+            self._parts = [] if skip else [data[end:]]
             self._too_late = self.loop.call_later(arrival.ARRIVAL_SECONDS, self._give_up)
+            return
+        if missing < 0:
+            self._put_off(data[missing:])
+        if skip:
+            self._turn_away(size, short, batcher)
+        else:
+            self._submit(data[end : end + size], short, batcher)
 
     def _parse_and_learn(self, data: bytes, head: bytes, *, whole: bool) -> None:
         """Let uvicorn have a request; remember its head if that turns out to be plain.
@@ -203,37 +238,49 @@ class ScoreProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _continue_body(self, data: bytes) -> None:
-        if len(data) < self._missing:
+        missing = self._missing
+        if len(data) > missing:
+            self._put_off(data[missing:])
+            data = data[:missing]
+        if not self._skipped:
             self._parts.append(data)
-            self._missing -= len(data)
+        self._missing = missing - len(data)
+        if self._missing:
             return
-        self._parts.append(data[: self._missing])
-        if len(data) > self._missing:
-            self._held = data[self._missing :]
-            self.flow.pause_reading()
-        self._missing = 0
         self._stop_waiting()
         parts, self._parts = self._parts, []
-        self._submit(b"".join(parts))
-
-    def _submit(self, body: bytes) -> None:
+        size, self._skipped = self._skipped, 0
         short = self._short
         batcher = None if short is None else short.batcher
         if short is None or batcher is None:
-            raise RuntimeError("a head is remembered once there is a model")
-        self._awaiting = True
-        if batcher.submit(body, self):
-            return
-        if hold := batcher.hold(len(body)):
-            self.loop.call_later(hold, self._refuse, short, batcher)
+            raise RuntimeError("a model stays once it is loaded")
+        if size:
+            self._turn_away(size, short, batcher)
         else:
-            self._refuse(short, batcher)
+            self._submit(b"".join(parts), short, batcher)
 
-    def _refuse(self, short: ShortWay, batcher: Batcher) -> None:
+    def _put_off(self, data: bytes) -> None:
+        """Keep what came behind a request until that is answered."""
+        self._held = data
+        self.flow.pause_reading()
+
+    def _submit(self, body: bytes, short: ShortWay, batcher: Batcher) -> None:
+        self._awaiting = True
+        if not batcher.submit(body, self):
+            short.refusals.add(self, batcher.hold(len(body)))
+
+    def _turn_away(self, size: int, short: ShortWay, batcher: Batcher) -> None:
+        """Refuse a request whose body was not kept."""
+        self._awaiting = True
+        batcher.turn_away()
+        short.refusals.add(self, batcher.hold(size))
+
+    def refuse(self, answer: bytes, batcher: Batcher) -> None:
+        """Say that there is no room; `answer` does, for a connection that stays open."""
         if not self._stays:
             self.fail(batcher.refusal())
         elif not self.transport.is_closing():
-            self.transport.write(short.busy(batcher, self.server_state.default_headers))
+            self.transport.write(answer)
             self._finish()
 
     def succeed(self, body: bytes) -> None:
@@ -257,7 +304,7 @@ class ScoreProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         """Refuse a body that stopped halfway."""
-        self._missing, self._parts, self._stays = 0, [], False
+        self._missing, self._skipped, self._parts, self._stays = 0, 0, [], False
         refusal = arrival.too_slow()
         count_refusal(refusal)
         count_request(SCORE, refusal.status, 0.0)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.admission import Costs, Pace, Workload, measure_costs
+from service.admission import Costs, Workload, measure_costs
 from service.answer import Responder
 
 COSTS = Costs(run=0.001, request=0.001, byte=1e-6)
@@ -109,20 +109,18 @@ def test_costs_are_measured_on_the_real_model(responder: Responder) -> None:
     assert 0 < costs.byte < 1e-3
 
 
-def test_a_few_refusals_are_sent_at_once() -> None:
-    pace = Pace()
+@given(
+    st.lists(st.tuples(st.integers(1, 10**6), st.booleans()), max_size=100),
+    st.integers(1, 10**6),
+    st.booleans(),
+)
+def test_what_has_room_is_taken_in_and_nothing_else(
+    before: list[tuple[int, bool]], size: int, long: bool
+) -> None:
+    load = workload()
+    for one, is_long in before:
+        load.admit(one, long=is_long)
 
-    assert [pace.delay(1000, 100.0) for _ in range(100)] == [0.0] * 100
-    assert pace.delay(1000, 101.0) == 0.0
-
-
-@given(st.floats(1e-6, 0.01), st.integers(0, 100_000))
-def test_refusals_take_no_more_than_their_share(interval: float, size: int) -> None:
-    """However fast they are asked for, until they are a quarter of a second late."""
-    pace, cost = Pace(), 5e-5 + 1e-9 * size
-    sent = [at * interval + pace.delay(size, at * interval) for at in range(2000)]
-    late = [at for at, moment in enumerate(sent) if moment - at * interval > 0.249]
-    kept = sent[: late[0]] if late else sent
-
-    assert all(0 <= moment - at * interval <= 0.25 + 1e-9 for at, moment in enumerate(sent))
-    assert len(kept) * cost <= (kept[-1] + 0.1) / 8 + 2 * cost
+    room = load.has_room(size, long=long)
+    assert room is load.has_room(size, long=long)
+    assert room is (load.admit(size, long=long) is not None)

@@ -313,3 +313,31 @@ def test_shutting_down_tells_those_who_wait(responder: Responder) -> None:
     assert waiting.refusal.status == 503
     assert not late
     assert bench.batcher.refusal().status == 503
+
+
+def test_there_is_no_room_from_a_refusal_until_something_leaves(responder: Responder) -> None:
+    bench = Bench(responder, costs=Costs(run=1.0, request=1.0, byte=0.0), limit=0.5)
+    small, large = body(student()), class_of(200)
+    seen: list[tuple[bool, bool]] = []
+
+    def look() -> None:
+        seen.append((bench.batcher.has_room(len(small)), bench.batcher.has_room(len(large))))
+
+    async def ask() -> None:
+        look()
+        assert bench.batcher.submit(small, Asker())
+        look()
+        assert not bench.batcher.submit(small, Asker())
+        look()
+        await bench.idle()
+        look()
+        bench.batcher.turn_away()
+        assert bench.batcher.submit(small, Asker())
+        await bench.idle()
+        bench.batcher.close()
+        look()
+
+    asyncio.run(ask())
+    # A long request waits four times its own work on top, so a short one may leave room for it.
+    assert seen == [(True, True), (True, True), (False, True), (True, True), (False, False)]
+    assert [turn.refused for turn in bench.turns] == [1, 1]

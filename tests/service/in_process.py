@@ -1,0 +1,120 @@
+"""A server in this process, and connections to it that are used byte by byte."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from service.answer import Responder
+from service.front import Front
+from service.protocol import ScoreProtocol
+from tests.service.asking import student
+
+LIMIT = 2**20
+BODY = json.dumps({"students": [student()]}).encode()
+
+
+class Behind:
+    """A service behind the front."""
+
+    def __init__(self, responder: Responder) -> None:
+        self.responder: Responder | None = responder
+
+
+class Counting(Front):
+    """The front, counting what comes the long way."""
+
+    long = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.long += scope["type"] == "http"
+        await super().__call__(scope, receive, send)
+
+
+class Link:
+    """A connection that is used byte by byte."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._rest = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self) -> bytes:
+        """Return one whole answer, without its date."""
+        while b"\r\n\r\n" not in self._rest:
+            self._receive()
+        head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"date: ")]
+        assert b"\r\ndate: " in head or b" 100 " in head, head
+        size = next((int(line[16:]) for line in lines if line.startswith(b"content-length: ")), 0)
+        while len(self._rest) < size:
+            self._receive()
+        body, self._rest = self._rest[:size], self._rest[size:]
+        return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+    def is_closed(self) -> bool:
+        return not self._rest and self.socket.recv(1) == b""
+
+    def _receive(self) -> None:
+        data = self.socket.recv(2**16)
+        assert data, "closed before the answer was complete"
+        self._rest += data
+
+
+class Site:
+    """A server in this process: uvicorn with the protocol and the front, without BentoML."""
+
+    def __init__(self, front: Counting, server: uvicorn.Server, port: int) -> None:
+        self.front = front
+        self.server = server
+        self.port = port
+
+    @contextmanager
+    def link(self) -> Iterator[Link]:
+        link = Link(self.port)
+        try:
+            yield link
+        finally:
+            link.socket.close()
+
+    def known(self, link: Link, *, extra: str = "") -> None:
+        """Send a first request, so that its head is known."""
+        link.send(request(extra=extra))
+        assert link.answer().startswith(b"HTTP/1.1 200 ")
+
+
+@contextmanager
+def site(responder: Responder, kind: type[Counting] = Counting, **more: Any) -> Iterator[Site]:
+    front = kind(
+        Starlette(), Behind(responder), is_main=True, max_body_bytes=LIMIT, queue_seconds=1.0
+    )
+    config = uvicorn.Config(
+        front, http=ScoreProtocol, log_config=None, server_header=False, lifespan="off", **more
+    )
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield Site(front, server, listening.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def request(body: bytes = BODY, *, extra: str = "", length: int | None = None) -> bytes:
+    size = len(body) if length is None else length
+    head = f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{extra}"
+    return f"{head}Content-Length: {size}\r\n\r\n".encode() + body
