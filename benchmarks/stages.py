@@ -46,7 +46,7 @@ class Stages:
         decode: JSON to typed students.
         intake: Typed students to arrays.
         compute: `Scorer.score`: arrays to risks and scores, both graphs within.
-        policy: `Assessor.tabulate`: tiers, trajectories, rules and recommendations.
+        policy: `Assessor.say`: tiers, trajectories, rules and recommendations.
         encode: Assessments to JSON.
         whole: `Responder.read` and `answer`: all of the above in one.
         graphs: ONNX Runtime alone on the two graphs.
@@ -149,12 +149,12 @@ class _Pass:
 
         taken, values, lengths = timed(take_in)
         scores = timed(lambda: self._scorer.score(values, lengths))
-        table = timed(lambda: self._assessor.tabulate(values, lengths, scores))
+        said = timed(lambda: self._assessor.say(values, lengths, scores))
 
         def encode() -> list[bytes]:
             ids = [name for one in taken for name in one.ids]
             places = [row for one in taken for row in one.rows.tolist()]
-            encoded = self._encoder.encode(table, ids, places)
+            encoded = self._encoder.encode(said, ids, places)
             return [
                 encoded.listed(start, start + rows, self._before, b'],"errors":[]}')
                 for start in range(0, len(ids), rows)
@@ -173,7 +173,9 @@ class _Pass:
                 session.run([facts.output], {facts.input: values})
 
         timed(run_graphs)
-        return len(set(table.advice.row.tolist()))
+        if isinstance(said, list):
+            return sum(bool(one.advice) for one in said)
+        return len(set(said.advice.row.tolist()))
 
 
 def main(

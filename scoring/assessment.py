@@ -9,27 +9,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from records.cohort import Bools, Floats, Ints
-from scoring.measures import Doubles, Positions
-from scoring.policy import Policy, rounded
-from scoring.recommend import DECIMALS, Recommendation, Recommender, by_row
+from scoring.few_assessed import PlainAssessment, is_few
+from scoring.measures import Doubles
+from scoring.policy import Policy
+from scoring.recommend import Recommendation, Recommender, by_row
 from scoring.scorer import AnyScorer, Scores
 from scoring.table import (
-    ASSESSED,
-    NO_ESTIMATE,
     NO_TIER,
-    NOT_ENOUGH_DATA,
     ORIGINS,
     STATUSES,
-    AdviceTable,
     AssessmentTable,
     OutlyingCells,
     ReferenceOrigin,
     Status,
 )
+from scoring.tabulator import Tabulator
 from scoring.tiers import tiers_of
-
-# By whether enough is known, plus twice whether there is a tier.
-_STATUS = np.array([NOT_ENOUGH_DATA, NO_ESTIMATE, ASSESSED, ASSESSED], np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +139,10 @@ class Assessment:
     ]
 
 
+# What is said of students: of many a table, of few plain values.
+Said = AssessmentTable | list[PlainAssessment]
+
+
 class Assessor:
     """Assess students with a scorer and a policy.
 
@@ -166,17 +165,14 @@ class Assessor:
         self.tiers = scorer.bundle.tiers
         if policy is not None:
             self.tiers = tiers_of(policy, scorer.bundle.calibration)
-        self._intervals = scorer.bundle.intervals
-        self._fences = scorer.bundle.fences
         self._features = contract.feature_names
         self._names = [tier.name for tier in self.policy.tiers]
         self.recommender = Recommender(self.policy, contract, scorer.bundle.reference)
-        actionable = [i for i, feature in enumerate(contract.features) if feature.actionable]
-        # None stands for all of them.
-        some = 0 < len(actionable) < len(contract.features)
-        self._actionable = np.array(actionable, np.intp) if some else None
-        self._each = np.ones(len(actionable) if some else len(contract.features), np.intp)
-        self._clock = np.arange(1, contract.periods.maximum + 1, dtype=np.int32)
+        self._tabulator = Tabulator(
+            *(self.policy, self.tiers, self.recommender, contract),
+            fences=scorer.bundle.fences,
+            intervals=scorer.bundle.intervals,
+        )
         self._subjects = contract.targets.score.subjects
         self._unit = contract.targets.score.unit
 
@@ -225,6 +221,23 @@ class Assessor:
             )
         )
 
+    def say(
+        self,
+        values: Floats,
+        lengths: Ints,
+        scores: Scores,
+        *,
+        recommendations: bool | Bools = True,
+        reference: NDArray[np.int8] | None = None,
+    ) -> Said:
+        """Say what the policy makes of scores; arguments as `tabulate`.
+
+        Returns:
+            Plain values of up to `scoring.few_assessed.FEW` students, a table of more.
+        """
+        way = self._tabulator.few.assess if is_few(values) else self._tabulator.tabulate
+        return way(values, lengths, scores, recommendations=recommendations, reference=reference)
+
     def tabulate(
         self,
         values: Floats,
@@ -234,57 +247,9 @@ class Assessor:
         recommendations: bool | Bools = True,
         reference: NDArray[np.int8] | None = None,
     ) -> AssessmentTable:
-        """Say what the policy makes of scores, as arrays.
-
-        Args:
-            values: (rows, periods, features) float32, raw units, NaN for missing.
-            lengths: (rows,) int32, periods observed, 0 to `periods`.
-            scores: Of the same rows and periods.
-            recommendations: Whether to evaluate the rules; (rows,) to say so row by row.
-            reference: (rows,) position in `ORIGINS` of what relative features were compared with;
-                None for the bundle.
-
-        Returns:
-            One row a student, in order; no row influences another's.
-        """
-        if not values.shape[1]:
-            values, scores = _with_one_period(values, scores)
-        rows, periods, _ = values.shape
-        clock = self._clock[:periods]
-        within = clock <= lengths[:, None]
-        # Where each row's last period stands in a flat array; without any period the last column,
-        # where nothing is observed either.
-        last = np.arange(0, rows * periods, periods) + (lengths - 1) % periods
-        seen, share = self._sufficiency(values, within)
-        minimum = self.policy.minimum
-        enough = within & (seen >= minimum.periods) & (share >= minimum.share)
-        risk = rounded(np.where(enough, scores.risk, np.nan))
-        tiers = self.tiers.of_rounded(risk)
-        tier = tiers.ravel().take(last)
-        assessed = tier != NO_TIER
-        wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
-        since = _since(tiers, tier, within, clock) * assessed
-        if not assessed.all():
-            risk[~assessed] = np.nan
-        forecast = _forecast(_at(scores.score, last), assessed)
-        low, high = self._interval(forecast, lengths)
-        return AssessmentTable(
-            status=_STATUS.take(enough.ravel().take(last) + 2 * assessed),
-            period=lengths,
-            risk=risk.ravel().take(last),
-            tier=tier,
-            since=since,
-            trajectory=risk,  # NaN is where there is no tier
-            forecast=forecast,
-            low=low,
-            high=high,
-            observed_periods=seen.ravel().take(last),
-            observed_share=share.ravel().take(last).round(DECIMALS),
-            outlying=self._outlying(values, lengths),
-            advice=AdviceTable.none()
-            if recommendations is False
-            else self.recommender.advise(values, lengths, wanted),
-            reference=reference,
+        """Say what the policy makes of scores, as arrays; see `Tabulator.tabulate`."""
+        return self._tabulator.tabulate(
+            values, lengths, scores, recommendations=recommendations, reference=reference
         )
 
     def worded(self, table: AssessmentTable) -> list[Assessment]:
@@ -317,21 +282,6 @@ class Assessor:
             )
         ]
 
-    def _sufficiency(self, values: Floats, within: Bools) -> tuple[Positions, Doubles]:
-        """Tell after every period how much is known: observed periods, share of the values."""
-        considered = values if self._actionable is None else values.take(self._actionable, axis=2)
-        # A product: several times faster than a sum over a short axis.
-        seen = (~np.isnan(considered)) @ self._each
-        seen *= within
-        possible = self._clock[: values.shape[1]] * considered.shape[2]
-        return (seen > 0).cumsum(axis=1), seen.cumsum(axis=1) / possible
-
-    def _interval(self, forecast: Doubles, lengths: Ints) -> Doubles:
-        """Return (2, rows, subjects) lower and upper ends, rounded."""
-        if self._intervals is None:
-            return np.full((2, *forecast.shape), np.nan)
-        return self._intervals.around(forecast, lengths).round(DECIMALS)
-
     def _forecast(self, scores: list[list[float]]) -> tuple[ScoreForecast, ...]:
         return tuple(
             [
@@ -347,53 +297,12 @@ class Assessor:
             ]
         )
 
-    def _outlying(self, values: Floats, lengths: Ints) -> OutlyingCells:
-        flags = self._fences.outlying(values, self._features)
-        if not flags.any():
-            return OutlyingCells.none()
-        _, periods, features = flags.shape
-        row, at = np.divmod(flags.ravel().nonzero()[0], periods * features)
-        period, feature = np.divmod(at, features)
-        if not (within := period < lengths[row]).all():
-            row, period, feature = row[within], period[within], feature[within]
-        return OutlyingCells(row, period + 1, feature)
-
     def _flags(self, cells: OutlyingCells, rows: int) -> list[tuple[OutlyingValue, ...]]:
         names = [self._features[column] for column in cells.feature.tolist()]
         return by_row(list(map(OutlyingValue, cells.period.tolist(), names)), cells.row, rows)
-
-
-def _with_one_period(values: Floats, scores: Scores) -> tuple[Floats, Scores]:
-    """Give arrays without any period one in which nothing was observed."""
-    rows, _, features = values.shape
-    blank = np.full((rows, 1, features), np.nan, np.float32)
-    subjects = scores.score.shape[2]
-    return blank, Scores(
-        risk=np.full((rows, 1), np.nan, np.float32),
-        score=np.full((rows, 1, subjects), np.nan, np.float32),
-    )
-
-
-def _at(scores: Floats, last: Positions) -> Floats:
-    """Return (rows, subjects) scores at flat positions of row and period."""
-    rows, periods, subjects = scores.shape
-    return scores.reshape(rows * periods, subjects).take(last, axis=0)
-
-
-def _forecast(scores: Floats, assessed: Bools) -> Doubles:
-    known = np.where(assessed[:, None] & np.isfinite(scores), scores, np.nan)
-    return np.asarray(known.astype(np.float64).round(DECIMALS))
 
 
 def _trajectories(risk: Doubles) -> list[tuple[RiskPoint, ...]]:
     row, period = (~np.isnan(risk)).nonzero()
     points = list(map(RiskPoint, (period + 1).tolist(), risk[row, period].tolist()))
     return by_row(points, row, len(risk))
-
-
-def _since(
-    tiers: NDArray[np.int8], present: NDArray[np.int8], within: Bools, clock: Ints
-) -> Positions:
-    """Find the period since which each row has had its present tier without a break."""
-    other = within & (tiers != present[:, None])
-    return np.asarray((other * clock).max(axis=1) + 1, np.intp)

@@ -1,6 +1,6 @@
 """Advise few students: the plan of `scoring.rule_arrays`, followed with plain numbers.
 
-For one student the hundred array operations of `scoring.rules.Findings` take three times as long
+For one student the hundred array operations of `scoring.rules.Findings` take many times as long
 as the arithmetic that they do. Here the same plan is followed rule by rule, in the same order of
 operations, so that what comes out is the same to the last bit
 (`tests/scoring/test_few_rows.py` proves it for any policy and student).
@@ -8,18 +8,18 @@ operations, so that what comes out is the same to the last bit
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from itertools import groupby
+from math import inf, isnan, nan
 from typing import NamedTuple
-
-import numpy as np
 
 from records.cohort import Floats
 from records.reference import Reference
+from scoring.rounding import told_number
 from scoring.rule_arrays import RuleArrays
 
 
 class Advised(NamedTuple):
-    """One recommendation; fields as in `scoring.table.AdviceTable`, not rounded."""
+    """One recommendation; fields as in `scoring.table.AdviceTable`."""
 
     rule: int
     measured: float
@@ -29,13 +29,12 @@ class Advised(NamedTuple):
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Rule:
     """One rule of `RuleArrays`, as plain values."""
 
     place: int
     history: int
-    series: int
     window: int
     sign: float
     limit: float
@@ -50,15 +49,25 @@ class _Rule:
     topic: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _History(NamedTuple):
+    """The newest periods in which there is something to go by, newest first, and the values."""
+
+    periods: list[int]
+    raw: list[float]
+    spreads: list[float]
+
+
+class _Found(NamedTuple):
     """What one rule found in one student."""
 
+    order: tuple[float, int]
     rule: _Rule
     badness: float
-    first: int
-    last: int
     used: int
+
+
+# The rules that speak in a tier: those of one priority together, the first to speak first.
+Speaking = Sequence[Sequence[_Rule]]
 
 
 class FewRows:
@@ -91,162 +100,184 @@ class FewRows:
         self._depths = [0] * len(self._features)
         for history, window in zip(rules.history.tolist(), rules.windows.tolist(), strict=True):
             self._depths[history] = max(self._depths[history], window)
-        self._compared: list[int] = rules.compared.tolist()
+        self._compared = frozenset(rules.compared.tolist())
         self._usual: list[list[float]] = reference.scales()[0].tolist()
         self._rules = _plain(rules, priority, topics)
 
-    def advise(self, values: Floats, length: int, speaking: Iterable[int]) -> list[Advised]:
+    def speaking(self, rules: Iterable[int]) -> Speaking:
+        """Return the rules at these positions as `advise` goes through them."""
+        ordered = sorted((self._rules[at] for at in rules), key=lambda rule: rule.priority)
+        return [list(equal) for _, equal in groupby(ordered, key=lambda rule: rule.priority)]
+
+    def advise(self, values: Floats, length: int, speaking: Speaking) -> list[Advised]:
         """Choose what is advised to one student, the worst first.
 
         Args:
             values: (periods, features) float32, raw units, NaN for missing.
             length: Periods observed.
-            speaking: Positions of the rules that speak in the student's tier.
+            speaking: The rules that speak in the student's tier.
         """
-        periods, series = self._histories(values[:length])
+        histories = self._histories(values[:length])
         chosen: list[Advised] = []
         taken: set[int] = set()
-        for one in sorted(self._decided(periods, series, length, speaking), key=_order):
-            if len(chosen) == self._most:
-                break
-            if one.rule.topic not in taken:
+        for equal in speaking:
+            # What an earlier priority has spoken of need not be decided again.
+            left = [rule for rule in equal if rule.topic not in taken] if taken else equal
+            for one in sorted(_found(left, histories, length)):
+                if one.rule.topic in taken:
+                    continue
                 taken.add(one.rule.topic)
-                chosen.append(self._grounds(one, periods, series, length))
+                chosen.append(self._grounds(one, histories[one.rule.history], length))
+                if len(chosen) == self._most:
+                    return chosen
         return chosen
 
-    def severities(self, values: Floats, length: int, speaking: Iterable[int]) -> dict[int, float]:
+    def severities(self, values: Floats, length: int) -> dict[int, float]:
         """Return how severe the finding of every rule that applies is; arguments as `advise`."""
-        periods, series = self._histories(values[:length])
-        found = self._decided(periods, series, length, speaking)
-        return {one.rule.place: _severity(one) for one in found}
+        histories = self._histories(values[:length])
+        return {
+            one.rule.place: _severity(one.rule, one.badness, one.used, histories)
+            for one in _found(self._rules, histories, length)
+        }
 
-    def _decided(
-        self,
-        periods: list[list[int]],
-        series: list[list[float]],
-        length: int,
-        speaking: Iterable[int],
-    ) -> list[_Found]:
-        decided = (_decide(self._rules[at], periods, series, length) for at in speaking)
-        return [one for one in decided if one is not None]
-
-    def _histories(self, values: Floats) -> tuple[list[list[int]], list[list[float]]]:
-        """Return the newest periods of each history, and the values of each series there."""
-        table, length = values.tolist(), len(values)
-        periods: list[list[int]] = []
-        series: list[list[float]] = []
-        for feature, allowed, depth in zip(
-            self._features, self._comparable, self._depths, strict=True
-        ):
-            at: list[int] = []
-            known: list[float] = []
-            for period in range(length, 0, -1):
-                value = table[period - 1][feature]
-                if value == value and (allowed is None or allowed[period - 1]):  # noqa: PLR0124
-                    at.append(period)
-                    known.append(value)
-                    if len(at) == depth:
-                        break
-            periods.append(at)
-            series.append(known)
+    def _histories(self, values: Floats) -> list[_History]:
+        """Return the newest values of each history; `values` ends with the last period."""
+        length = len(values)
+        newest: list[list[float]] = values[::-1].tolist()
+        spreads: list[list[float]] = []
         if self._compared:
             mean, scale = self._reference.scales()
-            spreads = ((values - mean[1 : length + 1]) / scale[1 : length + 1]).tolist()
-            for history in self._compared:
-                feature = self._features[history]
-                series.append([spreads[period - 1][feature] for period in periods[history]])
-        return periods, series
+            beside = (values - mean[1 : length + 1]) / scale[1 : length + 1]
+            spreads = beside[::-1].tolist()
+        histories = []
+        for history, feature in enumerate(self._features):
+            allowed, depth = self._comparable[history], self._depths[history]
+            periods: list[int] = []
+            known: list[float] = []
+            period = length
+            for row in newest:
+                value = row[feature]
+                # Only NaN differs from itself.
+                if value == value and (allowed is None or allowed[period - 1]):  # noqa: PLR0124
+                    periods.append(period)
+                    known.append(value)
+                    if len(known) == depth:
+                        break
+                period -= 1
+            compared = history in self._compared
+            histories.append(
+                _History(
+                    periods,
+                    known,
+                    [spreads[length - at][feature] for at in periods] if compared else known,
+                )
+            )
+        return histories
 
-    def _grounds(
-        self,
-        one: _Found,
-        periods: list[list[int]],
-        series: list[list[float]],
-        length: int,
-    ) -> Advised:
-        rule, badness = one.rule, one.badness
+    def _grounds(self, one: _Found, history: _History, length: int) -> Advised:
+        _, rule, badness, used = one
+        periods, place, expected = history.periods, rule.place, told_number(rule.expected)
+        last = periods[0] if periods else 0
         if rule.counted is not None:
-            first, last = (one.last + 1, length) if badness > 0 else (0, 0)
-            return Advised(rule.place, badness, rule.expected, np.nan, first, last)
+            within = (last + 1, length) if badness > 0 else (0, 0)
+            return Advised(place, told_number(badness), expected, nan, *within)
+        first = periods[used - 1]
         if not rule.cohort:
-            measured = rule.sign * badness
-            return Advised(rule.place, measured, rule.expected, np.nan, one.first, one.last)
-        at = periods[rule.history][: one.used]
+            return Advised(place, told_number(rule.sign * badness), expected, nan, first, last)
         feature = self._features[rule.history]
-        usual = [self._usual[period][feature] for period in at]
-        measured, expected = (
-            _measure(rule.trend, numbers, at)
-            for numbers in (series[rule.history][: one.used], usual)
+        usual = [self._usual[period][feature] for period in periods[:used]]
+        measured, compared = (
+            told_number(_measure(rule.trend, numbers, periods, used))
+            for numbers in (history.raw, usual)
         )
-        return Advised(rule.place, measured, expected, badness, one.first, one.last)
+        return Advised(place, measured, compared, told_number(badness), first, last)
 
 
-def _decide(
-    rule: _Rule, periods: list[list[int]], series: list[list[float]], length: int
-) -> _Found | None:
-    """Return what a rule found, or None where it does not apply."""
-    at = periods[rule.history]
-    last = at[0] if at else 0
-    if rule.counted is not None:
-        badness = float(rule.counted[length] - rule.counted[last])
-        applies = badness - rule.limit > rule.margin
-        return _Found(rule, badness, last, last, 1) if applies else None
-    used = min(len(at), rule.window)
-    if not used or (rule.trend and used < rule.window):
-        return None
-    badness = rule.sign * _measure(rule.trend, series[rule.series][:used], at[:used])
-    if rule.levels is not None:
-        applies = rule.levels[int(badness)]
-    else:
-        applies = badness - rule.limit > rule.margin
-    return _Found(rule, badness, at[used - 1], last, used) if applies else None
+def _found(rules: Iterable[_Rule], histories: Sequence[_History], length: int) -> list[_Found]:
+    """Return what applies."""
+    found = []
+    for rule in rules:
+        history = histories[rule.history]
+        periods = history.periods
+        used = 0
+        if rule.counted is not None:
+            last = periods[0] if periods else 0
+            badness = float(rule.counted[length] - rule.counted[last])
+            applies = badness - rule.limit > rule.margin
+        else:
+            used = min(len(periods), rule.window)
+            if not used or (rule.trend and used < rule.window):
+                continue
+            series = history.spreads if rule.cohort else history.raw
+            badness = rule.sign * _measure(rule.trend, series, periods, used)
+            if rule.levels is not None:
+                applies = rule.levels[int(badness)]
+            else:
+                applies = badness - rule.limit > rule.margin
+        if applies:
+            severity = _severity(rule, badness, used, histories)
+            # What has no number comes last.
+            order = (inf if isnan(severity) else -severity, rule.place)
+            found.append(_Found(order, rule, badness, used))
+    return found
 
 
-def _measure(trend: bool, values: Sequence[float], periods: Sequence[int]) -> float:
-    """Compute a level or a slope; see `scoring.measures`, whose order of additions this is."""
-    count = len(values)
+# By number of values: how far each period lies from the middle of periods without a gap, newest
+# first, and their sum of squares. Halves, so these are exact wherever the periods lie.
+_EVEN: dict[int, tuple[list[float], float]] = {}
+
+
+def _measure(trend: bool, values: Sequence[float], periods: Sequence[int], used: int) -> float:
+    """Compute a level or a slope of the first `used` values, newest first.
+
+    See `scoring.measures`, whose order of additions this is; `sum` has another one.
+    """
     total = values[0]
-    for value in values[1:]:
-        total += value
-    level = total / count
+    for at in range(1, used):
+        total += values[at]
+    level = total / used
     if not trend:
         return level
-    middle = sum(periods) / count
-    rise = run = 0.0
-    for period, value in zip(periods, values, strict=True):
-        step = period - middle
+    if periods[0] - periods[used - 1] < used:
+        steps, run = _EVEN.get(used) or _EVEN.setdefault(used, _steps(range(used, 0, -1)))
+    else:
+        steps, run = _steps(periods[:used])
+    rise = 0.0
+    for step, value in zip(steps, values, strict=False):
         rise += step * (value - level)
-        run += step * step
     return rise / run
 
 
-def _severity(one: _Found) -> float:
+def _steps(periods: Sequence[int]) -> tuple[list[float], float]:
+    middle = sum(periods) / len(periods)
+    steps = [period - middle for period in periods]
+    run = 0.0
+    for step in steps:
+        run += step * step
+    return steps, run
+
+
+def _severity(rule: _Rule, badness: float, used: int, histories: Sequence[_History]) -> float:
     """See `scoring.rules.Evaluation.severity`."""
-    rule = one.rule
     if rule.levels is not None:
         return 0.5
-    stretch = one.last - one.first if rule.trend else 1
-    beyond = max((one.badness - rule.limit) * (stretch / rule.far[one.last]), 0.0)
+    periods = histories[rule.history].periods
+    last = periods[0] if periods else 0
+    stretch = last - periods[used - 1] if rule.trend else 1
+    beyond = max((badness - rule.limit) * (stretch / rule.far[last]), 0.0)
     return beyond / (1 + beyond)
-
-
-def _order(found: _Found) -> tuple[int, float, int]:
-    severity = _severity(found)
-    # What has no number comes last.
-    worst = inf if isnan(severity) else -severity
-    return found.rule.priority, worst, found.rule.place
 
 
 def _plain(rules: RuleArrays, priority: Sequence[int], topics: Sequence[int]) -> list[_Rule]:
     listed = dict(zip(rules.listed.tolist(), map(tuple, rules.levels.tolist()), strict=True))
     counted = dict(zip(rules.gaps.tolist(), map(tuple, rules.counted.tolist()), strict=True))
     columns = (
-        *(rules.history, rules.series, rules.windows, rules.sign, rules.limit, rules.margin),
+        *(rules.history, rules.windows, rules.sign, rules.limit, rules.margin),
         *(rules.expected, rules.far.T, rules.trend, rules.cohort),
     )
     return [
         _Rule(
-            *(place, history, series, window, sign, limit, margin, expected),
+            *(place, history, window, sign, limit, margin, expected),
             tuple(far),
             trend,
             cohort,
@@ -256,7 +287,7 @@ def _plain(rules: RuleArrays, priority: Sequence[int], topics: Sequence[int]) ->
             topics[place],
         )
         for place, (
-            *(history, series, window, sign, limit, margin, expected),
+            *(history, window, sign, limit, margin, expected),
             far,
             trend,
             cohort,

@@ -13,16 +13,13 @@ from pydantic import Field
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract, Feature, Kind
 from records.reference import Reference
-from scoring.few_rows import Advised, FewRows
-from scoring.measures import Doubles, Positions
+from scoring.few_rows import Advised, FewRows, Speaking
+from scoring.measures import Positions
 from scoring.policy import Measure, Policy, Rule
+from scoring.rounding import told
 from scoring.rules import ROWS_A_PASS, CompiledRules, Findings
 from scoring.table import AdviceTable
 
-# Enough for any unit in use; hides that 0.7 is 0.69999999 in float32.
-DECIMALS = 4
-# Up to so many students plain numbers are quicker than arrays.
-FEW = 2
 Thing = TypeVar("Thing")
 
 
@@ -136,8 +133,8 @@ class Recommender:
             speaking = policy.tiers_of(rule)
             self._speaks[place, :-1] = [tier.name in speaking for tier in policy.tiers]
         self._advised = np.asarray(self._speaks.any(axis=0))
-        self._speaking = [np.flatnonzero(column).tolist() for column in self._speaks.T]
         self.few: FewRows | None = None
+        self._speaking: list[Speaking] = []
         if self._rules.plan is not None:
             self.few = FewRows(
                 self._rules.plan,
@@ -146,6 +143,9 @@ class Recommender:
                 topics if policy.one_per_feature else range(len(topics)),
                 policy.max_recommendations,
             )
+            self._speaking = [
+                self.few.speaking(np.flatnonzero(column).tolist()) for column in self._speaks.T
+            ]
 
     def advise(self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]) -> AdviceTable:
         """Advise on every student.
@@ -158,31 +158,25 @@ class Recommender:
         Returns:
             Each row's recommendations, the worst first; none where no rule speaks in its tier.
         """
-        if len(values) <= FEW and self.few is not None:
-            return self._advise_few(self.few, values, lengths, tiers)
         rows = self._advised[tiers].nonzero()[0]
         parts = [rows[at : at + ROWS_A_PASS] for at in range(0, len(rows), ROWS_A_PASS)]
         passes = [self._advise(part, values[part], lengths[part], tiers[part]) for part in parts]
         return AdviceTable.joined(passes)
 
-    def _advise_few(
-        self, rules: FewRows, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
-    ) -> AdviceTable:
-        row: list[int] = []
-        told: list[Advised] = []
-        for at, (length, tier) in enumerate(zip(lengths.tolist(), tiers.tolist(), strict=True)):
-            if speaking := self._speaking[tier]:
-                chosen = rules.advise(values[at], length, speaking)
-                told += chosen
-                row += [at] * len(chosen)
-        if not told:
-            return AdviceTable.none()
-        rule, measured, expected, spreads, first, last = zip(*told, strict=True)
-        whole = np.array((row, rule, first, last), np.intp)
-        numbers = _told(np.array((measured, expected, spreads)))
-        return AdviceTable(
-            whole[0], whole[1], numbers[0], numbers[1], numbers[2], whole[2], whole[3]
-        )
+    def advise_one(self, values: Floats, length: int, tier: int) -> list[Advised]:
+        """Advise on one student with plain numbers.
+
+        Args:
+            values: (periods, features) float32, raw units, NaN for missing.
+            length: Periods observed.
+            tier: Index of the tier, -1 for none.
+
+        Returns:
+            What `advise` returns of the student.
+        """
+        if self.few is None or not (speaking := self._speaking[tier]):
+            return []
+        return self.few.advise(values, length, speaking)
 
     def _advise(
         self, rows: Positions, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
@@ -192,7 +186,7 @@ class Recommender:
             return AdviceTable.none()
         row, rule = self._choose(found, found.hits & self._speaks.take(tiers, axis=1))
         grounds = found.grounds(row, rule)
-        measured, expected, spreads = _told(
+        measured, expected, spreads = told(
             np.array((grounds.measured, grounds.expected, grounds.spreads))
         )
         return AdviceTable(
@@ -231,11 +225,6 @@ class Recommender:
         place = np.arange(len(row)) - (size.cumsum() - size)[row]
         kept = place < self._policy.max_recommendations
         return row[kept], rule[kept]
-
-
-def _told(numbers: Doubles) -> Doubles:
-    """Round numbers as they are told; adding zero turns -0.0 into 0.0."""
-    return np.asarray(numbers.round(DECIMALS) + 0.0)
 
 
 def _first_of_each(things: Positions) -> Bools:

@@ -17,6 +17,8 @@ from scoring.measures import Doubles, Positions
 Status = Literal["assessed", "not_enough_data", "no_estimate"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 ASSESSED, NOT_ENOUGH_DATA, NO_ESTIMATE = range(len(STATUSES))
+# By whether enough is known, plus twice whether there is a tier.
+STATUS_BY_FACTS = (NOT_ENOUGH_DATA, NO_ESTIMATE, ASSESSED, ASSESSED)
 # Where what relative features were compared with came from.
 ReferenceOrigin = Literal["bundle", "batch", "request", "sent"]
 ORIGINS: tuple[ReferenceOrigin, ...] = get_args(ReferenceOrigin)

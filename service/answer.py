@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
 
 from records.cohort import Bools, Floats, Ints
-from scoring.assessment import Assessment, Assessor
+from scoring.assessment import Assessment, Assessor, Said
 from scoring.bundle import Bundle, read_bundle
 from scoring.intake import Intake
+from scoring.measures import Positions
 from scoring.model_wire import ModelProcessError
 from scoring.providers import RUNTIME_NAMES, Provider
 from scoring.relatives import Relatives
-from scoring.table import STATUSES, AssessmentTable
+from scoring.table import STATUSES
 from service.bulk import BulkResponder
 from service.encoding import TableEncoder
 from service.model_choice import load_scorer, process_of
@@ -44,6 +45,9 @@ from service.wire import (
 )
 
 SAMPLE_STUDENTS = 3
+# Positions of names: an array, or those of few students.
+Counted = NDArray[np.int8] | Sequence[int]
+_NOTHING = np.empty(0, np.intp)
 _NO_CARD = (
     "This bundle has no model card: it was exported by an earlier version. Export it again.\n"
 )
@@ -70,7 +74,7 @@ class StageSeconds:
 
     Attributes:
         compute: `Scorer.score`, both graphs.
-        policy: `Assessor.tabulate`: tiers, trajectories, rules.
+        policy: `Assessor.say`: tiers, trajectories, rules.
         encode: Assessments to JSON.
     """
 
@@ -89,7 +93,7 @@ class Answers:
         executions: Rows of each execution of the risk graph.
         tiers: Students by the name of their tier; every tier of the policy is a key.
         statuses: Students by status; every status is a key.
-        table: What was said of all students, request after request; None where there was none.
+        outlying: (values,) position of the feature of every outlying value.
     """
 
     results: list[Answered | RequestError]
@@ -97,7 +101,7 @@ class Answers:
     executions: tuple[int, ...]
     tiers: dict[str, int]
     statuses: dict[str, int]
-    table: AssessmentTable | None
+    outlying: Positions
 
     @property
     def bodies(self) -> list[bytes]:
@@ -174,7 +178,7 @@ class Responder:
         results: Iterator[Answered] = iter(())
         stages = StageSeconds()
         executions: tuple[int, ...] = ()
-        table: AssessmentTable | None = None
+        said: Said = []
         started = perf_counter()
         if kept:
             values, lengths = _joined(kept)
@@ -190,23 +194,24 @@ class Responder:
             except ModelProcessError as gone:
                 return self._unanswered(requests, gone)
             computed = perf_counter()
-            table = self._assessor.tabulate(
+            said = self._assessor.say(
                 values, lengths, scores, recommendations=advice, reference=reference
             )
             decided = perf_counter()
-            results = iter(self._encoded(kept, table))
+            results = iter(self._encoded(kept, said))
             ended = perf_counter()
             executions = scores.executions
             stages = StageSeconds(computed - started, decided - computed, ended - decided)
+        tiers, statuses, outlying = _counted(said)
         return Answers(
             results=[
                 next(results) if request.students.ids else _refusal(request) for request in requests
             ],
             stages=stages,
             executions=executions,
-            tiers=count_by_name(self._tiers, None if table is None else table.tier),
-            statuses=count_by_name(STATUSES, None if table is None else table.status),
-            table=table,
+            tiers=count_by_name(self._tiers, tiers),
+            statuses=count_by_name(STATUSES, statuses),
+            outlying=outlying,
         )
 
     def _unanswered(self, requests: Sequence[ScoreRequest], gone: ModelProcessError) -> Answers:
@@ -217,9 +222,9 @@ class Responder:
             ],
             stages=StageSeconds(),
             executions=(),
-            tiers=count_by_name(self._tiers, None),
-            statuses=count_by_name(STATUSES, None),
-            table=None,
+            tiers=count_by_name(self._tiers, []),
+            statuses=count_by_name(STATUSES, []),
+            outlying=_NOTHING,
         )
 
     def score(self, body: bytes) -> Answered:
@@ -277,11 +282,11 @@ class Responder:
             "Mend that, or ask for 'auto' if any will do."
         )
 
-    def _encoded(self, requests: Sequence[ScoreRequest], table: AssessmentTable) -> list[Answered]:
+    def _encoded(self, requests: Sequence[ScoreRequest], said: Said) -> list[Answered]:
         admitted = [request.students for request in requests]
         ids = list(chain.from_iterable(students.ids for students in admitted))
         rows = list(chain.from_iterable(students.rows.tolist() for students in admitted))
-        encoded = self._encoder.encode(table, ids, rows)
+        encoded = self._encoder.encode(said, ids, rows)
         answered, start = [], 0
         for students in admitted:
             end = start + len(students.ids)
@@ -354,12 +359,26 @@ def _refusal(request: ScoreRequest) -> RequestError:
     return RequestError(STUDENTS, detail, error_items(request.students.faults))
 
 
-def count_by_name(names: Collection[str], positions: NDArray[np.int8] | None) -> dict[str, int]:
+def _counted(said: Said) -> tuple[Counted, Counted, Positions]:
+    """Return what is counted of students: tiers, statuses, features of outlying values."""
+    if isinstance(said, list):
+        cells = [feature for one in said for _, feature in one.outlying]
+        outlying = np.array(cells, np.intp) if cells else _NOTHING
+        return [one.tier for one in said], [one.status for one in said], outlying
+    return said.tier, said.status, said.outlying.feature
+
+
+def count_by_name(names: Collection[str], positions: Counted) -> dict[str, int]:
     """Count positions by name; negative ones count for none."""
-    if positions is None:
-        return dict.fromkeys(names, 0)
-    counts = np.bincount(positions[positions >= 0], minlength=len(names)).tolist()
-    return dict(zip(names, counts, strict=True))
+    counts = dict.fromkeys(names, 0)
+    if isinstance(positions, np.ndarray):
+        found = np.bincount(positions + 1, minlength=len(names) + 1).tolist()[1:]
+        return dict(zip(names, found, strict=True))
+    listed = list(counts)
+    for position in positions:
+        if position >= 0:
+            counts[listed[position]] += 1
+    return counts
 
 
 def refused_rows(errors: Sequence[ErrorItem]) -> int:

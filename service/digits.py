@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from records.cohort import Ints
 from scoring.measures import Doubles
 from scoring.policy import DECIMALS as RISK_DECIMALS
-from scoring.recommend import DECIMALS
+from scoring.rounding import DECIMALS
 
 _json = msgspec.json.Encoder().encode
 # Up to so many numbers or risks it is quicker to write one by one.
@@ -81,6 +81,15 @@ _UPPER, _LOWER = (
 _RISK_WIDTH = len("0.") + RISK_DECIMALS
 
 
+class _Points(dict[tuple[int, int], bytes]):
+    """Templates of the points of the periods after the first number up to the second."""
+
+    def __missing__(self, key: tuple[int, int]) -> bytes:
+        points = [b'{"period":%d,"risk":%%.%df}' % (at + 1, RISK_DECIMALS) for at in range(*key)]
+        self[key] = written = b",".join(points)
+        return written
+
+
 class Trajectories:
     """Writes the risks after every period as one block of bytes, and cuts each row's from it.
 
@@ -94,6 +103,7 @@ class Trajectories:
         points = [
             b'{"period":%d,"risk":0.%0*d},' % (at, RISK_DECIMALS, 0) for at in range(1, periods + 1)
         ]
+        self._points = _Points()
         self._template = np.frombuffer(b"".join(points), np.uint8)
         self._ends = np.cumsum([0, *map(len, points)])
         # Stretches of points that are equally wide, so that their digits stand at even distances.
@@ -111,8 +121,8 @@ class Trajectories:
         """
         rows, periods = risks.shape
         if rows * periods <= _FEW_RISKS:
-            trajectories = [_points(row) for row in risks.tolist()]
-            return [one[-_RISK_WIDTH - 1 : -1] or b"null" for one in trajectories], trajectories
+            few = list(map(self.of_student, risks.tolist(), lengths.tolist()))
+            return [last for last, _ in few], [points for _, points in few]
         shown = ~np.isnan(risks)
         words = _risk_words(np.where(shown, risks, 0.0))
         block = self._block(words)
@@ -134,6 +144,22 @@ class Trajectories:
             points = [encoded[at[one] : at[one + 1] - 1] for one in shown[row].nonzero()[0]]
             trajectories[row] = b",".join(points)
         return _cut(np.where(any_shown, words[np.arange(rows), last - 1], _NULL)), trajectories
+
+    def of_student(self, risks: Sequence[float], length: int) -> tuple[bytes, bytes]:
+        """Return one student's last risk and trajectory; arguments as a row of `encode`'s."""
+        first = 0
+        while first < length and isnan(risks[first]):
+            first += 1
+        if first == length:
+            return b"null", b""
+        known = risks[first:length]
+        if isnan(sum(known)):  # a gap
+            points = enumerate(known, first)
+            told = [self._points[at, at + 1] % risk for at, risk in points if not isnan(risk)]
+            written = b",".join(told)
+        else:
+            written = self._points[first, length] % tuple(known)
+        return written[-_RISK_WIDTH - 1 : -1], written
 
     def _block(self, words: NDArray[np.uint64]) -> NDArray[np.uint8]:
         """Write every risk of every row, (rows, bytes)."""
@@ -159,8 +185,3 @@ def _risk_words(risks: Doubles) -> NDArray[np.uint64]:
     ones = upper >= 10**_GROUP
     upper[ones] = 0
     return np.asarray(_ONES.take(ones) | _UPPER.take(upper) | _LOWER.take(lower))
-
-
-def _points(risks: Sequence[float]) -> bytes:
-    shown = [(period, risk) for period, risk in enumerate(risks, 1) if not isnan(risk)]
-    return b",".join([b'{"period":%d,"risk":%.6f}' % point for point in shown])

@@ -181,8 +181,7 @@ class _Noted:
             self.executions += answers.executions
             _count(self.tiers, answers.tiers)
             _count(self.statuses, answers.statuses)
-            if answers.table is not None:
-                self._outlying.append(answers.table.outlying.feature)
+            self._outlying.append(answers.outlying)
         if turn.refused:
             self.answers[BUSY.status] += turn.refused
             self.refusals[NAMESPACE + BUSY.code] += turn.refused

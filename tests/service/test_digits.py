@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.policy import DECIMALS as RISK_DECIMALS
-from scoring.recommend import DECIMALS
-from service.digits import _FEW_NUMBERS, _FEW_RISKS, Trajectories, _points, written
+from scoring.rounding import DECIMALS
+from service.digits import _FEW_NUMBERS, _FEW_RISKS, Trajectories, written
 
 unhurried = settings(deadline=None)
 EDGES = [0.0, -0.0, -99.9999, -100.0, 999.9999, 1000.0, 1e300, -1e300, 123456.7891, np.nan]
@@ -40,6 +40,11 @@ def test_every_decimal_is_written_as_it_is_alone(whole: int) -> None:
     assert written(numbers) == one_by_one(numbers)
 
 
+def points(risks: list[float]) -> bytes:
+    shown = [(period, risk) for period, risk in enumerate(risks, 1) if not np.isnan(risk)]
+    return b",".join([b'{"period":%d,"risk":%.6f}' % point for point in shown])
+
+
 @unhurried
 @given(
     rows=st.integers(1, 30),
@@ -60,8 +65,11 @@ def test_trajectories_are_those_of_single_risks(
     # Who is assessed has a risk after the last period.
     risks[np.isnan(risks[np.arange(rows), lengths - 1])] = np.nan
 
-    last, trajectories = Trajectories(130).encode(risks, lengths)
+    writer = Trajectories(130)
+    last, trajectories = writer.encode(risks, lengths)
 
-    assert trajectories == [_points(row) for row in risks.tolist()]
+    assert trajectories == [points(row) for row in risks.tolist()]
+    alone = map(writer.of_student, risks.tolist(), lengths.tolist())
+    assert list(alone) == list(zip(last, trajectories, strict=True))
     said = risks[np.arange(rows), lengths - 1]
     assert last == [b"null" if np.isnan(risk) else b"%.6f" % risk for risk in said.tolist()]

@@ -19,7 +19,8 @@ from scoring.policy import Policy
 from scoring.recommend import Recommender
 from scoring.scorer import Scorer, Scores
 from scoring.table import AssessmentTable
-from service.encoding import TableEncoder, _AdviceFragments, _numbers
+from service.encoding import TableEncoder, _numbers
+from service.fragments import AdviceFragments
 from service.wire import of_student
 
 unhurried = settings(
@@ -104,8 +105,9 @@ def test_students_of_one_pass_and_students_alone_get_the_same_bytes(
     for row, name in enumerate(ids):
         one = slice(row, row + 1)
         own = Scores(scores.risk[one], scores.score[one])
-        alone = encoder.encode(assessor.tabulate(values[one], lengths[one], own), [name], [0])
-        assert alone.listed(0, 1) == together.listed(row, row + 1)
+        for way in (assessor.say, assessor.tabulate):
+            alone = encoder.encode(way(values[one], lengths[one], own), [name], [0])
+            assert alone.listed(0, 1) == together.listed(row, row + 1)
 
 
 def test_risks_are_written_with_all_their_decimals(
@@ -166,7 +168,7 @@ def test_recommendations_over_levels_flags_and_numbers_are_the_same_json() -> No
 
     measured, expected, spreads = _numbers(advice.measured, advice.expected, advice.spreads)
     further = np.arange(len(advice)) % 2 == 1
-    told, grounds = _AdviceFragments(recommender.advice).encode(
+    told, grounds = AdviceFragments(recommender.advice).encode(
         advice, measured, expected, spreads, further
     )
 
