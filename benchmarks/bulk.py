@@ -2,7 +2,8 @@
 
 Every round takes one request of each kind and the risk graph alone over the same students, so that
 slow spells of a shared machine fall on all alike. In process it is CPU time on one thread; over
-HTTP, wall-clock time of a client that keeps two requests under way.
+HTTP, wall-clock time of a client that keeps two requests under way. Tier and trajectory are always
+there; what is wanted beside them is said under "parts".
 """
 
 import json
@@ -10,13 +11,10 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.closed_loop import drive
 from benchmarks.cores import Cores, choose_cores, pinned
 from benchmarks.machine import describe_machine
 from benchmarks.server import bellwether, running
@@ -136,17 +135,35 @@ def in_process(bundle: Path, students: int, wanted: Wanted, *, seconds: float) -
     return [Speed(name, students, spent, taken[_CEILING] / spent) for name, spent in taken.items()]
 
 
-def over_http(url: str, sent: Sequence[Message], students: int, *, seconds: float) -> list[Speed]:
-    """Time every kind of request over HTTP, a few under way at once."""
+def over_http(
+    port: int, sent: Sequence[Message], students: int, *, seconds: float, core: int | None
+) -> list[Speed]:
+    """Time every kind of request over HTTP, a few under way at once.
+
+    Args:
+        port: Of a server on the loopback address.
+        sent: The requests.
+        students: Students in each.
+        seconds: Time for each kind, a second at least.
+        core: Core of the client.
+
+    Raises:
+        BellwetherError: A request was not answered with 200.
+    """
     found = []
     for one in sent:
-        begun = time.perf_counter()
-        ask = partial(_ask, url, one, begun + seconds)
-        with ThreadPoolExecutor(UNDER_WAY) as pool:
-            asked = [pool.submit(ask) for _ in range(UNDER_WAY)]
-            answered = sum(future.result() for future in asked)
-        spent = (time.perf_counter() - begun) / max(answered, 1)
-        found.append(Speed(one.name, students, spent, float("nan")))
+        seen = drive(
+            port,
+            one.path,
+            [one.body],
+            media_type=one.kind,
+            in_parallel=UNDER_WAY,
+            seconds=seconds,
+            core=core,
+        )
+        if seen.other or not seen.goodput:
+            raise BellwetherError(f"{one.name}: the server did not answer every request with 200.")
+        found.append(Speed(one.name, students, 1.0 / seen.goodput, float("nan")))
     return found
 
 
@@ -169,28 +186,15 @@ def _rounds(work: dict[str, Callable[[], object]], seconds: float) -> dict[str, 
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def _ask(url: str, one: Message, end: float) -> int:
-    connection, answered = HTTPConnection(urlsplit(url).netloc), 0
-    while time.perf_counter() < end:
-        connection.request("POST", one.path, one.body, {"content-type": one.kind})
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:  # the server's own words hold no student's value
-            raise BellwetherError(f"{one.name}: the server answered {answer.status}.")
-        answered += 1
-    connection.close()
-    return answered
-
-
 def measure_bulk(
-    bundle: Path, url: str, cores: Cores, *, seconds: float, sizes: Sequence[int] = SIZES
+    bundle: Path, port: int, cores: Cores, *, seconds: float, sizes: Sequence[int] = SIZES
 ) -> Table:
     """Measure whole cohorts in process and over HTTP.
 
     Args:
         bundle: The bundle's folder.
-        url: A server that serves it, on `cores.server`.
-        cores: Where to measure in process.
+        port: Of a server that serves it, on `cores.server`.
+        cores: Where to measure in process, and where the client runs.
         seconds: Time for each figure.
         sizes: Students in a request.
     """
@@ -208,7 +212,8 @@ def measure_bulk(
     for size in sizes:
         for parts, wanted in _PARTS.items():
             sent = messages(contract, size, wanted)
-            _add(table, over_http(url, sent, size, seconds=seconds), parts, "HTTP")
+            speeds = over_http(port, sent, size, seconds=seconds, core=cores.client)
+            _add(table, speeds, parts, "HTTP")
     return table
 
 
@@ -223,11 +228,12 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     console.print(describe_machine())
     with running(bellwether(bundle), log=out / "bulk-server.log", core=cores.server) as server:
-        console.print(measure_bulk(bundle, server.url, cores, seconds=seconds))
+        console.print(measure_bulk(bundle, server.port, cores, seconds=seconds))
 
 
 _PARTS = {
     "risk and tier": Wanted(recommendations=False, forecast=False),
+    "recommendations, too": Wanted(forecast=False),
     "everything": Wanted(),
 }
 

@@ -47,6 +47,7 @@ def drive(
     path: str,
     bodies: Sequence[bytes],
     *,
+    media_type: str = "application/json",
     in_parallel: int,
     seconds: float,
     core: int | None,
@@ -56,7 +57,8 @@ def drive(
     Args:
         port: Of a server on the loopback address.
         path: Where to post to.
-        bodies: JSON without line breaks, sent in turn.
+        bodies: Bodies, sent in turn.
+        media_type: Theirs, and that of the answers.
         in_parallel: Requests under way at once.
         seconds: For how long.
         core: Core of the client.
@@ -65,15 +67,17 @@ def drive(
         ServerError: Nothing answers there.
     """
     if shutil.which("wrk") is None:
-        target = Target(HOST, port, [http_request(path, body) for body in bodies])
+        target = Target(
+            HOST, port, [http_request(path, body, media_type=media_type) for body in bodies]
+        )
         return _drive_ourselves(target, in_parallel, seconds, core)
-    with tempfile.NamedTemporaryFile(suffix=".jsonl") as lines:
-        lines.write(b"\n".join(bodies))
-        lines.flush()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(b"%d\n%b" % (len(body), body) for body in bodies))
+        file.flush()
         command = [
             *("wrk", "--threads", "1", "--connections", str(in_parallel)),
             *("--duration", f"{max(1, round(seconds))}s", "--timeout", "10s"),
-            *("--script", str(_SCRIPT), f"http://{HOST}:{port}{path}", "--", lines.name),
+            *("--script", str(_SCRIPT), f"http://{HOST}:{port}{path}", "--", media_type, file.name),
         ]
         before = _children_cpu()
         done = subprocess.run(  # noqa: S603 - our own command

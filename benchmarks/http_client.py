@@ -148,7 +148,7 @@ def http_request(
 ) -> bytes:
     """Write a whole HTTP/1.1 request: POST of `body`, or GET where there is none."""
     method = "GET" if body is None else "POST"
-    head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
+    head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Accept: {media_type}"]
     if body is not None:
         head += [f"Content-Type: {media_type}", f"Content-Length: {len(body)}"]
     return "\r\n".join([*head, "", ""]).encode() + (body or b"")

@@ -72,7 +72,9 @@ def main(
                 write_csv(points, out / f"{name}.csv")
                 plot(points, out / f"{name}.svg")
         with console.status("Whole cohorts …"):
-            cohorts = measure_bulk(bundle, server.url, cores, seconds=min(seconds, _COHORT_SECONDS))
+            cohorts = measure_bulk(
+                bundle, server.port, cores, seconds=min(seconds, _COHORT_SECONDS)
+            )
         tests = []
         for profile in profiles or list(Profile):
             with console.status(f"Locust: {profile} …"):

@@ -1,11 +1,14 @@
--- Posts the lines of a file in turn and prints one line of JSON at the end.
+-- Posts bodies in turn and prints one line of JSON at the end.
+-- Arguments: their content type; a file of them, each after a line with its length in bytes.
 local requests, at = {}, 0
 
 function init(args)
-  local headers = { ["Content-Type"] = "application/json" }
-  for line in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format("POST", nil, headers, line)
+  local headers = { ["Content-Type"] = args[1] }
+  local file = assert(io.open(args[2], "rb"))
+  for length in function() return file:read("*l") end do
+    requests[#requests + 1] = wrk.format("POST", nil, headers, file:read(tonumber(length)))
   end
+  file:close()
 end
 
 function request()

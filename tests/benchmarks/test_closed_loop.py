@@ -9,7 +9,7 @@ import pytest
 from benchmarks import closed_loop
 from benchmarks.server import ServerError, free_port
 
-BODIES = [b'{"students":[1]}', b'{"students":[2]}']
+BODIES = [b'{"students":[1]}', b"any\n\x00bytes\n"]
 
 
 @pytest.fixture(params=["wrk", "own"])
