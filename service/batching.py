@@ -13,14 +13,16 @@ another process has the model, they run in a thread, and the next batch gathers 
 """
 
 import asyncio
+import concurrent.futures
 import logging
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
+
+from opentelemetry.trace import Span
 
 from service.admission import Answering, Workload
 from service.answer import Answered, Answers
@@ -41,6 +43,8 @@ _INLINE_BYTES = 256 * 1024
 
 Outcome = Answered | RequestError
 T = TypeVar("T")
+# Of the event loop, or of a thread that waits.
+Told = asyncio.Future[T] | concurrent.futures.Future[T]
 
 
 class Recipient(Protocol):
@@ -59,6 +63,40 @@ class Recipient(Protocol):
     def fail(self, refusal: RequestError) -> None:
         """Take the reason why there is none."""
         ...
+
+
+class Awaited:
+    """A recipient whose answer is awaited.
+
+    Args:
+        span: Where its request is traced.
+    """
+
+    def __init__(self, span: Span | None = None) -> None:
+        self.gone = False
+        self.span = span
+        self._future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def answer(self) -> bytes:
+        """Wait for the answer.
+
+        Raises:
+            RequestError: There is none, and why.
+        """
+        try:
+            return await self._future
+        finally:
+            self.gone = True
+
+    def succeed(self, body: bytes) -> None:
+        """Take the answer."""
+        if not self._future.done():
+            self._future.set_result(body)
+
+    def fail(self, refusal: RequestError) -> None:
+        """Take the reason why there is none."""
+        if not self._future.done():
+            self._future.set_exception(refusal)
 
 
 class Model(Answering, Protocol):
@@ -106,7 +144,7 @@ class _Guest:
     """
 
     step: Callable[[], Any]
-    outcome: asyncio.Future[Any]
+    outcome: Told[Any]
 
 
 class Batcher:
@@ -127,8 +165,8 @@ class Batcher:
         workload: Workload,
         observe: Callable[[Turn], None],
         *,
-        executor: Executor | None = None,
-        beside: Executor | None = None,
+        executor: concurrent.futures.Executor | None = None,
+        beside: concurrent.futures.Executor | None = None,
         rows: int = ROWS,
     ) -> None:
         self._model = model
@@ -187,7 +225,7 @@ class Batcher:
         self._refused += 1
 
     def admit(self, seconds: float) -> float | None:
-        """Take long work in that comes to `in_turn` step by step.
+        """Take long work in that comes to `take_turn` step by step.
 
         Args:
             seconds: What all of it is reckoned to take.
@@ -202,21 +240,21 @@ class Batcher:
         self._workload.leave_guest(work)
         self._full = self._closed
 
-    async def in_turn(self, step: Callable[[], T]) -> T:
-        """Do a step of long work when its turn comes, where passes run.
+    def take_turn(self, step: Callable[[], T], told: Told[T]) -> None:
+        """Have a step of long work done when its turn comes, where passes run.
 
         It takes its place among the slices of long requests: short requests have every other turn.
 
-        Raises:
-            RequestError: The service is shutting down.
-            Exception: Whatever the step raises.
+        Args:
+            step: What is to be done.
+            told: Gets what the step returns or raises; RequestError where the service is shutting
+                down.
         """
         if self._closed:
-            raise self.refusal()
-        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._long.append(_Guest(step, outcome))
+            told.set_exception(self.refusal())
+            return
+        self._long.append(_Guest(step, told))
         self._schedule()
-        return await outcome
 
     @property
     def retry_after(self) -> int:
@@ -386,7 +424,7 @@ class Batcher:
             log_without_values("/score", error)
             return stock_problem(INTERNAL.status, b"")
 
-    def _decode_beside(self, job: _Job, beside: Executor) -> None:
+    def _decode_beside(self, job: _Job, beside: concurrent.futures.Executor) -> None:
         self._decoding.add(job)
         decoding = asyncio.get_running_loop().run_in_executor(beside, self._read, job.body)
 
@@ -515,7 +553,7 @@ def _decoded(job: _Job) -> ScoreRequest:
     return job.request
 
 
-def log_without_values(route: str, error: Exception) -> None:
+def log_without_values(route: str, error: BaseException) -> None:
     """Log where an error arose but not its message, which may quote a student's value."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s failed with %s\n%s", route, type(error).__qualname__, frames)

@@ -52,6 +52,12 @@ def too_slow() -> RequestError:
     return RequestError(SLOW, detail, headers=[(b"connection", b"close")])
 
 
+def silent() -> RequestError:
+    """Return the refusal of a body of which nothing comes any more."""
+    detail = f"Nothing came for {SILENCE:g} seconds and the body is not complete."
+    return RequestError(SLOW, detail, headers=[(b"connection", b"close")])
+
+
 class UnwantedError(Exception):
     """The request will be refused whatever its body holds; so much of that as came was dropped.
 

@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 from scoring.providers import RUNTIME_NAMES, Provider
 from service.admission import Costs, Workload, measure_costs
 from service.answer import Responder
-from service.batching import LONG_BYTES, ROWS, Batcher, log_without_values
+from service.batching import LONG_BYTES, ROWS, Awaited, Batcher, log_without_values
 from service.body import (
     JSON,
     ClientGoneError,
@@ -34,7 +34,9 @@ from service.body import (
 )
 from service.bulk_costs import BulkCosts, measure_bulk_costs
 from service.bulk_course import Course
-from service.bulk_route import MEDIA_TYPES, MOST_BYTES, AnswerCutError, BulkDesk, BulkRoute
+from service.bulk_desk import BulkDesk
+from service.bulk_head import MEDIA_TYPES
+from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute
 from service.docs_page import DOCS_ASSETS, DOCS_PAGE
 from service.metrics import BULK, SCORE, count_refusal, count_request
 from service.problems import (
@@ -100,6 +102,7 @@ class Front:
         self._service = service
         self._is_main = is_main
         self.max_body_bytes = max_body_bytes
+        self.max_bulk_bytes = max_bulk_bytes
         self._queue_seconds = queue_seconds
         self._batcher: Batcher | None = None
         self._meter: TurnMeter | None = None
@@ -150,10 +153,22 @@ class Front:
         if traced and visit.span:
             traced.record_course(visit.span, visit.course)
             traced.end(visit.span, visit.status)
-        if visit.route == BULK and self._meter is not None:
-            self._meter.observe_course(visit.course)
-        if not visit.counted:
+        if visit.route == BULK:
+            self.count_cohort(visit.course, None if visit.counted else visit.status)
+        elif not visit.counted:
             count_request(visit.route, visit.status, perf_counter() - visit.course.arrived)
+
+    def count_cohort(self, course: Course, status: int | None) -> None:
+        """Count a request for a cohort that has ended.
+
+        Args:
+            course: How it went.
+            status: What it was answered with; None where nobody was there any more.
+        """
+        if self._meter is not None:
+            self._meter.observe_course(course, status)
+        elif status is not None:
+            count_request(BULK, status, perf_counter() - course.arrived)
 
     async def _answer_to(self, scope: Scope, receive: Receive, send: Send, visit: "_Visit") -> None:
         if visit.route == BULK:
@@ -318,7 +333,8 @@ class Front:
             beside=self._beside,
         )
         meter = cast("TurnMeter", self._meter)
-        self._desk = BulkDesk(responder.bulk, self._batcher, bulk, meter.observe_slice)
+        readers = self._bulk.readers
+        self._desk = BulkDesk(responder.bulk, self._batcher, bulk, meter.observe_slice, readers)
 
     def _observer(self, responder: Responder) -> Callable[[Turn], None]:
         tiers = [tier.name for tier in responder.bundle.policy.tiers]
@@ -360,7 +376,7 @@ class _Visit:
 
 
 async def _batched(body: bytes, batcher: Batcher, span: Span | None) -> bytes:
-    waiting = _Waiting(span)
+    waiting = Awaited(span)
     if not batcher.submit(body, waiting):
         raise await _held_back(len(body), batcher)
     return await waiting.answer()
@@ -370,34 +386,6 @@ async def _held_back(size: int, batcher: Batcher) -> RequestError:
     """Return the refusal of a body of `size` bytes, once it is due."""
     await asyncio.sleep(batcher.hold(size))
     return batcher.refusal()
-
-
-class _Waiting:
-    """Whoever awaits an answer, as the batcher knows it."""
-
-    def __init__(self, span: Span | None) -> None:
-        self.gone = False
-        self.span = span
-        self._future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    async def answer(self) -> bytes:
-        """Wait for the answer.
-
-        Raises:
-            RequestError: There is none, and why.
-        """
-        try:
-            return await self._future
-        finally:
-            self.gone = True
-
-    def succeed(self, body: bytes) -> None:
-        if not self._future.done():
-            self._future.set_result(body)
-
-    def fail(self, refusal: RequestError) -> None:
-        if not self._future.done():
-            self._future.set_exception(refusal)
 
 
 def _check_method(scope: Scope, allowed: Sequence[str]) -> None:

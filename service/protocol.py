@@ -1,54 +1,49 @@
-"""The short way of `score`: from the socket to the batcher and back, past ASGI.
+"""The short way of `score` and `score/bulk`: from the socket to the batcher and back, past ASGI.
 
 uvicorn builds a scope, a cycle, an event and a task for every request, and parses its head with a
 dozen calls back into Python: about a third of what a single student costs once the model is
-batched. Clients send the same head again and again, but for the length. So the first request with
-a head goes uvicorn's way (`HttpToolsProtocol`, then `service.front`), and if it turns out to be
-plain, its bytes are remembered; a head with the same bytes, but for the digits of its
-Content-Length, means the same, and needs no parser.
+batched. It also copies a body four times. Clients send the same head again and again, but for the
+length. So the first request with a head goes uvicorn's way (`HttpToolsProtocol`, then
+`service.front`), and if it turns out to be plain (`service.short_way`), its bytes are remembered; a
+head with the same bytes, but for the digits of its Content-Length, means the same, and needs no
+parser.
 
-Plain is: `POST /score` over HTTP/1.1, JSON in and JSON out, a length but no transfer or content
-coding, kept alive, no Expect, no Upgrade. Everything else, a head that comes in pieces, a body
-above 64 KiB, and whatever comes while uvicorn has an answer under way, goes uvicorn's way. Both
-ways share the batcher and give the same bytes (tests/service/test_protocol.py).
+Everything that is not plain, not kept alive or wants Expect, a head that comes in pieces, a body
+above 64 KiB (1 MiB for cohorts), and whatever comes while uvicorn has an answer under way, goes
+uvicorn's way. Both ways share the batcher and give the same bytes (tests/service/test_protocol.py).
 
 What the short way leaves out: BentoML's middleware and spans, which `service.front` leaves out
 too, and uvicorn's access log, which switches it off where it is on. `BELLWETHER_FAST_PATH=false`
 switches it off altogether.
 
-A body that will not be taken in (`Batcher.has_room`) is not kept: its bytes are counted as they
-come, and the refusal is sent once all have, so that a client which sends before it reads sees it.
+A body of `score` that will not be taken in (`Batcher.has_room`) is not kept: its bytes are counted
+as they come, and the refusal is sent once all have, so that a client which sends before it reads
+sees it.
 """
 
 import asyncio
 import functools
 import logging
-from collections.abc import Sequence
-from http import HTTPStatus
-from typing import Any
+import sys
+from time import perf_counter
+from typing import Any, cast
 
 import uvicorn.config
-from uvicorn._types import HTTPScope
+from starlette.types import Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service import body as arrival
 from service.batching import Batcher
-from service.body import JSON, header, media_type
-from service.front import ANSWER_HEADERS, Front, head_of
-from service.metrics import SCORE, count_refusal, count_request
-from service.problems import MEDIA_TYPE, RequestError
-from service.refusals import Refusals
+from service.bulk_course import Course
+from service.front import Front
+from service.problems import RequestError
+from service.short_way import AFTER_LENGTH, LAST_AFTER_LENGTH, Plain, ShortWay, render
 
-_PATH = SCORE.encode()
 _LENGTH = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
-_ANY_ANSWER = (b"", b"*/*", JSON, JSON + b", */*")
-# More heads than any honest set of clients has; beyond, remembering begins anew.
-_MOST_HEADS = 1024
 _LONGEST_HEAD = 4096
-_DIGITS = 6
+_DIGITS = 7
 
 
 def take_over() -> None:
@@ -56,64 +51,8 @@ def take_over() -> None:
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{ScoreProtocol.__name__}"
 
 
-class ShortWay:
-    """What the connections of one worker share.
-
-    Args:
-        front: Has the batcher, once the model is loaded.
-
-    Attributes:
-        plain: Heads that are known to be plain, without their lengths.
-        longest: Bytes of the longest body that goes this way.
-        refusals: Connections that are to be told that there is no room.
-    """
-
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self.plain: set[bytes] = set()
-        self.longest = min(front.max_body_bytes, HIGH_WATER_LIMIT)
-        self.refusals = Refusals(self._refuse)
-        self._rendered_for: list[tuple[bytes, bytes]] | None = None
-        self._success = b""
-        self._busy: dict[int, bytes] = {}
-
-    @property
-    def batcher(self) -> Batcher | None:
-        """Return what answers, None as long as there is no model."""
-        return self._front.batcher if self._front.is_loaded else None
-
-    def remember(self, head: bytes) -> None:
-        """Remember a plain head."""
-        if len(self.plain) >= _MOST_HEADS:
-            self.plain.clear()
-        self.plain.add(head)
-
-    def success(self, defaults: list[tuple[bytes, bytes]]) -> bytes:
-        """Return the first lines of an answer, up to its length."""
-        if defaults is not self._rendered_for:  # the server's date: a new list every second
-            self._rendered_for = defaults
-            self._busy.clear()
-            lines = _lines([*defaults, (b"content-type", JSON)])
-            self._success = STATUS_LINE[HTTPStatus.OK] + lines + b"content-length: "
-        return self._success
-
-    def busy(self, batcher: Batcher, defaults: list[tuple[bytes, bytes]]) -> bytes:
-        """Return the whole answer to a request that is not taken in: rendered once a second."""
-        self.success(defaults)
-        seconds = batcher.retry_after
-        if seconds not in self._busy:
-            self._busy[seconds] = render(batcher.refusal(), defaults)
-        return self._busy[seconds]
-
-    def _refuse(self, connections: "Sequence[ScoreProtocol]") -> None:
-        batcher = self._front.batcher
-        answer = self.busy(batcher, connections[0].server_state.default_headers)
-        for connection in connections:
-            connection.refuse(answer, batcher)
-
-
 class ScoreProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with a short way for plain `score` requests.
+    """uvicorn's protocol, with a short way for plain requests.
 
     At any time a connection is in one of these states: the parser's (uvicorn's own), a body
     arriving (`_missing` bytes; `_skipped` is its size if it is not kept), an answer or a refusal
@@ -138,6 +77,9 @@ class ScoreProtocol(HttpToolsProtocol):
         self._parsing = False
         self._awaiting = False
         self._stays = True
+        self._plain: Plain | None = None
+        self._course: Course | None = None
+        self._head = b""
         self._missing = 0
         self._skipped = 0
         self._parts: list[bytes] = []
@@ -176,38 +118,48 @@ class ScoreProtocol(HttpToolsProtocol):
         start, stop = found
         head = data[:start] + data[stop:end]
         digits = data[start:stop]
-        size = int(digits) if digits.isdigit() and len(digits) <= _DIGITS else short.longest + 1
-        if size > short.longest or head not in short.plain:
+        size = int(digits) if digits.isdigit() and len(digits) <= _DIGITS else sys.maxsize
+        plain = short.plain.get(head)
+        if plain is None or size > plain.longest:
             self._parse_and_learn(data, head, whole=len(data) <= end + size)
         else:
-            self._take(data, end, size, short)
+            self._plain, self._head = plain, data[:end]
+            self._take(data, size, short)
 
-    def _take(self, data: bytes, end: int, size: int, short: ShortWay) -> None:
+    def _take(self, data: bytes, size: int, short: ShortWay) -> None:
         """Take a plain request, of which all or the beginning has arrived.
 
         Args:
             data: What has arrived.
-            end: Where its head ends.
             size: Bytes of its body.
             short: The way it goes.
         """
-        batcher = short.batcher
-        if batcher is None:
-            raise RuntimeError("a head is remembered once there is a model")
-        skip = not batcher.has_room(size)
+        plain, end = self._asked, len(self._head)
+        skip = not short.has_room(plain, size)
         missing = end + size - len(data)
         if missing > 0:
             self._missing = missing
             self._skipped = size if skip else 0
             self._parts = [] if skip else [data[end:]]
-            self._too_late = self.loop.call_later(arrival.ARRIVAL_SECONDS, self._give_up)
+            self._wait_for_more(plain)
             return
         if missing < 0:
             self._put_off(data[missing:])
         if skip:
-            self._turn_away(size, short, batcher)
+            self._turn_away(size, short)
         else:
-            self._submit(data[end : end + size], short, batcher)
+            self._submit(data[end : end + size], short)
+
+    @property
+    def _asked(self) -> Plain:
+        """What the head of the request under way asks for."""
+        if self._plain is None:
+            raise RuntimeError("a body arrives after its head")
+        return self._plain
+
+    def _wait_for_more(self, plain: Plain) -> None:
+        seconds = arrival.SILENCE if plain.streams else arrival.ARRIVAL_SECONDS
+        self._too_late = self.loop.call_later(seconds, self._give_up)
 
     def _parse_and_learn(self, data: bytes, head: bytes, *, whole: bool) -> None:
         """Let uvicorn have a request; remember its head if that turns out to be plain.
@@ -223,9 +175,9 @@ class ScoreProtocol(HttpToolsProtocol):
         strange = len(head) > _LONGEST_HEAD or head.count(b"\n") != head.count(b"\r\n")
         if not whole or strange or cycle is before or self._short is None:
             return
-        plain = cycle.keep_alive and not self.expect_100_continue and _is_plain(cycle.scope)
-        if plain and not self.transport.is_closing():
-            self._short.remember(head)
+        stays = cycle.keep_alive and not self.expect_100_continue
+        if stays and not self.transport.is_closing():
+            self._short.learn(head, cast("Scope", cycle.scope))
 
     def on_message_begin(self) -> None:
         """Note that the parser is inside of a request."""
@@ -245,39 +197,46 @@ class ScoreProtocol(HttpToolsProtocol):
         if not self._skipped:
             self._parts.append(data)
         self._missing = missing - len(data)
-        if self._missing:
+        if self._missing and not self._asked.streams:
             return
         self._stop_waiting()
+        if self._missing:
+            self._wait_for_more(self._asked)
+            return
         parts, self._parts = self._parts, []
         size, self._skipped = self._skipped, 0
-        short = self._short
-        batcher = None if short is None else short.batcher
-        if short is None or batcher is None:
-            raise RuntimeError("a model stays once it is loaded")
+        if self._short is None:
+            raise RuntimeError("a head is remembered where there is a short way")
         if size:
-            self._turn_away(size, short, batcher)
+            self._turn_away(size, self._short)
         else:
-            self._submit(b"".join(parts), short, batcher)
+            self._submit(b"".join(parts), self._short)
 
     def _put_off(self, data: bytes) -> None:
         """Keep what came behind a request until that is answered."""
         self._held = data
         self.flow.pause_reading()
 
-    def _submit(self, body: bytes, short: ShortWay, batcher: Batcher) -> None:
+    def _submit(self, body: bytes, short: ShortWay) -> None:
+        plain = self._asked
+        if not plain.is_whole(body):
+            held, self._held = self._held, b""
+            super().data_received(self._head + body + held)
+            return
         self._awaiting = True
-        if not batcher.submit(body, self):
-            short.refusals.add(self, batcher.hold(len(body)))
+        self._course = Course(perf_counter())
+        if not short.submit(plain, body, self, self._course):
+            short.refusals.add(self, short.batcher.hold(len(body)))
 
-    def _turn_away(self, size: int, short: ShortWay, batcher: Batcher) -> None:
+    def _turn_away(self, size: int, short: ShortWay) -> None:
         """Refuse a request whose body was not kept."""
         self._awaiting = True
-        batcher.turn_away()
-        short.refusals.add(self, batcher.hold(size))
+        short.batcher.turn_away()
+        short.refusals.add(self, short.batcher.hold(size))
 
     def refuse(self, answer: bytes, batcher: Batcher) -> None:
         """Say that there is no room; `answer` does, for a connection that stays open."""
-        if not self._stays:
+        if self._asked.cohort is not None or not self._stays:
             self.fail(batcher.refusal())
         elif not self.transport.is_closing():
             self.transport.write(answer)
@@ -287,11 +246,12 @@ class ScoreProtocol(HttpToolsProtocol):
         """Send an answer."""
         if self._short is None or self.transport.is_closing():
             return
-        first = self._short.success(self.server_state.default_headers)
+        first = self._short.success(self._asked, self.server_state.default_headers)
         length = str(len(body)).encode()
         self.transport.write(
-            b"".join((first, length, _AFTER_LENGTH if self._stays else _LAST_AFTER_LENGTH, body))
+            b"".join((first, length, AFTER_LENGTH if self._stays else LAST_AFTER_LENGTH, body))
         )
+        self._count(None)
         self._finish()
 
     def fail(self, refusal: RequestError) -> None:
@@ -300,15 +260,21 @@ class ScoreProtocol(HttpToolsProtocol):
             return
         defaults = self.server_state.default_headers
         self.transport.write(render(refusal, defaults, stays=self._stays))
+        self._count(refusal)
         self._finish()
+
+    def _count(self, refusal: RequestError | None) -> None:
+        """Count what became of a cohort; the batcher counts the requests to `score`."""
+        if self._short is not None and self._course is not None:
+            self._short.count(self._asked, self._course, refusal)
 
     def _give_up(self) -> None:
         """Refuse a body that stopped halfway."""
+        if self._short is None:
+            return
         self._missing, self._skipped, self._parts, self._stays = 0, 0, [], False
-        refusal = arrival.too_slow()
-        count_refusal(refusal)
-        count_request(SCORE, refusal.status, 0.0)
-        self.fail(refusal)
+        self._course = None
+        self.fail(self._short.give_up(self._asked))
 
     def _finish(self) -> None:
         self.server_state.total_requests += 1
@@ -370,25 +336,6 @@ class ScoreProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
 
-def render(
-    refusal: RequestError, defaults: list[tuple[bytes, bytes]], *, stays: bool = True
-) -> bytes:
-    """Return a refusal as `service.front` and uvicorn would send it, head and body."""
-    body = refusal.body()
-    headers = [*defaults, *head_of(body, MEDIA_TYPE.encode(), refusal.headers)]
-    if not stays and (b"connection", b"close") not in refusal.headers:
-        headers.append((b"connection", b"close"))
-    return STATUS_LINE[refusal.status] + _lines(headers) + b"\r\n" + body
-
-
-def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
-    return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-
-
-_AFTER_LENGTH = b"\r\n" + _lines(ANSWER_HEADERS) + b"\r\n"
-_LAST_AFTER_LENGTH = b"\r\n" + _lines([*ANSWER_HEADERS, (b"connection", b"close")]) + b"\r\n"
-
-
 def _find_length(data: bytes, end: int) -> tuple[int, int] | None:
     """Return where the digits of the first Content-Length of a head begin and end."""
     if end < 4 or not data.startswith(b"POST "):
@@ -399,20 +346,6 @@ def _find_length(data: bytes, end: int) -> tuple[int, int] | None:
             start = at + len(name)
             return start, data.find(b"\r\n", start, end)
     return None
-
-
-def _is_plain(scope: HTTPScope) -> bool:
-    """Whether a request with this head is one that the short way may answer."""
-    return (
-        scope["method"] == "POST"
-        and scope["raw_path"] == _PATH
-        and scope["http_version"] == "1.1"
-        and media_type(scope) in (JSON, b"")
-        and header(scope, b"accept") in _ANY_ANSWER
-        and header(scope, b"content-encoding") in (b"", b"identity")
-        and not header(scope, b"transfer-encoding")
-        and not header(scope, b"upgrade")
-    )
 
 
 def _short_way(app: object) -> ShortWay | None:

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 from prometheus_client import Counter
@@ -19,7 +20,7 @@ from scoring.table import STATUSES
 from service.answer import Answered, Answers, count_by_name, refused_rows
 from service.bulk import WorkedSlice
 from service.bulk_course import Course
-from service.metrics import SCORE, add, metrics, refusal_counter, request_counter
+from service.metrics import BULK, SCORE, add, metrics, refusal_counter, request_counter
 from service.problems import BUSY, NAMESPACE, RequestError
 from service.request import ScoreRequest
 
@@ -73,6 +74,7 @@ class TurnMeter:
         figures = metrics()
         # All labels are resolved once, so that a figure that is still zero is shown too.
         self._seconds = figures.seconds.labels(SCORE)
+        self._cohort_seconds = figures.seconds.labels(BULK)
         self._stages = {stage: figures.stage_seconds.labels(stage) for stage in STAGES}
         self._tiers = {tier: figures.tiers.labels(tier) for tier in tiers}
         self._statuses: dict[str, Counter] = {
@@ -101,9 +103,17 @@ class TurnMeter:
             _count(noted.statuses, count_by_name(self._statuses, worked.table.status))
         self._end()
 
-    def observe_course(self, course: Course) -> None:
-        """Note a request for a cohort that has ended, whatever became of it."""
+    def observe_course(self, course: Course, status: int | None) -> None:
+        """Note a request for a cohort that has ended.
+
+        Args:
+            course: How it went.
+            status: What it was answered with; None where nobody was there any more.
+        """
         noted = self._begin()
+        if status is not None:
+            noted.cohorts[status] += 1
+            noted.cohort_seconds.append(perf_counter() - course.arrived)
         if course.started is not None:
             noted.queued.append(course.started - course.arrived)
         if course.students:
@@ -126,6 +136,7 @@ class TurnMeter:
         noted, self._noted = self._noted, _Noted()
         figures = metrics()
         self._seconds.observe_many(noted.seconds)
+        self._cohort_seconds.observe_many(noted.cohort_seconds)
         figures.queue_seconds.observe_many(noted.queued)
         figures.execution_rows.observe_many(noted.executions)
         figures.students_per_request.observe_many(noted.sizes)
@@ -135,6 +146,8 @@ class TurnMeter:
         add(self._outcomes, noted.students)
         for status, number in noted.answers.items():
             request_counter(SCORE, status).inc(number)
+        for status, number in noted.cohorts.items():
+            request_counter(BULK, status).inc(number)
         for kind, number in noted.refusals.items():
             refusal_counter(kind).inc(number)
         for state, numbers in noted.count_values(self._features).items():
@@ -163,6 +176,8 @@ class _Noted:
         self.statuses: Tally[str] = Tally()
         self.students: Tally[str] = Tally()
         self.answers: Tally[int] = Tally()
+        self.cohorts: Tally[int] = Tally()
+        self.cohort_seconds: list[float] = []
         self.refusals: Tally[str] = Tally()
         self._histories: list[Floats] = []
         self._periods: list[Ints] = []

@@ -7,9 +7,10 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import count
+from typing import TypeVar
 
 import httpx
 import numpy as np
@@ -19,6 +20,7 @@ import pytest
 from records.load import load_cohort
 from scoring.intake import students_of
 from service.answer import Responder
+from service.batching import Batcher
 from service.bulk import BulkRequest
 from service.bulk_costs import measure_bulk_costs, sample_bodies
 from service.bulk_route import MOST_STREAMS
@@ -31,6 +33,7 @@ from tests.service.test_batching import Asker, Bench, body
 ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
 # Several times what may wait, also where a student takes but three microseconds.
 _AT_ONCE = 64
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +168,12 @@ def test_streams_have_a_few_places(server: Running, cohort: pa.Table) -> None:
     assert answer.status_code == 200
 
 
+async def in_turn(batcher: Batcher, step: Callable[[], T]) -> T:
+    told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    batcher.take_turn(step, told)
+    return await told
+
+
 @pytest.mark.parametrize("threads", [0, 1])
 def test_steps_of_long_work_and_short_requests_take_turns(
     responder: Responder, threads: int
@@ -184,7 +193,7 @@ def test_steps_of_long_work_and_short_requests_take_turns(
             return len(order)
 
         for _ in range(4):
-            await bench.batcher.in_turn(step)
+            await in_turn(bench.batcher, step)
 
     async def both() -> None:
         working = asyncio.create_task(guests())
@@ -208,7 +217,7 @@ def test_a_step_that_fails_harms_nobody_else(responder: Responder) -> None:
     async def both() -> tuple[object, Asker]:
         asker = Asker()
         bench.batcher.submit(body(student("s-1")), asker)
-        failing = asyncio.create_task(bench.batcher.in_turn(lambda: 1 // 0))
+        failing = asyncio.create_task(in_turn(bench.batcher, lambda: 1 // 0))
         (failed,) = await asyncio.gather(failing, return_exceptions=True)
         await bench.idle()
         return failed, asker
@@ -222,8 +231,8 @@ def test_long_work_is_told_that_the_service_ends(responder: Responder) -> None:
     bench = Bench(responder)
 
     async def ended() -> list[object]:
-        waiting = asyncio.create_task(bench.batcher.in_turn(lambda: 1))
-        later = bench.batcher.in_turn(lambda: 1)
+        waiting = asyncio.create_task(in_turn(bench.batcher, lambda: 1))
+        later = in_turn(bench.batcher, lambda: 1)
         await asyncio.sleep(0)
         bench.batcher.close()
         assert bench.batcher.admit(0.001) is None
