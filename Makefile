@@ -75,6 +75,9 @@ bento: $(BUNDLE)/manifest.json ## Build the bento (CONFIG=bentofile.yaml) with D
 bench: $(BUNDLE)/manifest.json ## Load-test the service with Locust and measure the scorer
 	@$(BIN)/python -m benchmarks.run $(BUNDLE)
 
+bench-overload: $(BUNDLE)/manifest.json ## Ask the service for up to three times its capacity
+	@$(BIN)/python -m benchmarks.overload $(BUNDLE)
+
 bench-peers: $(BUNDLE)/manifest.json ## Bellwether beside its peers, interleaved (about 12 minutes)
 	@$(BIN)/python -m benchmarks.peers $(BUNDLE)
 
@@ -88,4 +91,4 @@ lock: ## Renew the hash-locked requirements from pyproject.toml
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train report export serve test lint format bento bench bench-peers reproduce lock clean
+.PHONY: help env train report export serve test lint format bento bench bench-overload bench-peers reproduce lock clean

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +65,17 @@ class RunningServer:
 
     def memory(self) -> float:
         """Return the MiB that its processes hold and share with nobody."""
+        return sum(self._ask(lambda process: process.memory_full_info().uss)) / 2**20
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that its processes have taken so far."""
+        return sum(self._ask(lambda process: sum(process.cpu_times()[:2])))
+
+    def _ask(self, question: Callable[[psutil.Process], float]) -> Iterator[float]:
         first = psutil.Process(self.process.pid)
-        held = 0
         for process in (first, *first.children(recursive=True)):
-            try:
-                held += process.memory_full_info().uss
-            except psutil.NoSuchProcess:
-                continue
-        return held / 2**20
+            with suppress(psutil.NoSuchProcess):
+                yield question(process)
 
 
 def bellwether(bundle: Path, *, workers: int = 1) -> Launch:

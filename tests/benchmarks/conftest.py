@@ -21,7 +21,7 @@ class Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def listening() -> Iterator[Callable[[Behaviour], int]]:
-    """Start servers that ask a function, given the request's number, for the status to answer."""
+    """Start servers that ask a function, given the POST's number, for the status to answer."""
     servers: list[Server] = []
 
     def start(behaviour: Behaviour) -> int:
@@ -38,6 +38,11 @@ def listening() -> Iterator[Callable[[Behaviour], int]]:
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
