@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -22,9 +21,8 @@ from benchmarks.command import run_command
 from benchmarks.cores import choose_cores, pinned
 from benchmarks.machine import describe_machine
 from benchmarks.students import StudentSource
-from records.cohort import Floats, Ints
 from scoring.assessment import Assessor
-from scoring.intake import Admission, Intake
+from scoring.intake import Admission, Intake, Laid, LoneStudent
 from scoring.providers import Provider, open_session
 from scoring.scorer import CHUNK, Scorer
 from service.answer import Responder
@@ -140,14 +138,11 @@ class _Pass:
 
         decoded = timed(lambda: [self._decoder.decode(body).students for body in bodies])
 
-        def take_in() -> tuple[list[Admission], Floats, Ints]:
-            taken = [self._intake.gather(students) for students in decoded]
-            if len(taken) == 1:
-                return taken, taken[0].values, taken[0].lengths
-            values = np.concatenate([one.values for one in taken])
-            return taken, values, np.concatenate([one.lengths for one in taken])
+        def take_in() -> tuple[list[Admission | LoneStudent], Laid]:
+            taken = [self._intake.take(students) for students in decoded]
+            return taken, self._intake.lay_out(taken)
 
-        taken, values, lengths = timed(take_in)
+        taken, (values, lengths) = timed(take_in)
         scores = timed(lambda: self._scorer.score(values, lengths))
         said = timed(lambda: self._assessor.say(values, lengths, scores))
 

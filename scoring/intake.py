@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Annotated, Any, Literal
+from operator import lt
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,13 +21,12 @@ from records.cohort import Cohort, Floats, Ints
 from records.contract import Contract, Feature, Kind
 from scoring.row_faults import (
     FAULTS_PER_ROW,
-    ID_LENGTH,
     RowFault,
     explain,
     is_text,
-    number_limits,
     order_faults,
 )
+from scoring.student_type import student_type_of
 
 # Beyond so many faults, one a row: what a sender mends first, and answers stay small.
 THOROUGH_FAULTS = 1000
@@ -55,8 +55,50 @@ class Admission:
     reference: NDArray[np.int8] | None = None
 
 
+class Laid(NamedTuple):
+    """Students as arrays, as in `Admission`."""
+
+    values: Floats
+    lengths: Ints
+
+
 _FIRST = np.zeros(1, np.intp)
 _FIRST.flags.writeable = False
+
+
+class LoneStudent:
+    """The only student of a request: an `Admission` whose arrays can be made with those of others.
+
+    Args:
+        intake: Lays it out.
+        typed: Of the intake's `student_type`, periods ascending.
+
+    Attributes:
+        typed: As given.
+        ids: Its id.
+        laid: Its arrays, once they are made.
+    """
+
+    __slots__ = ("_intake", "faults", "ids", "laid", "typed")
+
+    rows: NDArray[np.intp] = _FIRST
+    reference: NDArray[np.int8] | None = None
+
+    def __init__(self, intake: "Intake", typed: Any) -> None:
+        self._intake, self.typed = intake, typed
+        self.ids: list[str] = [typed.id]
+        self.faults: list[RowFault] = []
+        self.laid: Laid | None = None
+
+    @property
+    def values(self) -> Floats:
+        """(1, periods, features); see `Admission`."""
+        return (self.laid or self._intake.lay_out([self])).values
+
+    @property
+    def lengths(self) -> Ints:
+        """(1,); see `Admission`."""
+        return (self.laid or self._intake.lay_out([self])).lengths
 
 
 class Intake:
@@ -76,7 +118,7 @@ class Intake:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.student_type = _student_type(contract)
+        self.student_type = student_type_of(contract)
         self._width = 1 + len(contract.features)
         self._clock = list(range(1, contract.periods.maximum + 1))
         shape = (1, contract.periods.maximum, len(contract.features))
@@ -122,55 +164,89 @@ class Intake:
             rows: Position of each among the students handed in; by default their own order.
             faults: What is already known to be wrong with other rows.
         """
-        count, maximum = len(students), self.contract.periods.maximum
         histories = [student.periods for student in students]
-        sizes = list(map(len, histories))
-        table = self._table(histories, sum(sizes))
-        if count == 1 and table[:, 0].tolist() == self._clock[: len(table)]:
-            # One student without a gap, the usual request: half the time of what follows.
-            values = self._nothing.copy()
-            values[0, : len(table)] = table[:, 1:]
-            return Admission(
-                rows=_FIRST if rows is None else np.array(rows, np.intp),
-                ids=[students[0].id],
-                values=values,
-                lengths=np.array([len(table)], np.int32),
-                faults=list(faults),
-            )
-        period, size = table[:, 0].astype(np.intp), np.array(sizes, np.intp)
-        owner = np.repeat(np.arange(count), size)
-        # Rows one after the other, periods ascending within each: one strictly rising sequence.
-        place = owner * (maximum + 1) + period
-        rising = place[1:] > place[:-1]
-        if not rising.all():
-            unordered = set(owner[1:][~rising].tolist())
-            return self._without(unordered, students, rows, faults)
-        values = np.full((count, maximum, self._width - 1), np.nan, np.float32)
-        values[owner, period - 1] = table[:, 1:]
+        laid = self._lay(histories)
+        if isinstance(laid, set):
+            return self._without(laid, students, rows, faults)
         return Admission(
-            rows=np.arange(count) if rows is None else np.array(rows, np.intp),
+            rows=np.arange(len(students)) if rows is None else np.array(rows, np.intp),
             ids=[student.id for student in students],
-            values=values,
-            lengths=period[size.cumsum() - 1].astype(np.int32),
+            values=laid.values,
+            lengths=laid.lengths,
             faults=list(faults),
         )
+
+    def take(self, students: Sequence[Any]) -> "Admission | LoneStudent":
+        """Take typed students in; a sound one alone becomes arrays later, with those of others."""
+        if len(students) == 1:
+            periods = [entry.period for entry in students[0].periods]
+            if periods == self._clock[: len(periods)] or all(map(lt, periods, periods[1:])):
+                return LoneStudent(self, students[0])
+        return self.gather(students)
+
+    def lay_out(self, parts: "Sequence[Admission | LoneStudent]") -> "Laid":
+        """Return the arrays of all students, part after part; lone ones are made in one go."""
+        lone = [part for part in parts if isinstance(part, LoneStudent) and part.laid is None]
+        if lone:
+            laid = self._lay([one.typed.periods for one in lone])
+            if isinstance(laid, set):
+                raise TypeError("`take` lets nobody wait whose periods do not rise")
+            if len(lone) == 1:
+                lone[0].laid = laid
+            else:
+                for at, one in enumerate(lone):
+                    one.laid = Laid(laid.values[at : at + 1], laid.lengths[at : at + 1])
+            if len(lone) == len(parts):
+                return laid
+        if len(parts) == 1:
+            return Laid(parts[0].values, parts[0].lengths)
+        return Laid(
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.lengths for part in parts]),
+        )
+
+    def _lay(self, histories: Sequence[Sequence[Any]]) -> "Laid | set[int]":
+        """Return arrays, or the positions of those whose periods do not rise."""
+        count, maximum = len(histories), self.contract.periods.maximum
+        sizes = list(map(len, histories))
+        entries = sum(sizes)
+        table = self._table(histories, entries)
+        if count == 1 and table[:, 0].tolist() == self._clock[:entries]:
+            # One student without a gap, the usual request: half the time of what follows.
+            values = self._nothing.copy()
+            values[0, :entries] = table[:, 1:]
+            return Laid(values, np.array([entries], np.int32))
+        size = np.array(sizes, np.intp)
+        before = np.arange(0, count * maximum, maximum) - 1
+        # Rows one after the other, periods ascending within each: one strictly rising sequence.
+        place = before.repeat(size) + table[:, 0].astype(np.intp)
+        rising = place[1:] > place[:-1]
+        if not rising.all():
+            owner = np.arange(count).repeat(size)
+            return set(owner[1:][~rising].tolist())
+        if entries == count * maximum:
+            values = table[:, 1:]
+        else:
+            values = np.full((count * maximum, self._width - 1), np.nan, np.float32)
+            values[place] = table[:, 1:]
+        lengths = place[size.cumsum() - 1] - before
+        return Laid(values.reshape(count, maximum, self._width - 1), lengths.astype(np.int32))
 
     def _table(self, histories: Sequence[Sequence[Any]], entries: int) -> Floats:
         """Return (entries, period and features) float32, one history after the other."""
         # Packing takes a third of the time that numpy takes over Python's numbers.
-        layout = _layout(entries * self._width)
+        layout, cells = _layout(entries * self._width), self._cells(histories)
         try:
-            packed = layout.pack(*self._cells(histories))
+            packed = layout.pack(*cells)
         except struct.error:  # null
-            known = (math.nan if cell is None else cell for cell in self._cells(histories))
-            packed = layout.pack(*known)
-        return np.frombuffer(packed).astype(np.float32).reshape(-1, self._width)
+            packed = layout.pack(*[math.nan if cell is None else cell for cell in cells])
+        return np.frombuffer(packed).astype(np.float32).reshape(entries, self._width)
 
-    def _cells(self, histories: Sequence[Sequence[Any]]) -> Iterable[Any]:
-        entries = map(msgspec.structs.astuple, chain.from_iterable(histories))
-        if not self._levels:
-            return chain.from_iterable(entries)
-        cells = list(chain.from_iterable(entries))
+    def _cells(self, histories: Sequence[Sequence[Any]]) -> list[Any]:
+        cells: list[Any] = []
+        # Half the time of `chain.from_iterable`, which takes the cells one by one.
+        for entry in map(msgspec.structs.astuple, chain.from_iterable(histories)):
+            cells += entry
         for column, position in self._levels:
             cells[column :: self._width] = map(position.__getitem__, cells[column :: self._width])
         return cells
@@ -228,44 +304,3 @@ def _written(feature: Feature, value: np.float32) -> Any:
     # The shortest text that is this float32: 82.3, not the 82.30000305175781 that float() gives.
     number = float(str(value))
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
-
-
-def _student_type(contract: Contract) -> type[msgspec.Struct]:
-    """Build the struct of one student; msgspec then decodes and checks in compiled code."""
-    maximum = contract.periods.maximum
-    columns = [
-        (feature.name, _type_of(feature), _ABSENT[bool(feature.levels)])
-        for feature in contract.features
-    ]
-    # Cells hold no reference to other objects, so the cyclic collector need not look at them.
-    period_type = msgspec.defstruct(
-        "Period",
-        [("period", Annotated[int, msgspec.Meta(ge=1, le=maximum)]), *columns],
-        forbid_unknown_fields=True,
-        frozen=True,
-        gc=False,
-    )
-    periods = Annotated[list[period_type], msgspec.Meta(min_length=1, max_length=maximum)]  # type: ignore[valid-type]
-    return msgspec.defstruct(
-        "Student",
-        [
-            ("id", Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]),
-            ("periods", periods),
-        ],
-        forbid_unknown_fields=True,
-        frozen=True,
-        gc=False,
-    )
-
-
-# NaN spares a conversion; a level's absence must be looked up like a level.
-_ABSENT: dict[bool, float | None] = {False: math.nan, True: None}
-
-
-def _type_of(feature: Feature) -> Any:
-    if feature.levels:
-        return Literal[feature.levels] | None
-    if feature.kind is Kind.FLAG:
-        return bool | None
-    lower, upper = number_limits(feature)  # Limits on both sides also refuse NaN.
-    return Annotated[float, msgspec.Meta(ge=lower, le=upper)] | None

@@ -11,7 +11,7 @@ from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from records.relative import Moments, RelativeLayout, fill_relatives, learn_moments
 from records.relative_reference import RelativeReference
-from scoring.intake import Admission
+from scoring.intake import Admission, LoneStudent
 from scoring.table import BATCH, BUNDLE, SENT
 
 Origins = NDArray[np.int8]
@@ -73,7 +73,9 @@ class Relatives:
         """Fill nothing in: what is missing was not known to who sent the rest."""
         return replace(students, reference=np.full(len(students.ids), SENT, np.int8))
 
-    def complete(self, values: Floats, parts: Sequence[Admission]) -> tuple[Floats, Origins]:
+    def complete(
+        self, values: Floats, parts: Sequence[Admission | LoneStudent]
+    ) -> tuple[Floats, Origins]:
         """Fill in the students of several requests in one go, unless they are filled in already.
 
         Args:

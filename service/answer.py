@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
 
-from records.cohort import Bools, Floats, Ints
+from records.cohort import Bools
 from scoring.assessment import Assessment, Assessor, Said
 from scoring.bundle import Bundle, read_bundle
 from scoring.intake import Intake
@@ -73,7 +73,7 @@ class StageSeconds:
     """Where the time of one pass over several requests went, in seconds.
 
     Attributes:
-        compute: `Scorer.score`, both graphs.
+        compute: Lone students to arrays, then `Scorer.score`, both graphs.
         policy: `Assessor.say`: tiers, trajectories, rules.
         encode: Assessments to JSON.
     """
@@ -141,9 +141,8 @@ class Responder:
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         # None where no feature is relative: nothing is then looked at or filled in.
         self._relatives = Relatives.of(self.bundle.contract, self.bundle.reference.relative)
-        self._reader = RequestReader(
-            Intake(self.bundle.contract), settings.max_students, self._relatives
-        )
+        self._intake = Intake(self.bundle.contract)
+        self._reader = RequestReader(self._intake, settings.max_students, self._relatives)
         self.info = self._info(settings, threads)
         self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
         self._encoder = TableEncoder(
@@ -181,7 +180,7 @@ class Responder:
         said: Said = []
         started = perf_counter()
         if kept:
-            values, lengths = _joined(kept)
+            values, lengths = self._intake.lay_out([request.students for request in kept])
             reference = None
             if self._relatives is not None:
                 values, reference = self._relatives.complete(
@@ -335,16 +334,6 @@ class Responder:
             versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
             loaded_at=self._scorer.loaded_at,
         )
-
-
-def _joined(requests: Sequence[ScoreRequest]) -> tuple[Floats, Ints]:
-    """Return values and lengths of all students, request after request."""
-    if len(requests) == 1:
-        return requests[0].students.values, requests[0].students.lengths
-    return (
-        np.concatenate([request.students.values for request in requests]),
-        np.concatenate([request.students.lengths for request in requests]),
-    )
 
 
 def _wanted(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool | Bools:

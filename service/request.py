@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from scoring.intake import Admission, Intake
+from scoring.intake import Admission, Intake, LoneStudent
 from scoring.relatives import Relatives
 from scoring.row_faults import FAULTS_PER_ROW, field_name
 from service.problems import INVALID, MALFORMED, ErrorItem, RequestError, refuse_field
@@ -38,7 +38,7 @@ class ScoreRequest:
         forecast: Whether the forecast of the next score is wanted.
     """
 
-    students: Admission
+    students: Admission | LoneStudent
     recommendations: bool = True
     forecast: bool = True
 
@@ -82,8 +82,11 @@ class RequestReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._read_tolerantly(body)
         self._check_number(request.students)
-        gathered = self._intake.gather(request.students)
-        students = refer(gathered, request.reference, self._relatives)
+        if request.reference == KEPT:
+            students = self._intake.take(request.students)
+        else:
+            gathered = self._intake.gather(request.students)
+            students = refer(gathered, request.reference, self._relatives)
         return ScoreRequest(students, request.recommendations, request.forecast)
 
     def admit(

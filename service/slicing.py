@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scoring.intake import LoneStudent
 from service.answer import Answered
 from service.request import ScoreRequest
 
@@ -18,7 +19,7 @@ def cut(request: ScoreRequest, rows: int) -> list[ScoreRequest]:
     """
     students = request.students
     number = len(students.ids)
-    if number <= rows:
+    if number <= rows or isinstance(students, LoneStudent):
         return [request]
     return [
         replace(

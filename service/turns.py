@@ -14,7 +14,7 @@ from prometheus_client import Counter
 
 from records.cohort import Floats, Ints
 from records.contract import Contract
-from scoring.intake import Admission
+from scoring.intake import Admission, LoneStudent
 from scoring.measures import Positions
 from scoring.table import STATUSES
 from service.answer import Answered, Answers, count_by_name, refused_rows
@@ -219,7 +219,7 @@ class _Noted:
             self._outlying.append(worked.table.outlying.feature)
         self._add_values(worked.students)
 
-    def _add_values(self, students: Admission) -> None:
+    def _add_values(self, students: Admission | LoneStudent) -> None:
         if students.ids:
             self.rows += len(students.ids)
             self._histories.append(students.values)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from records.cohort import Cohort
 from records.contract import Contract, load_contract
 from records.toml_file import parse_toml
-from scoring.intake import THOROUGH_FAULTS, Admission, Intake, students_of
+from scoring.intake import THOROUGH_FAULTS, Admission, Intake, LoneStudent, students_of
 
 MIXED = parse_toml(
     """
@@ -287,6 +287,36 @@ def test_json_decoding_accepts_exactly_what_reading_accepts(row: Any) -> None:
     else:
         same(decoded, read)
         assert decoded.faults == read.faults
+
+
+_RISING_OR_NOT = st.builds(
+    lambda name, periods: {"id": name, "periods": periods},
+    st.text("abc", min_size=1, max_size=4),
+    st.lists(_GOOD_PERIODS, min_size=1, max_size=4),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(_GOOD | _RISING_OR_NOT, min_size=1, max_size=3), min_size=1, max_size=6))
+def test_requests_laid_out_together_are_those_gathered_alone(requests: list[list[Any]]) -> None:
+    decoder = msgspec.json.Decoder(list[INTAKE.student_type])  # type: ignore[name-defined]
+    typed = [decoder.decode(json.dumps(students)) for students in requests]
+    alone = [INTAKE.gather(students) for students in typed]
+    taken = [INTAKE.take(students) for students in typed]
+    for part, own, students in zip(taken, alone, typed, strict=True):
+        assert part.faults == own.faults
+        assert isinstance(part, LoneStudent) == (len(students) == len(own.ids) == 1)
+
+    laid = INTAKE.lay_out(taken)
+
+    assert laid.values.dtype == np.float32
+    assert laid.lengths.dtype == np.int32
+    np.testing.assert_array_equal(laid.values, np.concatenate([own.values for own in alone]))
+    np.testing.assert_array_equal(laid.lengths, np.concatenate([own.lengths for own in alone]))
+    for part, own in zip(taken, alone, strict=True):
+        np.testing.assert_array_equal(part.values, own.values)
+        np.testing.assert_array_equal(part.lengths, own.lengths)
+        assert (part.ids, part.rows.tolist()) == (own.ids, own.rows.tolist())
 
 
 @settings(max_examples=200, deadline=None)
