@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter, thread_time
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -22,7 +22,8 @@ from scoring.table import BATCH, AssessmentTable
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_formats import TableFormat, open_writer, read_batches
 from scoring.table_intake import StudentRows, TableError
-from service.columnar import ColumnarAnswers, ColumnarReader, merge, slices_of
+from service.columnar import ColumnarReader, slices_of
+from service.columnar_answers import ColumnarAnswers, ColumnarDocument
 from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
 from service.reference import KEPT, OWN, refer
 from service.wire import ModelStamp
@@ -149,11 +150,10 @@ class BulkResponder:
 
     def __init__(self, assessor: Assessor, model: ModelStamp, max_students: int) -> None:
         contract, policy = assessor.scorer.bundle.contract, assessor.policy
-        self._model = model
         self._max_students = max_students
         self._tables = TableAssessor(assessor)
         self._reader = ColumnarReader(contract, max_students, self._tables.relatives)
-        self._columns = ColumnarAnswers(contract, policy)
+        self._columns = ColumnarAnswers(contract, policy, model)
         stamp = {"bellwether.model": msgspec.json.encode(model)}
         self._schema: pa.Schema = self._tables.answers.schema.with_metadata(stamp)
 
@@ -206,7 +206,7 @@ class BulkResponder:
     def _document(
         self, source: IO[bytes], request: BulkRequest, in_turn: InTurn
     ) -> Iterator[Piece]:
-        whole: dict[str, Any] = {}
+        document = ColumnarDocument(self._columns)
 
         def write(
             ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
@@ -217,15 +217,11 @@ class BulkResponder:
                     "Parquet, CSV or JSON lines, or send fewer."
                 )
                 raise TableError(None, "too_many_students", message)
-            part = self._columns.columns(ids, admission, table, first)
-            if whole:
-                merge(whole, part)
-            else:
-                whole.update(part)
+            document.add(ids, admission, table, first)
             return b""
 
         yield from self._worked(source, request, write, in_turn)
-        yield Piece(in_turn(lambda: msgspec.json.encode({"model": self._model, **whole})))
+        yield Piece(in_turn(document.finish))
 
     def _worked(
         self, source: IO[bytes], request: BulkRequest, write: Write, in_turn: InTurn

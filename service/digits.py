@@ -185,3 +185,56 @@ def _risk_words(risks: Doubles) -> NDArray[np.uint64]:
     ones = upper >= 10**_GROUP
     upper[ones] = 0
     return np.asarray(_ONES.take(ones) | _UPPER.take(upper) | _LOWER.take(lower))
+
+
+# The same without zeros at the end, as `risk_lists` writes risks.
+_FIRST = _words([b"0.%03d" % upper for upper in range(10**_GROUP)])
+_LAST = _words(
+    [b"\0" * len("0.000") + (b"%03d" % lower).rstrip(b"0") for lower in range(10**_GROUP)]
+)
+# Whoever ends with the first group has no zeros at its end either; 1 is the last of these.
+_ALONE = _words([b"%.3g" % (upper / 10**_GROUP) for upper in range(10**_GROUP + 1)])
+_ALONE[[0, -1]] = _words([b"0.0", b"1.0"])
+# Below a hundred-thousandth the shortest form has an exponent.
+_TINY = _words([b"0.0", *(b"%de-%d" % (digit, RISK_DECIMALS) for digit in range(1, 10))])
+
+
+def risk_lists(risks: Doubles, sizes: Ints) -> bytes:
+    """Write a list of risks for each row, as JSON lists separated by commas; NaN becomes null.
+
+    Args:
+        risks: (rows, periods) rounded.
+        sizes: (rows,) how many of each row's risks to write, from the first one on.
+    """
+    rows, periods = risks.shape
+    if not rows or not periods:
+        return b",".join([b"[]"] * rows)
+    block = np.empty((rows, 1 + periods * (_RISK_WIDTH + 1) + 1), np.uint8)
+    block[:, 0], block[:, -1] = ord("["), ord(",")
+    cells = block[:, 1:-1].reshape(rows, periods, _RISK_WIDTH + 1)
+    cells[:, :, :_RISK_WIDTH] = _short_risk_words(risks).view(np.uint8).reshape(rows, periods, -1)
+    cells[:, :, _RISK_WIDTH] = ord(",")
+    if (sizes == periods).all():
+        cells[:, -1, _RISK_WIDTH] = ord("]")
+    else:
+        cells[np.arange(periods) >= sizes[:, None]] = 0
+        cells[np.arange(rows), np.maximum(sizes, 1) - 1, _RISK_WIDTH] = ord("]")
+    # What is left of a word, and of shorter rows, is zero bytes.
+    return block.tobytes().translate(None, b"\0")[:-1]
+
+
+def _short_risk_words(risks: Doubles) -> NDArray[np.uint64]:
+    missing = np.isnan(risks) if isnan(risks.sum()) else None
+    known = risks if missing is None else np.where(missing, 0.0, risks)
+    millionths = np.rint(known * 10**RISK_DECIMALS).astype(np.int32)
+    upper, lower = np.divmod(millionths, np.int32(10**_GROUP))
+    words = np.asarray(_FIRST.take(upper, mode="clip") | _LAST.take(lower))
+    if not lower.all():
+        alone = lower == 0
+        words[alone] = _ALONE.take(upper[alone])
+    if millionths.min(initial=len(_TINY)) < len(_TINY):
+        tiny = millionths < len(_TINY)
+        words[tiny] = _TINY.take(millionths[tiny])
+    if missing is not None:
+        words[missing] = _NULL
+    return words

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scoring.policy import DECIMALS as RISK_DECIMALS
 from scoring.rounding import DECIMALS
-from service.digits import _FEW_NUMBERS, _FEW_RISKS, Trajectories, written
+from service.digits import _FEW_NUMBERS, _FEW_RISKS, Trajectories, risk_lists, written
 
 unhurried = settings(deadline=None)
 EDGES = [0.0, -0.0, -99.9999, -100.0, 999.9999, 1000.0, 1e300, -1e300, 123456.7891, np.nan]
@@ -73,3 +73,27 @@ def test_trajectories_are_those_of_single_risks(
     assert list(alone) == list(zip(last, trajectories, strict=True))
     said = risks[np.arange(rows), lengths - 1]
     assert last == [b"null" if np.isnan(risk) else b"%.6f" % risk for risk in said.tolist()]
+
+
+def test_every_risk_is_written_as_it_is_alone() -> None:
+    generator = np.random.default_rng(1)
+    drawn = np.unique(np.concatenate([np.arange(20_000), generator.integers(0, 10**6, 80_000)]))
+    millionths = np.concatenate([drawn, np.arange(0, 10**6 + 1, 1000)])
+    risks = (millionths / 10**RISK_DECIMALS).round(RISK_DECIMALS)
+    assert risk_lists(risks[None], np.array([len(risks)], np.int32)) == msgspec.json.encode(
+        risks.tolist()
+    )
+
+
+@unhurried
+@given(rows=st.integers(0, 12), periods=st.integers(0, 9), seed=st.integers(0, 2**32 - 1))
+def test_lists_of_risks_are_as_long_as_their_histories(rows: int, periods: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    risks = generator.choice([0, 1, 2e-6, 0.4, 0.1234, generator.random()], (rows, periods))
+    risks[generator.random((rows, periods)) < 0.3] = np.nan
+    risks, sizes = (
+        risks.round(RISK_DECIMALS),
+        generator.integers(0, periods + 1, rows, dtype=np.int32),
+    )
+    expected = [row[:size] for row, size in zip(risks.tolist(), sizes.tolist(), strict=True)]
+    assert b"[%b]" % risk_lists(risks, sizes) == msgspec.json.encode(expected)
