@@ -5,11 +5,10 @@ The routes that `service.front` answers pass by BentoML's own metrics, so these 
 """
 
 import functools
-from bisect import bisect_left
-from collections import Counter as Tally
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.problems import NAMESPACE, RequestError
@@ -30,10 +29,16 @@ class ManyHistogram(Histogram):
         """Observe each of `amounts`."""
         if not amounts:
             return
-        bounds = self._upper_bounds
         self._sum.inc(sum(amounts))
-        for bucket, number in Tally(bisect_left(bounds, amount) for amount in amounts).items():
-            self._buckets[bucket].inc(number)
+        for bucket, number in enumerate(self._numbers(amounts)):
+            if number:
+                self._buckets[bucket].inc(number)
+
+    def _numbers(self, amounts: Collection[float]) -> list[int]:
+        """Count the amounts by bucket: those that exceed the bound before and not its own."""
+        at = np.searchsorted(self._upper_bounds, np.array(amounts, np.float64))
+        numbers: list[int] = np.bincount(at).tolist()
+        return numbers
 
 
 @dataclass(frozen=True, slots=True)

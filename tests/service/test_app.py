@@ -145,7 +145,7 @@ def test_several_workers_answer_as_one(bundle_dir: Path, tmp_path: Path) -> None
             with httpx.Client(base_url=running.url) as client:
                 answers.add(score(client, student()).text)
         info = httpx.get(running.url + "/model").json()
-        time.sleep(0.5)  # each worker writes its figures within a quarter of a second
+        time.sleep(0.5)  # each worker writes its figures soon
         page = httpx.get(running.url + "/metrics").text
 
     assert len(answers) == 1
