@@ -30,7 +30,7 @@ from scoring.table import (
 )
 
 # Up to so many students plain numbers are quicker than arrays.
-FEW = 2
+FEW = 6
 
 
 def is_few(values: Floats) -> bool:

@@ -12,6 +12,8 @@ from itertools import groupby
 from math import inf, isnan, nan
 from typing import NamedTuple
 
+import numpy as np
+
 from records.cohort import Floats
 from records.reference import Reference
 from scoring.rounding import told_number
@@ -89,8 +91,11 @@ class FewRows:
         topics: Sequence[int],
         most: int,
     ) -> None:
-        self._reference, self._most = reference, most
-        self._features: list[int] = rules.features.tolist()
+        self._most = most
+        # Contracts can have many features that no rule looks at.
+        self._columns = np.unique(rules.features)
+        self._features: list[int] = self._columns.searchsorted(rules.features).tolist()
+        self._mean, self._scale = (part.take(self._columns, axis=1) for part in reference.scales())
         allowed = rules.comparable
         self._comparable: list[list[bool] | None] = [
             None if allowed is None or allowed[at].all() else allowed[at].tolist()
@@ -101,7 +106,7 @@ class FewRows:
         for history, window in zip(rules.history.tolist(), rules.windows.tolist(), strict=True):
             self._depths[history] = max(self._depths[history], window)
         self._compared = frozenset(rules.compared.tolist())
-        self._usual: list[list[float]] = reference.scales()[0].tolist()
+        self._usual: list[list[float]] = self._mean.tolist()
         self._rules = _plain(rules, priority, topics)
 
     def speaking(self, rules: Iterable[int]) -> Speaking:
@@ -143,11 +148,11 @@ class FewRows:
     def _histories(self, values: Floats) -> list[_History]:
         """Return the newest values of each history; `values` ends with the last period."""
         length = len(values)
+        values = values.take(self._columns, axis=1)
         newest: list[list[float]] = values[::-1].tolist()
         spreads: list[list[float]] = []
         if self._compared:
-            mean, scale = self._reference.scales()
-            beside = (values - mean[1 : length + 1]) / scale[1 : length + 1]
+            beside = (values - self._mean[1 : length + 1]) / self._scale[1 : length + 1]
             spreads = beside[::-1].tolist()
         histories = []
         for history, feature in enumerate(self._features):

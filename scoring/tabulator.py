@@ -1,6 +1,6 @@
 """Say what a policy makes of scores: arrays in, an `AssessmentTable` out.
 
-One or two students go by plain numbers (`scoring.few_assessed`), with the same bits.
+Few students go by plain numbers (`scoring.few_assessed`), with the same bits.
 """
 
 import numpy as np
