@@ -12,8 +12,7 @@ from scoring.table_intake import (
     StudentRows,
     TableError,
     row_counts,
-    student_names,
-    student_starts,
+    students_in,
 )
 
 
@@ -53,6 +52,7 @@ class SeenIds:
     """
 
     def __init__(self) -> None:
+        self._first: list[str | None] | None = None
         self._runs: list[NDArray[np.int64]] = []
 
     def add(self, ids: list[str | None]) -> None:
@@ -61,21 +61,42 @@ class SeenIds:
         Raises:
             TableError: One of them has been before.
         """
-        hashes = np.sort(np.array([hash(name) for name in ids if name], np.int64))
+        if self._first is None:
+            # Most tables are one batch, which needs no more than a look for twins.
+            self._first = ids
+            named = len(ids) - ids.count(None) - ids.count("")
+            if len(set(ids) - {None, ""}) < named:
+                raise _apart()
+            return
+        if not self._runs:
+            self._add(_hashes(self._first))
+            self._first = []
+        self._add(_hashes(ids))
+
+    def _add(self, hashes: NDArray[np.int64]) -> None:
         again = bool((hashes[1:] == hashes[:-1]).any())
         for run in self._runs:
             at = run.searchsorted(hashes)
             again = again or bool((run.take(at, mode="clip") == hashes).any())
         if again:
-            message = (
-                "The rows of a student lie apart: an id comes again after other students. "
-                "Sort the table by `id`, then `period`."
-            )
-            raise TableError("id", "unsorted_table", message)
+            raise _apart()
         while self._runs and len(self._runs[-1]) <= 2 * len(hashes):
             hashes = np.sort(np.concatenate((self._runs.pop(), hashes)), kind="stable")
         if hashes.size:
             self._runs.append(hashes)
+
+
+def _hashes(ids: list[str | None]) -> NDArray[np.int64]:
+    """Return the hashes of ids, ascending."""
+    return np.sort(np.array([hash(name) for name in ids if name], np.int64))
+
+
+def _apart() -> TableError:
+    message = (
+        "The rows of a student lie apart: an id comes again after other students. "
+        "Sort the table by `id`, then `period`."
+    )
+    return TableError("id", "unsorted_table", message)
 
 
 class _Pending:
@@ -93,8 +114,7 @@ class _Pending:
     def append(self, batch: pa.RecordBatch) -> list[str | None]:
         """Take a batch; return the ids of the students that begin in it."""
         ids = batch.column("id")
-        starts = student_starts(ids)
-        names = student_names(ids, starts)
+        starts, names = students_in(ids)
         continued = self._last is not None and self._last == (names[0],)
         rows = row_counts(starts, batch.num_rows)
         before = np.zeros(len(starts), np.intp)
