@@ -100,34 +100,33 @@ def head_at_last_period(score: onnx.ModelProto, bundle: Bundle) -> onnx.ModelPro
     """Compute what follows the last LSTM at one period of each record alone.
 
     Returns:
-        A graph with a second input, (records, 2) period and record counted from 0, and
-        (records, subjects) as output; None where the LSTM's states are not (periods, records,
-        units) or something after them mixes periods.
+        A graph with a second input, (records, 3) period, 0 and record counted from 0, and
+        (records, subjects) as output; None where the graph has no LSTM or something after it mixes
+        periods.
     """
     nodes = list(score.graph.node)
     states = [at for at, node in enumerate(nodes) if node.op_type == "LSTM"]
-    start = states[-1] + 1 if states else len(nodes)
-    if start >= len(nodes) or nodes[start].op_type != "Squeeze":
+    if not states:
         return None
-    kept = nodes[: start + 1]
-    kept.append(helper.make_node("GatherND", [nodes[start].output[0], _AT], ["state"]))
-    renamed = {nodes[start].output[0]: "state"}
-    for node in nodes[start + 1 :]:
-        if node.op_type == "Transpose":
+    kept, (state, *_) = nodes[: states[-1] + 1], nodes[states[-1]].output
+    kept.append(helper.make_node("GatherND", [state, _AT], ["state"]))
+    renamed = {state: "state"}
+    for node in nodes[states[-1] + 1 :]:
+        if node.op_type in ("Squeeze", "Reshape", "Transpose"):
             renamed[node.output[0]] = renamed.get(node.input[0], node.input[0])
-            continue
-        if node.op_type not in ("MatMul", "Add", "Mul", "Relu", "Min", "Max"):
+        elif node.op_type in ("Gemm", "MatMul", "Add", "Mul", "Relu", "Clip"):
+            copied = onnx.NodeProto()
+            copied.CopyFrom(node)
+            copied.input[:] = [renamed.get(name, name) for name in node.input]
+            kept.append(copied)
+        elif node.op_type not in ("Shape", "Concat"):
             return None
-        copied = onnx.NodeProto()
-        copied.CopyFrom(node)
-        copied.input[:] = [renamed.get(name, name) for name in node.input]
-        kept.append(copied)
     subjects = len(bundle.contract.targets.score.subjects)
     name = renamed.get(score.graph.output[0].name, score.graph.output[0].name)
     graph = helper.make_graph(
         kept,
         "last",
-        [score.graph.input[0], helper.make_tensor_value_info(_AT, TensorProto.INT64, [None, 2])],
+        [score.graph.input[0], helper.make_tensor_value_info(_AT, TensorProto.INT64, [None, 3])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, subjects])],
         list(score.graph.initializer),
     )
@@ -158,7 +157,8 @@ def _measure(
     values: Floats = np.random.default_rng(0).random(shape).astype(np.float32)
     feeds = {facts["risk"].input: values}
     named = [facts["risk"].output, facts["score"].output]
-    ends = {_AT: np.stack([np.full(rows, periods - 1), np.arange(rows)], axis=1)}
+    places = [np.full(rows, periods - 1), np.zeros(rows, np.int64), np.arange(rows)]
+    ends = {_AT: np.stack(places, axis=1)}
     ways: dict[str, Callable[[], Any]] = {
         "risk": lambda: risk.run(named[:1], feeds),
         "score": lambda: score.run(named[1:], feeds),

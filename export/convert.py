@@ -25,7 +25,12 @@ def to_onnx(model: keras.Model, specification: GraphSpecification) -> bytes:
         layer.use_cudnn = False
     logging.getLogger("tf2onnx").setLevel(logging.WARNING)
     if can_lower(model):
-        converted = lower(model, opset=specification.opset, input_name=specification.input)
+        converted = lower(
+            model,
+            opset=specification.opset,
+            input_name=specification.input,
+            longest=specification.longest,
+        )
     else:
         signature = tf.TensorSpec(model.inputs[0].shape, tf.float32, name=specification.input)
         converted, _ = tf2onnx.convert.from_keras(model, input_signature=[signature])

@@ -87,7 +87,12 @@ def export_run(
         name = specification.name
         models[name] = load_network(run.path / specification.keras_file)
         opset = PORTABLE_OPSET if portable else specification.opset
-        expected = replace(specification, lstm_nodes=lstm_layers(models[name]), opset=opset)
+        expected = replace(
+            specification,
+            lstm_nodes=lstm_layers(models[name]),
+            opset=opset,
+            longest=run.contract.periods.maximum,
+        )
         graphs[name] = to_onnx(models[name], expected)
         facts[name] = inspect_graph(graphs[name], expected, run.contract)
     report("Converting to ONNX", len(SPECIFICATIONS), len(SPECIFICATIONS))

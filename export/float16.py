@@ -8,8 +8,11 @@ import numpy as np
 import onnx
 
 # Raw values reach thousands and scores have two decimals: neither fits 11 bits. Only what lies
-# between the scaled inputs and the raw outputs is halved.
-_HALVED = frozenset({"MatMul", "LSTM", "Attention", "Split", "Squeeze", "Transpose", "Relu"})
+# between the scaled inputs and the raw outputs is halved. `Gemm`, the dense layers behind an LSTM,
+# is not: the last of them gives raw scores, and together they are a small part of the work.
+_HALVED = frozenset({"MatMul", "LSTM", "Attention"})
+# These stay in the precision of what they are given first.
+_FOLLOWING = frozenset({"Split", "Squeeze", "Transpose", "Reshape", "Relu"})
 _FLOAT, _HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 
 
@@ -50,8 +53,11 @@ class _Halved:
     def add(self, node: onnx.NodeProto) -> None:
         """Copy a node, with the inputs that it computes on."""
         copy = onnx.NodeProto.FromString(node.SerializeToString())
-        halved = node.op_type in _HALVED
+        follows = node.op_type in _FOLLOWING and node.input[0] in self._half
+        halved = node.op_type in _HALVED or follows
         inputs = [self._lowered(name) if halved else self._raised(name) for name in node.input]
+        if follows:  # the others are lengths and axes
+            inputs[1:] = list(node.input)[1:]
         outputs = list(node.output)
         if halved:
             # An output of the graph keeps its name for the float32 that `give` makes of it.

@@ -25,7 +25,8 @@ class GraphSpecification:
         forbidden: Operators that mean a recurrent layer was not fused (4 to 10 times slower), or
             that rows of a batch might take different paths.
         opset: ONNX operator set of the file; 23 is the first with `Attention`, the quickest form of
-            it on a CPU.
+            it on a CPU where inputs are wide.
+        longest: Most periods that the graph will be given; None for any number, which costs time.
     """
 
     name: str
@@ -39,6 +40,7 @@ class GraphSpecification:
     tolerance: float = 1e-5
     forbidden: frozenset[str] = frozenset({"Loop", "Scan", "If"})
     opset: int = 23
+    longest: int | None = None
 
     def output_range(self, contract: Contract) -> float:
         """Return the width of the output's range, in its own unit."""
