@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cores import Cores, pinned_command
+from benchmarks.memory import MemoryCourse, watched
 from benchmarks.profiles import Profile
 from benchmarks.server import REPOSITORY, RunningServer, ServerError
 
@@ -22,12 +23,14 @@ class LoadTest:
         met: Whether goodput and every p99 were as asked for.
         figures: As `benchmarks.locustfile` writes them.
         not_met: What was not, in words.
+        memory: What the server's processes held meanwhile.
     """
 
     profile: Profile
     met: bool
     figures: dict[str, Any]
     not_met: Sequence[str]
+    memory: MemoryCourse
 
 
 def run_profile(
@@ -63,15 +66,18 @@ def run_profile(
         *("--html", str(out / f"{profile}.html"), "--summary", str(summary)),
         *("--shape", profile, "--duration", str(seconds), "--peak", str(peak), *limits),
     ]
-    done = subprocess.run(  # noqa: S603 - our own command
-        pinned_command(command, cores.client),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with watched(server.memory, seconds) as memory:
+        done = subprocess.run(  # noqa: S603 - our own command
+            pinned_command(command, cores.client),
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if not summary.is_file():
         raise ServerError(f"Locust failed: {done.stderr.strip()[-500:]}")
     figures: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
     said = [line for line in done.stdout.splitlines() if line.startswith("NOT MET: ")]
-    return LoadTest(profile, done.returncode == 0, figures, said)
+    if profile is Profile.SOAK and not memory.is_flat:
+        said.append(f"NOT MET: memory grew by {memory.growth:.1f} MiB after the warm-up")
+    return LoadTest(profile, not said and done.returncode == 0, figures, said, memory)

@@ -15,6 +15,7 @@ from benchmarks.command import run_command
 from benchmarks.cores import Cores, choose_cores, pinned
 from benchmarks.load_test import LoadTest, run_profile
 from benchmarks.machine import describe_machine
+from benchmarks.memory import MemoryCourse
 from benchmarks.profiles import Profile
 from benchmarks.server import RunningServer, bellwether, running
 from benchmarks.students import StudentSource
@@ -27,6 +28,7 @@ console = Console(width=120)
 _CLOSED = ((1, 1), (1, 32), (1, 128), (30, 32), (256, 8), (1024, 4), (30, 1500))
 _VARIANTS = 32
 _COHORT_SECONDS = 1.0
+_MINUTE = 60.0
 _CLASS = 30
 # Beyond the capacity the open loop, a Python program on one core, would measure itself: overload in
 # classes is offered by the closed loop of 1,500 connections, which ask again as soon as refused.
@@ -94,6 +96,9 @@ def main(
     console.print(
         f"The server's processes held {held:,.0f} MiB when ready, {memory:,.0f} at the end."
     )
+    for test in tests:
+        if test.profile is Profile.SOAK:
+            console.print(_memory_table(test.memory))
     console.print(f"Plot, CSV and Locust's reports: {out}")
     if not all(test.met for test in tests):
         for test in tests:
@@ -187,6 +192,18 @@ def _add_profiles(table: Table, tests: Sequence[LoadTest]) -> None:
                 f"{test.figures['refused']:.1%}",
                 f"{test.figures['failed']:.1%}",
             )
+
+
+def _memory_table(memory: MemoryCourse) -> Table:
+    """Lay the soak's memory out: start, each minute (or tenth, of a short one), end."""
+    table = Table("after, s", "MiB", title="Memory of the soak", title_justify="left", min_width=60)
+    for at, held in memory.marks(min(_MINUTE, memory.at[-1] / 10)):
+        table.add_row(f"{at:,.0f}", f"{held:,.1f}")
+    table.caption = (
+        f"{'flat' if memory.is_flat else 'NOT FLAT'}: {memory.slope * _MINUTE:+.2f} MiB a minute, "
+        f"{memory.growth:+.1f} MiB after the first third"
+    )
+    return table
 
 
 if __name__ == "__main__":
