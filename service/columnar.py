@@ -158,6 +158,11 @@ class ColumnarReader:
             raise refuse_field("lengths", "wrong_length", "`lengths` must be as long as `id`.")
         rows = sum(lengths)
         columns = {"period": period, **{f"features.{k}": v for k, v in features.items()}}
+        most = self._contract.periods.maximum
+        # Nothing else bounds them then: a few digits could stand for more than memory holds.
+        if max(lengths) > most and all(column is None for column in columns.values()):
+            message = f"Without `period` and features `lengths` may hold numbers up to {most}."
+            raise refuse_field("lengths", "out_of_range", message)
         for name, column in columns.items():
             if column is not None and len(column) != rows:
                 message = f"`{name}` must hold one entry a row, as many as `lengths` add up to."

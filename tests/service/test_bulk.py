@@ -113,6 +113,14 @@ def test_columns_of_json_are_admitted_as_rows_of_json(students: list[dict[str, A
         ),
         ({"id": ["a"], "lengths": [1], "features": {"clicks": 1}}, "features.clicks", "wrong_type"),
         ({"id": [], "lengths": [], "features": {}}, "id", "empty_list"),
+        # Sixty bytes that stand for billions of rows.
+        ({"id": ["a"], "lengths": [2**31], "features": {}}, "lengths", "out_of_range"),
+        ({"id": ["a"], "lengths": [2**62], "features": {}}, "lengths", "out_of_range"),
+        (
+            {"id": ["a", "b"], "lengths": [1, 2**31], "features": {"clicks": None}},
+            "lengths",
+            "out_of_range",
+        ),
         ({"id": ["a"] * 101, "lengths": [1] * 101, "features": {}}, "id", "too_many_students"),
     ],
 )
