@@ -19,7 +19,7 @@ from scoring.policy import Policy
 from service.answer import Responder
 from service.dry_run import dry_run
 from service.front import Front
-from service.lean import keep_pandas_out
+from service.lean import keep_pandas_out, share_memory
 from service.metrics import show_model
 from service.model_choice import announce
 from service.openapi import OpenApiDocument, describe
@@ -32,6 +32,7 @@ from service.tracing import Tracing
 from service.wire import ModelInfo, ScoreAnswer
 
 switch_off_usage_reports()
+share_memory()
 try:
     SETTINGS = Settings.from_environment()
 except SettingsError as error:

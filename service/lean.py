@@ -1,5 +1,6 @@
-"""Keep out of a worker what it never uses."""
+"""Keep out of a worker what it never uses, and its memory in one place."""
 
+import ctypes
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -7,6 +8,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pyarrow as pa
+
+_M_ARENA_MAX = -8  # malloc.h of the GNU C library
 
 
 class _WithoutPandas(MetaPathFinder):
@@ -35,3 +38,18 @@ def keep_pandas_out() -> None:
         pa.array([0.0])
     finally:
         sys.meta_path.remove(finder)
+
+
+def share_memory() -> None:
+    """Let Arrow and all threads allocate from one heap; to be called before there are threads.
+
+    By default Arrow keeps an allocator of its own, and the C library another heap for each thread
+    that reads a cohort; each keeps what it once needed, and a worker becomes larger by the sum. The
+    work of a worker is done a step at a time, so that nobody waits for the one heap. A C library
+    that is not GNU's is left as it is.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "mallopt"):
+            library.mallopt(_M_ARENA_MAX, 1)
