@@ -99,6 +99,7 @@ def main(
     for test in tests:
         if test.profile is Profile.SOAK:
             console.print(_memory_table(test.memory))
+            console.print(_verdict(test.memory))
     console.print(f"Plot, CSV and Locust's reports: {out}")
     if not all(test.met for test in tests):
         for test in tests:
@@ -196,14 +197,17 @@ def _add_profiles(table: Table, tests: Sequence[LoadTest]) -> None:
 
 def _memory_table(memory: MemoryCourse) -> Table:
     """Lay the soak's memory out: start, each minute (or tenth, of a short one), end."""
-    table = Table("after, s", "MiB", title="Memory of the soak", title_justify="left", min_width=60)
+    table = Table("after, s", "MiB", title="Memory of the soak", title_justify="left")
     for at, held in memory.marks(min(_MINUTE, memory.at[-1] / 10)):
         table.add_row(f"{at:,.0f}", f"{held:,.1f}")
-    table.caption = (
-        f"{'flat' if memory.is_flat else 'NOT FLAT'}: {memory.slope * _MINUTE:+.2f} MiB a minute, "
-        f"{memory.growth:+.1f} MiB after the first third"
-    )
     return table
+
+
+def _verdict(memory: MemoryCourse) -> str:
+    return (
+        f"{'Flat' if memory.is_flat else 'NOT FLAT'}: {memory.slope * _MINUTE:+.2f} MiB a minute "
+        f"after the first third, {memory.growth:+.1f} MiB in all."
+    )
 
 
 if __name__ == "__main__":

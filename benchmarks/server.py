@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -35,7 +36,8 @@ class Launch:
         name: What to call it in messages.
         command: Program and arguments; `{port}` stands for the port.
         ready: Path that answers 200 once it can serve.
-        environment: Variables besides this process's own; `{port}` likewise.
+        environment: Variables besides this process's own; `{port}` likewise, and `{home}` for a
+            folder that is there as long as the server.
         folder: Where it runs.
     """
 
@@ -88,6 +90,8 @@ def bellwether(bundle: Path, *, workers: int = 1) -> Launch:
         ),
         ready="/readyz",
         environment={
+            # BentoML keeps its counters there, and empties those of any server with the same home.
+            "BENTOML_HOME": "{home}",
             "BELLWETHER_BUNDLE": str(bundle.resolve()),
             "BELLWETHER_WORKERS": str(workers),
         },
@@ -108,9 +112,9 @@ def running(launch: Launch, *, log: Path, core: int | None = None) -> Iterator[R
     """
     port = free_port()
     command = [part.format(port=port) for part in launch.command]
-    own = {key: value.format(port=port) for key, value in launch.environment.items()}
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with log.open("wb") as output, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        own = {key: value.format(port=port, home=home) for key, value in launch.environment.items()}
         process = subprocess.Popen(  # noqa: S603 - our own commands
             pinned_command(command, core),
             cwd=launch.folder,

@@ -94,7 +94,7 @@ class Workload:
     """The work that waits, and whether more would still be answered in time.
 
     Short requests wait for short ones and for one slice of a long one in each turn; long requests
-    wait for everything (`service.batching`).
+    wait for the short ones and take turns with the long ones (`service.batching`).
 
     Args:
         costs: What answering takes.
@@ -169,7 +169,7 @@ class Workload:
         # Before a short one that is alone there is a slice at most: to refuse it helps nobody.
         if not long and not self._shorts:
             return True
-        wait = self.wait(long=long)
+        wait = self.wait(long=long, work=work)
         return wait <= self._limit or (
             long and wait <= self._limit + PATIENCE * work * self._factor
         )
@@ -183,18 +183,24 @@ class Workload:
             self._shorts -= 1
             self._short = self._short - work if self._shorts else 0.0
 
-    def wait(self, *, long: bool) -> float:
-        """Return how many seconds a request that came now would wait before its work began."""
+    def wait(self, *, long: bool, work: float = math.inf) -> float:
+        """Return how many seconds a request that came now would wait before its work began.
+
+        Args:
+            long: Whether it goes in slices; it then waits for others until its last one.
+            work: Its own estimated seconds. Long requests go round, a slice each: of every other
+                one it waits for as much as it has itself, or for a slice.
+        """
         turns = self._shorts // self._turn + (self._shorts > 0)
-        if long:
-            return self._factor * (self._short + turns * self._costs.run + self._long)
         short = self._factor * (self._short + turns * self._costs.run)
-        if not self._longs:
-            return short
         # A guest's step is what it was seen to be: what slows a short turn down, a wait for the
         # interpreter above all, is nothing beside it.
         guest = self._guest_seconds if self._guests else 0.0
-        return short + (turns + 1) * max(self._factor * self._slice, guest)
+        step = max(self._factor * self._slice, guest)
+        if long:
+            each = max(self._factor * work, step)
+            return short + min(self._factor * self._long, self._longs * each)
+        return short + (turns + 1) * step if self._longs else short
 
     def learn(self, work: float, seconds: float) -> None:
         """Correct the costs by what a pass really took.

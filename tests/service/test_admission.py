@@ -61,6 +61,23 @@ def test_long_requests_wait_for_short_ones() -> None:
     assert load.admit(10_000, long=True) is None
 
 
+def test_a_long_request_waits_for_no_more_of_a_longer_one_than_it_has_itself() -> None:
+    """They go round, a slice each: an office is not refused because of a cohort beside it."""
+    load = workload()
+    assert load.admit(10**7, long=True) is not None
+    assert load.wait(long=True) > 9
+    assert load.admit(40_000, long=True) is not None
+    assert fill(load, 40_000, long=True) < 10
+
+
+def test_beside_a_guest_it_waits_for_a_step_at_least() -> None:
+    load = workload()
+    assert load.admit_guest(10.0) is not None
+    for _ in range(20):
+        load.learn_guest(0.5)
+    assert load.admit(40_000, long=True) is None
+
+
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.booleans()), max_size=200))
 def test_what_leaves_leaves_nothing_behind(requests: list[tuple[int, bool]]) -> None:
     load = workload()
