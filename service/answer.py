@@ -47,6 +47,7 @@ from service.wire import (
 SAMPLE_STUDENTS = 3
 # Positions of names: an array, or those of few students.
 Counted = NDArray[np.int8] | Sequence[int]
+_NO_ERRORS = b'],"errors":[]}'
 _NOTHING = np.empty(0, np.intp)
 _NO_CARD = (
     "This bundle has no model card: it was exported by an earlier version. Export it again.\n"
@@ -150,7 +151,7 @@ class Responder:
         )
         # Every answer begins alike.
         empty = msgspec.json.encode(ScoreAnswer(self.info.model, [], []))
-        self._before = empty.removesuffix(b'],"errors":[]}')
+        self._before = empty.removesuffix(_NO_ERRORS)
         self.contract = self.bundle.contract.model_dump_json().encode()
         self.policy = self.bundle.policy.model_dump_json(by_alias=True).encode()
         self.model = TypeAdapter(ModelInfo).dump_json(self.info)
@@ -289,15 +290,13 @@ class Responder:
         answered, start = [], 0
         for students in admitted:
             end = start + len(students.ids)
-            errors = error_items(students.faults)
-            after = b'],"errors":%b}' % msgspec.json.encode(errors)
-            answered.append(
-                Answered(
-                    encoded.listed(start, end, self._before, after),
-                    end - start,
-                    refused_rows(errors),
-                )
-            )
+            after, refused = _NO_ERRORS, 0
+            if students.faults:
+                errors = error_items(students.faults)
+                after = b'],"errors":%b}' % msgspec.json.encode(errors)
+                refused = refused_rows(errors)
+            body = encoded.listed(start, end, self._before, after)
+            answered.append(Answered(body, end - start, refused))
             start = end
         return answered
 

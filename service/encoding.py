@@ -54,9 +54,8 @@ class TableEncoder:
             self._layout += [before + start, b"", texts.unit, b"", b',"high":', b""]
         self._outlying_at = len(self._layout) + 1
         self._layout += [_FORECASTS if texts.subjects else _NO_FORECASTS, b""]
-        self._observed_at = len(self._layout) + 1
-        self._layout += [b'],"observed":{"periods":', b"", b',"share":', b""]
-        self._layout += [b'},"recommendations":[']
+        self._observed_at = len(self._layout)
+        self._layout += [b"", b"", b'},"recommendations":[']
         self._advice_at = len(self._layout)
         self._layout += [*((b"",) * (_OF_ADVICE * policy.max_recommendations))]
         self._layout += [REFERENCES[BUNDLE]]
@@ -102,9 +101,10 @@ class TableEncoder:
         if (unknown := np.isnan(table.forecast)).any():
             self._leave_out(fragments, unknown)
         if len(table.outlying.row):
-            fragments[self._outlying_at :: width] = self._outlying(table.outlying, count)
-        fragments[self._observed_at :: width] = map(_json, table.observed_periods.tolist())
-        fragments[self._observed_at + 2 :: width] = shares
+            self._lay_outlying(fragments, table.outlying)
+        observed = map(self._texts.observed.__getitem__, table.observed_periods.tolist())
+        fragments[self._observed_at :: width] = observed
+        fragments[self._observed_at + 1 :: width] = shares
         if len(advice):
             self._lay_advice(fragments, advice, (measured, expected, spreads))
         if table.reference is not None:
@@ -141,10 +141,14 @@ class TableEncoder:
             fragments[cell] = words
             fragments[cell + 1] = grounds
 
-    def _outlying(self, cells: OutlyingCells, rows: int) -> list[bytes]:
-        ends = cells.row.searchsorted(np.arange(rows + 1)).tolist()
+    def _lay_outlying(self, fragments: list[bytes], cells: OutlyingCells) -> None:
+        """Lay each student's flags, in order."""
+        width = len(self._layout)
         flags = self._texts.flags.of(cells.period, cells.feature)
-        return [b",".join(flags[start:end]) for start, end in pairwise(ends)]
+        for row, flag in zip(cells.row.tolist(), flags, strict=True):
+            at = row * width + self._outlying_at
+            before = fragments[at]
+            fragments[at] = b"%b,%b" % (before, flag) if before else flag
 
 
 def _numbers(*columns: Doubles) -> list[list[bytes]]:

@@ -71,9 +71,9 @@ class FewEncoder:
         parts = [
             _json(name)[1:-1],
             b'","row":%d' % row,
-            texts.before_risk[one.status, one.period],
+            texts.before_risk.one(one.status, one.period),
             risk,
-            texts.after_risk[one.tier, one.since],
+            texts.after_risk.one(one.tier, one.since),
             trajectory,
             b'],"forecast":[',
         ]
@@ -85,9 +85,8 @@ class FewEncoder:
             parts += (b"," if at else b"", subject, value)
             parts += (texts.unit, low, b',"high":', high, b"}")
             at += 3
-        parts += (b'],"outlying":[', b",".join([texts.flags[cell] for cell in one.outlying]))
-        observed = b'],"observed":{"periods":%d,"share":%b},"recommendations":['
-        parts.append(observed % (one.observed_periods, share))
+        parts += (b'],"outlying":[', b",".join([texts.flags.one(*cell) for cell in one.outlying]))
+        parts += (texts.observed[one.observed_periods], share, b'},"recommendations":[')
         for place, told in enumerate(one.advice):
             parts += texts.advice.of_one(told, written[at : at + 3], further=place > 0)
             at += 3

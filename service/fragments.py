@@ -12,28 +12,40 @@ from records.contract import Contract
 from scoring.few_rows import Advised
 from scoring.policy import Policy
 from scoring.recommend import Advice
-from scoring.table import ORIGINS, STATUSES, AdviceTable
+from scoring.table import NO_TIER, ORIGINS, STATUSES, AdviceTable
 
 _json = msgspec.json.Encoder().encode
 REFERENCES = [b'],"reference":%b}' % _json(origin) for origin in ORIGINS]
 
 
-class PairFragments(dict[tuple[int, int], bytes]):
-    """Fragments that depend on two small whole numbers, each written once."""
+class PairFragments:
+    """Fragments that depend on two small whole numbers, all of them written once.
 
-    def __init__(self, write: Callable[[int, int], bytes]) -> None:
-        super().__init__()
-        self._write = write
+    Args:
+        write: Writes the fragment of a pair.
+        first: The first numbers, 0, 1, … and, at the end, perhaps -1.
+        second: How many second numbers there are, from 0.
+    """
 
-    def __missing__(self, key: tuple[int, int]) -> bytes:
-        self[key] = written = self._write(*key)
-        return written
+    def __init__(
+        self, write: Callable[[int, int], bytes], first: Sequence[int], second: int
+    ) -> None:
+        self._width = second
+        self._listed = [write(one, other) for one in first for other in range(second)]
+        self._array = np.array(self._listed, np.object_)
+
+    def one(self, first: int, second: int) -> bytes:
+        """Return the fragment of a pair."""
+        return self._listed[first * self._width + second]
 
     def of(
         self, first: NDArray[np.signedinteger], second: NDArray[np.signedinteger]
     ) -> list[bytes]:
         """Return the fragment of each pair."""
-        return list(map(self.__getitem__, zip(first.tolist(), second.tolist(), strict=True)))
+        # Taken as an array: a quarter of the time of looking up one by one.
+        places = np.multiply(first, self._width, dtype=np.intp) + second
+        texts: list[bytes] = self._array.take(places).tolist()
+        return texts
 
 
 class Fragments:
@@ -50,37 +62,48 @@ class Fragments:
         before_risk: By status and period.
         after_risk: By tier and since when it holds, 0 for no tier.
         flags: Outlying values, by period and feature.
+        observed: What comes before the share observed, by observed periods.
         advice: Of recommendations.
     """
 
     def __init__(self, contract: Contract, policy: Policy, advice: Sequence[Advice]) -> None:
-        self.advice = AdviceFragments(advice)
+        self.advice = AdviceFragments(advice, contract.periods.maximum)
         score = contract.targets.score
         self.subjects = [b'{"subject":%b,"value":' % _json(name) for name in score.subjects]
         self.unit = b',"unit":%b,"low":' % _json(score.unit)
         features = [_json(name) for name in contract.feature_names]
         tiers = [_json(tier.name) for tier in policy.tiers]
+        periods = contract.periods.maximum + 1
         self.before_risk = PairFragments(
             lambda status, period: (
                 b',"status":%b,"period":%d,"risk":' % (_json(STATUSES[status]), period)
-            )
+            ),
+            range(len(STATUSES)),
+            periods,
         )
         self.after_risk = PairFragments(
             lambda tier, since: (
                 b',"tier":%b,"since":%d,"trajectory":[' % (tiers[tier], since)
-                if since
+                if tier != NO_TIER
                 else b',"tier":null,"since":null,"trajectory":['
-            )
+            ),
+            [*range(len(tiers)), NO_TIER],
+            periods,
         )
         self.flags = PairFragments(
-            lambda period, feature: b'{"period":%d,"feature":%b}' % (period, features[feature])
+            lambda period, feature: b'{"period":%d,"feature":%b}' % (period, features[feature]),
+            range(periods),
+            len(features),
         )
+        self.observed = [
+            b'],"observed":{"periods":%d,"share":' % number for number in range(periods)
+        ]
 
 
 class AdviceFragments:
     """Writes recommendations: constant text around a student's numbers."""
 
-    def __init__(self, advice: Sequence[Advice]) -> None:
+    def __init__(self, advice: Sequence[Advice], periods: int) -> None:
         # What comes before the first number: of a student's first recommendation, of the others.
         self._before: list[bytes] = []
         self._middle: list[bytes] = []
@@ -95,7 +118,9 @@ class AdviceFragments:
         self._others = [one.others and _json(one.others) for one in advice]
         self._over_names = np.array([bool(one.names or one.others) for one in advice], np.bool_)
         self._periods = PairFragments(
-            lambda first, last: b',"first_period":%d,"last_period":%d}}' % (first, last)
+            lambda first, last: b',"first_period":%d,"last_period":%d}}' % (first, last),
+            range(periods + 1),
+            periods + 1,
         )
 
     def of_one(
@@ -113,7 +138,7 @@ class AdviceFragments:
             expected,
             self._middle[rule],
             spreads,
-            self._periods[told.first, told.last],
+            self._periods.one(told.first, told.last),
         )
 
     def encode(

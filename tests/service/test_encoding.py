@@ -168,7 +168,7 @@ def test_recommendations_over_levels_flags_and_numbers_are_the_same_json() -> No
 
     measured, expected, spreads = _numbers(advice.measured, advice.expected, advice.spreads)
     further = np.arange(len(advice)) % 2 == 1
-    told, grounds = AdviceFragments(recommender.advice).encode(
+    told, grounds = AdviceFragments(recommender.advice, contract.periods.maximum).encode(
         advice, measured, expected, spreads, further
     )
 
