@@ -2,15 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 import numpy as np
 
 from records.cohort import Bools, Floats, Ints
-from records.contract import Contract
-from records.errors import CohortError
 from scoring.bundle import Bundle
 from scoring.execution import Runner
 from scoring.manifest import GraphFacts
@@ -20,75 +16,15 @@ from scoring.precision import Precision
 from scoring.provider_options import CHUNK as CHUNK  # noqa: PLC0414 - a public name here too
 from scoring.provider_options import DeviceOptions, ShapeProfile
 from scoring.providers import Provider
+from scoring.scores import AnyScorer as AnyScorer  # noqa: PLC0414 - public names here too
+from scoring.scores import Scores as Scores  # noqa: PLC0414
+from scoring.scores import check_records as check_records  # noqa: PLC0414
 
 # Periods of padding that cost as much as an execution of their own, with what dividing and putting
 # together takes. `python -m benchmarks.run_cost`: with 8 and with 39 periods, at 4 to 256 records,
 # anything from 48 to 96 is as good; 8 and 384 lose up to a third and more.
 RUN_COST = 96
 _NO_PREFERENCE = DeviceOptions()
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """What the models say of each record after each of its periods.
-
-    Attributes:
-        risk: (records, periods) float32 probability, NaN from the record's length on.
-        score: (records, periods, subjects) float32 forecast, raw units, NaN likewise, and where
-            none was asked for.
-        executions: Records of each execution of the risk graph.
-    """
-
-    risk: Floats
-    score: Floats
-    executions: tuple[int, ...] = ()
-
-
-class AnyScorer(Protocol):
-    """What scores records: `Scorer` here, or `scoring.model_client.SharedScorer` elsewhere."""
-
-    @property
-    def bundle(self) -> Bundle:
-        """The bundle that answers."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Its version."""
-        ...
-
-    @property
-    def provider(self) -> str:
-        """The active execution provider, as ONNX Runtime names it."""
-        ...
-
-    @property
-    def precision(self) -> dict[str, Precision]:
-        """Graph name -> precision that answers."""
-        ...
-
-    @property
-    def placement(self) -> Placement:
-        """How graphs run there; settled once it is warm."""
-        ...
-
-    @property
-    def loaded_at(self) -> datetime:
-        """Since when it is loaded, UTC."""
-        ...
-
-    @property
-    def unready(self) -> str | None:
-        """Why requests should go elsewhere; None where they should come here."""
-        ...
-
-    def warm_up(self) -> None:
-        """Run what production runs, once."""
-        ...
-
-    def score(self, values: Floats, lengths: Ints, *, forecast: bool | Bools = True) -> Scores:
-        """Score records after each of their periods."""
-        ...
 
 
 class Scorer:
@@ -208,39 +144,6 @@ class Scorer:
             self._score.fill(part, values[wanted], chosen, set(chosen.tolist()))
             score[wanted] = part
         return Scores(risk=risk[:, :, 0], score=score, executions=tuple(executions))
-
-
-def check_records(
-    contract: Contract, values: Floats, lengths: Ints, different: Collection[int]
-) -> None:
-    """Refuse arrays that do not fit a contract.
-
-    Args:
-        contract: What a record holds.
-        values: (records, periods, features).
-        lengths: (records,) periods observed.
-        different: The lengths that occur.
-
-    Raises:
-        CohortError: Shapes or lengths that do not fit.
-    """
-    if values.ndim != 3 or values.shape[2] != len(contract.features):
-        raise CohortError(
-            f"values have shape {values.shape}; contract '{contract.name}' expects "
-            f"(records, periods, {len(contract.features)} features)."
-        )
-    if values.shape[1] > contract.periods.maximum:
-        raise CohortError(
-            f"values have {values.shape[1]} periods; contract '{contract.name}' has at most "
-            f"{contract.periods.maximum}."
-        )
-    if lengths.shape != values.shape[:1]:
-        raise CohortError(f"{len(values)} records need as many lengths, not {lengths.shape}.")
-    if different and not 0 <= min(different) <= max(different) <= values.shape[1]:
-        wrong = np.flatnonzero((lengths < 0) | (lengths > values.shape[1]))
-        raise CohortError(
-            f"record {wrong[0]}: its length is not within 0 to {values.shape[1]} periods."
-        )
 
 
 def batches(lengths: Ints, buckets: Sequence[int]) -> Iterator[tuple[Positions, int]]:

@@ -15,13 +15,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 
 from records.cohort import Bools
 from scoring.assessment import Assessment, Assessor, Said
-from scoring.bundle import Bundle, read_bundle
+from scoring.bundle import read_bundle
 from scoring.intake import Intake
 from scoring.measures import Positions
 from scoring.model_wire import ModelProcessError
@@ -30,19 +29,13 @@ from scoring.relatives import Relatives
 from scoring.table import STATUSES
 from service.bulk import BulkResponder
 from service.encoding import TableEncoder
-from service.model_choice import load_scorer, process_of
+from service.model_choice import load_scorer
+from service.model_info import model_info
 from service.problems import NOT_READY, STUDENTS, ErrorItem, RequestError, error_items
 from service.request import RequestReader, ScoreRequest
 from service.sample import sample_students
 from service.settings import Settings
-from service.wire import (
-    ModelInfo,
-    ModelStamp,
-    ParityFigure,
-    ProviderState,
-    ScoreAnswer,
-    of_student,
-)
+from service.wire import ModelInfo, ScoreAnswer, of_student
 
 SAMPLE_STUDENTS = 3
 # Positions of names: an array, or those of few students.
@@ -144,7 +137,7 @@ class Responder:
         self._relatives = Relatives.of(self.bundle.contract, self.bundle.reference.relative)
         self._intake = Intake(self.bundle.contract)
         self._reader = RequestReader(self._intake, settings.max_students, self._relatives)
-        self.info = self._info(settings, threads)
+        self.info = model_info(self._scorer, settings, threads)
         self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
         self._encoder = TableEncoder(
             self.bundle.contract, self.bundle.policy, self._assessor.recommender.advice
@@ -309,31 +302,6 @@ class Responder:
             errors=error_items(students.faults),
         )
 
-    def _info(self, settings: Settings, threads: int) -> ModelInfo:
-        manifest, placement = self.bundle.manifest, self._scorer.placement
-        return ModelInfo(
-            model=_stamp(self.bundle),
-            digest=manifest.digest,
-            created=manifest.created,
-            data_fingerprint=manifest.data_fingerprint,
-            metrics={name: _figures(manifest.metrics, path) for name, path in _HEADLINES.items()},
-            parity=_worst_parity(self.bundle),
-            provider=ProviderState(
-                asked=settings.provider.value,
-                active=self._scorer.provider,
-                strict=settings.strict,
-                threads=threads,
-                workers=settings.workers,
-                precision={name: one.value for name, one in self._scorer.precision.items()},
-                process=process_of(self._scorer),
-                bound=placement.bound,
-                cpu_below=placement.cpu_below,
-                options=placement.options,
-            ),
-            versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
-            loaded_at=self._scorer.loaded_at,
-        )
-
 
 def _wanted(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool | Bools:
     """Return whether a part is wanted: by all, by none, or row by row."""
@@ -372,39 +340,3 @@ def count_by_name(names: Collection[str], positions: Counted) -> dict[str, int]:
 def refused_rows(errors: Sequence[ErrorItem]) -> int:
     """Count the students that errors speak of."""
     return len({error.row for error in errors if error.row is not None})
-
-
-def _stamp(bundle: Bundle) -> ModelStamp:
-    return ModelStamp(
-        name=bundle.manifest.name,
-        version=bundle.version,
-        contract=bundle.contract.name,
-        contract_version=bundle.contract.version,
-        policy=bundle.policy.name,
-        policy_version=bundle.policy.version,
-        tiers=bundle.tiers.kind,
-        forecast_coverage=None if bundle.intervals is None else bundle.intervals.coverage,
-    )
-
-
-# Where a run keeps the figures of its networks (`evaluation.metrics`): the risk at the end of each
-# record, the score over all periods.
-_HEADLINES = {"risk": ("risk", "network", "last"), "score": ("score", "network", "overall")}
-
-
-def _figures(metrics: JsonValue, path: Sequence[str]) -> dict[str, JsonValue]:
-    """Return the single figures at `path`; tables and curves stay in the bundle."""
-    for key in path:
-        metrics = metrics.get(key) if isinstance(metrics, dict) else None
-    found = metrics.items() if isinstance(metrics, dict) else ()
-    return {name: figure for name, figure in found if not isinstance(figure, dict | list)}
-
-
-def _worst_parity(bundle: Bundle) -> list[ParityFigure]:
-    worst: dict[tuple[str, str], ParityFigure] = {}
-    for row in bundle.manifest.parity:
-        figure = ParityFigure(row.graph, row.provider, row.largest_difference, row.tolerance)
-        known = worst.setdefault((row.graph, row.provider), figure)
-        if known.largest_difference < figure.largest_difference:
-            worst[row.graph, row.provider] = figure
-    return list(worst.values())
