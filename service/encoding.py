@@ -160,7 +160,8 @@ def _numbers(*columns: Doubles) -> list[list[bytes]]:
 
 def _texts(texts: Sequence[str]) -> list[bytes]:
     """Encode texts, all in one go, without the quotes around each."""
-    encoded = _json(texts)[2:-2].split(b'","')
-    if len(encoded) != len(texts):  # one of them holds such a sequence itself
+    encoded = _json(texts)
+    # A text with a quote in it can hold, or end like, what separates two texts.
+    if not texts or b'\\"' in encoded:
         return [_json(text)[1:-1] for text in texts]
-    return encoded
+    return encoded[2:-2].split(b'","')

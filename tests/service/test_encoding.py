@@ -71,6 +71,7 @@ def table_of(
 
 @unhurried
 @given(tables(), st.lists(IDS, min_size=24, max_size=24))
+@example((np.random.default_rng(1), 24, 0.2, 0.1), ['",', *["s"] * 23])
 @example((np.random.default_rng(1), 24, 0.2, 0.1), ['"\\\n\t\x00/ é 学生 🎓\u2028\x7f'] * 24)
 def test_columns_and_words_are_the_same_json(
     assessor: Assessor,
