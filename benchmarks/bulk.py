@@ -41,7 +41,7 @@ from service.settings import Settings
 
 SIZES = (256, 4096)
 UNDER_WAY = 2
-_ARROW = "application/vnd.apache.arrow.stream"
+ARROW = "application/vnd.apache.arrow.stream"
 _CEILING = "risk graph alone"
 
 
@@ -87,8 +87,14 @@ class Speed:
 
 
 def messages(contract: Contract, students: int, wanted: Wanted) -> list[Message]:
-    """Write the same students, complete histories, as row JSON, columnar JSON and Arrow."""
-    drawn = StudentSource(contract, complete=True).students(students)
+    """Draw students with complete histories, and write them as `messages_of`."""
+    return messages_of(contract, StudentSource(contract, complete=True).students(students), wanted)
+
+
+def messages_of(
+    contract: Contract, drawn: Sequence[dict[str, Any]], wanted: Wanted
+) -> list[Message]:
+    """Write the same students as row JSON, columnar JSON and Arrow."""
     options = {"recommendations": wanted.recommendations, "forecast": wanted.forecast}
     query = "&".join(f"{name}={json.dumps(value)}" for name, value in options.items())
     bulk = f"/score/bulk?{query}"
@@ -109,7 +115,7 @@ def messages(contract: Contract, students: int, wanted: Wanted) -> list[Message]
         Message("row JSON", "/score", "application/json", rows, None),
         Message("columnar JSON", bulk, "application/json", packed, BulkRequest(None, None, wanted)),
         Message(
-            *("Arrow", bulk, _ARROW, sink.getvalue().to_pybytes()),
+            *("Arrow", bulk, ARROW, sink.getvalue().to_pybytes()),
             BulkRequest(arrow, arrow, wanted, whole=True),
         ),
     ]
@@ -204,13 +210,13 @@ def measure_bulk(
         title_justify="left",
     )
     for size in sizes:
-        for parts, wanted in _PARTS.items():
+        for parts, wanted in PARTS.items():
             with pinned(cores.server):
                 speeds = in_process(bundle, size, wanted, seconds=seconds)
             _add(table, speeds, parts, "in process")
     contract = read_bundle(bundle).contract
     for size in sizes:
-        for parts, wanted in _PARTS.items():
+        for parts, wanted in PARTS.items():
             sent = messages(contract, size, wanted)
             speeds = over_http(port, sent, size, seconds=seconds, core=cores.client)
             _add(table, speeds, parts, "HTTP")
@@ -231,9 +237,9 @@ def main(
         console.print(measure_bulk(bundle, server.port, cores, seconds=seconds))
 
 
-_PARTS = {
+PARTS = {
     "risk and tier": Wanted(recommendations=False, forecast=False),
-    "recommendations, too": Wanted(forecast=False),
+    "and recommendations": Wanted(forecast=False),
     "everything": Wanted(),
 }
 

@@ -3,7 +3,7 @@
 import csv
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.peers.contenders import BELLWETHER, PEERS, Contender
 from benchmarks.peers.environments import PeerError, prepare
 from benchmarks.peers.rounds import (
+    COHORTS,
     SCENARIOS,
     Course,
     Floats64,
@@ -26,6 +27,7 @@ from benchmarks.peers.rounds import (
     Payloads,
     answers,
     check_agreement,
+    cohort_answers,
     make_payloads,
     measure,
     medians,
@@ -78,8 +80,10 @@ def _agree(
                 prepare(contender)
             with course.started(contender) as server:
                 risks = answers(server, contender, payloads)
-            expected = risks if expected is None else expected
-            difference = check_agreement(contender.title, risks, expected)
+                expected = risks if expected is None else expected
+                difference = check_agreement(contender.title, risks, expected)
+                for title, found in cohort_answers(server, payloads).items():
+                    check_agreement(title, found, expected[-found.size :])
         except (PeerError, ServerError) as error:
             if contender is BELLWETHER:
                 raise
@@ -110,7 +114,12 @@ def report(measurements: Sequence[Measurement]) -> None:
     """Print the medians of every scenario, and how many times the peers' goodput Bellwether has."""
     typical = medians(measurements)
     for scenario in SCENARIOS:
-        rows = [entry for (title, _), entry in typical.items() if title == scenario.title]
+        known = {BELLWETHER.title, *(peer.title for peer in PEERS)}
+        rows = [
+            entry
+            for (title, name), entry in typical.items()
+            if title == scenario.title and name in known
+        ]
         ours = typical.get((scenario.title, BELLWETHER.title))
         table = Table(title=scenario.title, title_justify="left", title_style="bold")
         table.add_column("server", no_wrap=True)
@@ -132,6 +141,24 @@ def report(measurements: Sequence[Measurement]) -> None:
                 f"{times:.2f} x",
             )
         console.print(table)
+    console.print(cohort_table(typical))
+
+
+def cohort_table(typical: Mapping[tuple[str, str], Measurement]) -> Table:
+    """Say how many times the peers' goodput Bellwether has when asked for whole cohorts."""
+    entries = {name: one for (title, name), one in typical.items() if title == COHORTS.title}
+    peers = [peer.title for peer in PEERS if peer.title in entries]
+    table = Table(
+        *("asked for", "students/s", *(f"times {peer}" for peer in peers)),
+        title=f"Bellwether by format: {COHORTS.title}",
+        title_justify="left",
+        title_style="bold",
+    )
+    for name, one in entries.items():
+        if name not in peers:
+            times = [one.students / (entries[peer].students or math.nan) for peer in peers]
+            table.add_row(name, f"{one.students:,.0f}", *(f"{ratio:.2f}" for ratio in times))
+    return table
 
 
 def _write(measurements: Sequence[Measurement], path: Path) -> None:

@@ -4,23 +4,27 @@ import json
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks import closed_loop
 from benchmarks.arrivals import constant_arrivals
+from benchmarks.bulk import ARROW, PARTS, Message, messages_of
 from benchmarks.cores import Cores, pinned
 from benchmarks.generator import Target, drive_open, send_once
 from benchmarks.http_client import http_request
 from benchmarks.outcomes import summarise
-from benchmarks.peers.contenders import Contender, launch
+from benchmarks.peers.contenders import BELLWETHER, Contender, launch
 from benchmarks.peers.environments import PeerError
 from benchmarks.server import HOST, RunningServer, running
 from benchmarks.students import StudentSource
+from records.contract import Contract
 from scoring.bundle import Bundle
 from scoring.intake import Intake
 
@@ -33,6 +37,7 @@ _VARIANTS = 32
 # Seconds within which an answer of the open loop counts.
 OPEN_DEADLINE = 1.0
 _WARM_UP_SECONDS = 1.0
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,12 @@ class Scenario:
     rate: float = 0.0
 
 
+# The scenario in which Bellwether is asked by `score/bulk`, too.
+COHORTS = Scenario("256 students, 8 in parallel", 256, in_parallel=8)
 SCENARIOS = (
     Scenario("1 student, 32 in parallel", 1, in_parallel=32),
     Scenario("1 student, 128 in parallel", 1, in_parallel=128),
-    Scenario("256 students, 8 in parallel", 256, in_parallel=8),
+    COHORTS,
     Scenario("1 student, constant 1,000/s", 1, rate=1000.0),
 )
 
@@ -113,9 +120,16 @@ class Course:
 
 @dataclass(frozen=True)
 class Payloads:
-    """The bodies that one contender is sent, by number of students."""
+    """What one contender is sent.
+
+    Attributes:
+        bodies: By number of students.
+        cohorts: The students of `COHORTS` once more, as Bellwether takes whole cohorts, by title:
+            in which format, and what is wanted beside risk and tier.
+    """
 
     bodies: dict[int, list[bytes]]
+    cohorts: dict[str, list[Message]] = field(default_factory=dict)
 
 
 def make_payloads(bundle: Bundle, contender: Contender, sizes: Sequence[int]) -> Payloads:
@@ -123,13 +137,26 @@ def make_payloads(bundle: Bundle, contender: Contender, sizes: Sequence[int]) ->
     source = StudentSource(bundle.contract, seed=1, complete=True)
     intake = Intake(bundle.contract)
     bodies: dict[int, list[bytes]] = {}
+    cohorts: dict[str, list[Message]] = {}
     for size in sorted(set(sizes)):
         bodies[size] = []
         for _ in range(_VARIANTS):
             students = source.students(size)
             admitted = intake.read(students)
             bodies[size].append(contender.encode(students, admitted.values))
-    return Payloads(bodies)
+            if contender is BELLWETHER and size == COHORTS.students:
+                _add_cohorts(cohorts, bundle.contract, students)
+    return Payloads(bodies, cohorts)
+
+
+def _add_cohorts(
+    cohorts: dict[str, list[Message]], contract: Contract, students: Sequence[dict[str, Any]]
+) -> None:
+    for parts, wanted in PARTS.items():
+        for message in messages_of(contract, students, wanted):
+            if message.path != BELLWETHER.path:
+                title = f"{BELLWETHER.title}, {message.name}: {parts}"
+                cohorts.setdefault(title, []).append(message)
 
 
 def answers(server: RunningServer, contender: Contender, payloads: Payloads) -> Floats64:
@@ -146,6 +173,30 @@ def answers(server: RunningServer, contender: Contender, payloads: Payloads) -> 
                 raise PeerError(f"{contender.title} answered {status}: {body[:200]!r}")
             risks += contender.decode(json.loads(body))
     return np.array(risks)
+
+
+def cohort_answers(server: RunningServer, payloads: Payloads) -> dict[str, Floats64]:
+    """Ask by `score/bulk`; return the probabilities, in order, by title.
+
+    Raises:
+        PeerError: A request was not answered as expected.
+    """
+    found: dict[str, Floats64] = {}
+    for title, sent in payloads.cohorts.items():
+        requests = [http_request(one.path, one.body, media_type=one.kind) for one in sent]
+        risks: list[float] = []
+        for status, body in send_once(Target(HOST, server.port, requests)):
+            if status != 200:
+                raise PeerError(f"{title} answered {status}: {body[:200]!r}")
+            arrow = sent[0].kind == ARROW
+            risks += _risks_of_table(body) if arrow else json.loads(body)["risk"]
+        found[title] = np.array(risks)
+    return found
+
+
+def _risks_of_table(body: bytes) -> list[float]:
+    risks: list[float] = pa.ipc.open_stream(body).read_all()["risk"].to_pylist()
+    return risks
 
 
 def check_agreement(title: str, risks: Floats64, expected: Floats64) -> float:
@@ -170,31 +221,47 @@ def measure(
     Raises:
         ServerError: It did not start.
     """
-    measured = []
+    measured: list[Measurement] = []
     with course.started(contender) as server:
-        for scenario in SCENARIOS:
-            bodies = payloads.bodies[scenario.students]
-            figures = _one(server, contender.path, scenario, bodies, course=course)
+
+        def add(
+            title: str, path: str, scenario: Scenario, bodies: list[bytes], media_type: str = _JSON
+        ) -> None:
+            figures = _one(server, path, scenario, bodies, course=course, media_type=media_type)
             measured.append(
                 Measurement(
                     round=number,
-                    contender=contender.title,
+                    contender=title,
                     scenario=scenario.title,
                     **figures,
                     memory=server.memory(),
                 )
             )
+
+        for scenario in SCENARIOS:
+            add(contender.title, contender.path, scenario, payloads.bodies[scenario.students])
+            if scenario is COHORTS:
+                for title, sent in payloads.cohorts.items():
+                    bodies = [one.body for one in sent]
+                    add(title, sent[0].path, scenario, bodies, sent[0].kind)
     return measured
 
 
 def _one(
-    server: RunningServer, path: str, scenario: Scenario, bodies: list[bytes], *, course: Course
+    server: RunningServer,
+    path: str,
+    scenario: Scenario,
+    bodies: list[bytes],
+    *,
+    course: Course,
+    media_type: str,
 ) -> dict[str, float]:
     def closed(in_parallel: int, seconds: float) -> closed_loop.Closed:
         return closed_loop.drive(
             server.port,
             path,
             bodies,
+            media_type=media_type,
             in_parallel=in_parallel,
             seconds=seconds,
             core=course.cores.client,

@@ -2,16 +2,20 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.bulk import PARTS
 from benchmarks.cores import Cores
+from benchmarks.peers.__main__ import cohort_table
 from benchmarks.peers.contenders import BELLWETHER, FOLDER, PEERS, Contender
 from benchmarks.peers.environments import PeerError
 from benchmarks.peers.rounds import (
     AGREEMENT,
+    COHORTS,
     Course,
     Measurement,
     answers,
@@ -59,6 +63,29 @@ def test_every_contender_is_sent_the_same_students(bundle_dir: Path) -> None:
                 np.testing.assert_array_equal(
                     numbers_in(contender, theirs, intake), numbers_in(BELLWETHER, ours, intake)
                 )
+
+
+def test_bellwether_is_sent_the_same_cohorts_in_its_own_formats(bundle_dir: Path) -> None:
+    bundle = read_bundle(bundle_dir)
+    payloads = make_payloads(bundle, BELLWETHER, [1, COHORTS.students])
+    rows = [json.loads(body)["students"] for body in payloads.bodies[COHORTS.students]]
+    assert len(payloads.cohorts) == 2 * len(PARTS)
+    for title, sent in payloads.cohorts.items():
+        assert len(sent) == len(rows)
+        if "columnar" in title:
+            columns = [json.loads(one.body) for one in sent]
+            assert [it["id"] for it in columns] == [[one["id"] for one in drawn] for drawn in rows]
+
+
+def test_how_many_times_the_peers_cohorts_are_answered_is_told_of_every_format() -> None:
+    peer = PEERS[0].title
+    entries = {
+        name: replace(measurement(1, requests), contender=name, scenario=COHORTS.title)
+        for name, requests in ((peer, 100), (BELLWETHER.title, 50), ("by columns", 150))
+    }
+    table = cohort_table({(COHORTS.title, name): one for name, one in entries.items()})
+    cells = [list(column.cells) for column in table.columns]
+    assert cells == [[BELLWETHER.title, "by columns"], ["100", "300"], ["0.50", "1.50"]]
 
 
 def test_answers_of_the_real_service_are_the_scorers(bundle_dir: Path, tmp_path: Path) -> None:
