@@ -7,9 +7,7 @@ Both are made here, checked against the bundle's own graphs, and timed beside th
 rounds. Neither is what the service runs; docs/performance.md says why.
 """
 
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,11 +17,9 @@ import onnx
 import onnxruntime
 import typer
 from onnx import TensorProto, compose, helper
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.command import run_command
-from benchmarks.machine import describe_machine
+from benchmarks.command import print_table, run_command
+from benchmarks.interleaved import interleaved
 from records.cohort import Floats
 from scoring.bundle import Bundle, read_bundle
 
@@ -169,14 +165,7 @@ def _measure(
         ways["last"] = lambda: last.run(None, {**feeds, **ends})
         _agree(ways["last"](), [ways["score"]()[0][:, -1].reshape(rows, -1)])
     _agree(ways["merged"](), ways["both"]())
-    spent: dict[str, list[float]] = {name: [] for name in ways}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or not spent["merged"]:
-        for name, way in ways.items():
-            start = time.thread_time_ns()
-            way()
-            spent[name].append((time.thread_time_ns() - start) / 1e3)
-    medians = {name: statistics.median(times) for name, times in spent.items()}
+    medians = interleaved(ways, seconds)
     return Variants(
         rows=rows,
         risk=medians["risk"],
@@ -199,9 +188,16 @@ def main(
     seconds: Annotated[float, typer.Option(help="For each number of records.", min=0.1)] = 5.0,
 ) -> None:
     """Print what one graph, and a head at the last period alone, would gain."""
-    console = Console(width=120)
-    console.print(describe_machine())
-    table = Table(title="CPU time of an execution, µs (medians)", title_justify="left")
+
+    def rows() -> Iterator[list[str]]:
+        for at in measure_variants(bundle, seconds=seconds):
+            cut = ["-", "-"]
+            if at.last is not None:
+                cut = [f"{at.last:,.0f}", f"{1 - at.last / at.score:.1%}"]
+            figures = (at.risk, at.score, at.both, at.merged)
+            gain = f"{1 - at.merged / at.both:.1%}"
+            yield [str(at.rows), *(f"{figure:,.0f}" for figure in figures), gain, *cut]
+
     columns = (
         "records",
         "risk",
@@ -212,22 +208,7 @@ def main(
         "head at the end",
         "gain",
     )
-    for name in columns:
-        table.add_column(name, justify="right")
-    with console.status("In process …"):
-        measured = measure_variants(bundle, seconds=seconds)
-    for at in measured:
-        table.add_row(
-            str(at.rows),
-            *(f"{figure:,.0f}" for figure in (at.risk, at.score, at.both, at.merged)),
-            f"{1 - at.merged / at.both:.1%}",
-            *(
-                ("-", "-")
-                if at.last is None
-                else (f"{at.last:,.0f}", f"{1 - at.last / at.score:.1%}")
-            ),
-        )
-    console.print(table)
+    print_table("CPU time of an execution, µs (medians)", columns, rows)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,8 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.command import run_command
-from benchmarks.machine import describe_machine
+from benchmarks.command import print_table, run_command
 from scoring import scorer
 from scoring.bundle import read_bundle
 from scoring.providers import Provider
@@ -98,22 +95,19 @@ def main(
     seconds: Annotated[float, typer.Option(help="For each size.", min=0.1)] = 5.0,
 ) -> None:
     """Print the time of scoring mixed histories, relative to the cost in use."""
-    console = Console(width=140)
-    console.print(describe_machine())
-    title = f"Scoring histories of any length by the cost of an execution; {scorer.RUN_COST} is 1"
-    table = Table(title=title, title_justify="left")
-    for name in ("bundle", "periods", "records", "µs", *map(str, COSTS)):
-        table.add_column(name, justify="right")
-    with console.status("In process …"):
+
+    def figures() -> Iterator[list[str]]:
         for bundle in bundles:
             for rows in ROWS:
                 found = measure_run_costs(bundle, rows=rows, seconds=seconds)
                 usual = found.microseconds[scorer.RUN_COST]
-                table.add_row(
+                yield [
                     *(found.bundle, str(found.periods), str(found.rows), f"{usual:,.0f}"),
                     *(f"{found.microseconds[cost] / usual:.2f}" for cost in COSTS),
-                )
-    console.print(table)
+                ]
+
+    title = f"Scoring histories of any length by the cost of an execution; {scorer.RUN_COST} is 1"
+    print_table(title, ("bundle", "periods", "records", "µs", *map(str, COSTS)), figures)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,9 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.command import run_command
+from benchmarks.command import print_table, run_command
 from benchmarks.cores import choose_cores, pinned
-from benchmarks.machine import describe_machine
 from benchmarks.students import StudentSource
 from scoring.assessment import Assessor
 from scoring.intake import Admission, Intake, Laid, LoneStudent
@@ -179,24 +176,22 @@ def main(
     seconds: Annotated[float, typer.Option(help="For each size of pass.", min=0.1)] = 5.0,
 ) -> None:
     """Print where the time of a request goes."""
-    console = Console(width=120)
-    console.print(describe_machine())
-    table = Table(title="CPU time of a pass by stage, µs (medians)", title_justify="left")
-    for name in ("requests", "students", "advised", *(field.name for field in fields(Stages))):
-        table.add_column(name, justify="right")
-    table.add_column("whole / graphs", justify="right")
-    with console.status("In process …"), pinned(choose_cores().server):
-        measured = measure_stages(bundle, seconds=seconds)
-    for at in measured:
-        figures = [getattr(at.stages, field.name) for field in fields(Stages)]
-        table.add_row(
-            str(at.requests),
-            str(at.rows),
-            f"{at.advised:.0%}",
-            *(f"{figure:,.0f}" for figure in figures),
-            f"{at.stages.whole / at.stages.graphs:.2f}",
-        )
-    console.print(table)
+    names = [field.name for field in fields(Stages)]
+
+    def rows() -> list[list[str]]:
+        with pinned(choose_cores().server):
+            measured = measure_stages(bundle, seconds=seconds)
+        return [
+            [
+                *(str(at.requests), str(at.rows), f"{at.advised:.0%}"),
+                *(f"{getattr(at.stages, name):,.0f}" for name in names),
+                f"{at.stages.whole / at.stages.graphs:.2f}",
+            ]
+            for at in measured
+        ]
+
+    columns = ("requests", "students", "advised", *names, "whole / graphs")
+    print_table("CPU time of a pass by stage, µs (medians)", columns, rows)
 
 
 if __name__ == "__main__":
