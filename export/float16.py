@@ -54,7 +54,7 @@ class _Halved:
         """Copy a node, with the inputs that it computes on."""
         copy = onnx.NodeProto.FromString(node.SerializeToString())
         follows = node.op_type in _FOLLOWING and node.input[0] in self._half
-        halved = node.op_type in _HALVED or follows
+        halved = (node.op_type in _HALVED and not self._chooses(node)) or follows
         inputs = [self._lowered(name) if halved else self._raised(name) for name in node.input]
         if follows:  # the others are lengths and axes
             inputs[1:] = list(node.input)[1:]
@@ -72,6 +72,13 @@ class _Halved:
         """Cast an output of the graph back where a halved node made it."""
         if f"{name}_half" in self._half:
             self.nodes.append(_cast(f"{name}_half", name, _FLOAT))
+
+    def _chooses(self, node: onnx.NodeProto) -> bool:
+        """Tell a product with zeros and ones, which chooses among raw values."""
+        weights = self._full.get(node.input[1])
+        return weights is not None and bool(
+            np.isin(onnx.numpy_helper.to_array(weights), (0, 1)).all()
+        )
 
     def _lowered(self, name: str) -> str:
         tensor = self._full.get(name)

@@ -69,6 +69,7 @@ class GraphBuilder:
     _makers: dict[str, onnx.NodeProto] = field(default_factory=dict)
     _values: dict[str, Array] = field(default_factory=dict)
     _early: int = 0
+    _names: int = 0
 
     def constant(self, value: Array | np.generic | Sequence[int] | float) -> str:
         """Add a constant (float32 or int64) and return its name."""
@@ -91,7 +92,7 @@ class GraphBuilder:
         """Add a node and return the names of its outputs."""
         key = (operator, inputs, outputs, repr(sorted(attributes.items())))
         if key not in self._known:
-            names = tuple(f"n{len(self.nodes)}_{index}" for index in range(outputs))
+            names = tuple(self._name() for _ in range(outputs))
             self._append(onnx.helper.make_node(operator, inputs, names, **attributes))
             self._known[key] = names
         return self._known[key]
@@ -154,6 +155,10 @@ class GraphBuilder:
             shape = self.add("Concat", shape, self.constant([tensor.columns]), axis=0)
         return self.add("Reshape", tensor.name, shape)
 
+    def _name(self) -> str:
+        self._names += 1
+        return f"n{self._names}"
+
     def _append(self, node: onnx.NodeProto) -> None:
         self.nodes.append(node)
         self._makers |= dict.fromkeys(node.output, node)
@@ -174,9 +179,7 @@ class GraphBuilder:
         for node in part.node:
             copied = onnx.NodeProto()
             copied.CopyFrom(node)
-            for index, output in enumerate(node.output):
-                if output:
-                    names[output] = f"n{len(self.nodes)}_{index}"
+            names |= {output: self._name() for output in node.output if output}
             del copied.input[:], copied.output[:]
             copied.input.extend(names[name] for name in node.input)
             copied.output.extend(names[name] for name in node.output)

@@ -8,9 +8,17 @@ import numpy as np
 from export.affine import scaled, without_bias
 from export.attention import write_attention
 from export.backend import keras
+from export.column_writers import (
+    write_missing,
+    write_one_hot,
+    write_ramps,
+    write_selection,
+)
 from export.graph_builder import Array, GraphBuilder, Layout, Tensor
 from training.calibration_layer import Calibrate
 from training.networks import DropLastAxis, MeanOfLast, RawScore
+from training.preprocessing import MissingIndicators, OneHot, SelectFeatures
+from training.quantile_encoding import QuantileRamps
 
 # From graph, layer, tensors read and arguments of the call to the tensor made; None where the layer
 # is of a kind that must be converted.
@@ -200,4 +208,8 @@ WRITERS: Mapping[type, Writer] = {
     MeanOfLast: _mean_of_last,
     Calibrate: _calibrated,
     RawScore: _raw_score,
+    SelectFeatures: write_selection,
+    MissingIndicators: write_missing,
+    OneHot: write_one_hot,
+    QuantileRamps: write_ramps,
 }

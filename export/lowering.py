@@ -15,7 +15,7 @@ import onnx
 from export.backend import keras, tf, tf2onnx
 from export.graph_builder import GraphBuilder, Layout, Tensor
 from export.layer_writers import WRITERS
-from export.peepholes import clip, shapes_of, spread_over_periods
+from export.peepholes import clip, join_products, shapes_of, spread_over_periods
 
 # What tf2onnx can write; between it and the file's operator set no operator that it uses changed
 # its meaning.
@@ -58,6 +58,7 @@ def lower(
         for value, tensor in ((input_name, given), (name, answer))
     ]
     clip(graph)
+    join_products(graph)
     spread_over_periods(graph, shapes_of(_file(graph, values)))
     return _file(graph, values)
 

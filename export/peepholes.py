@@ -26,6 +26,31 @@ def clip(graph: GraphBuilder) -> None:
             node.input[:] = [inner.input[0], node.input[1], inner.input[1]]
 
 
+def join_products(graph: GraphBuilder) -> None:
+    """Write products of one tensor with several constant matrices as one, split afterwards."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.nodes:
+        weights = graph.value(node.input[1]) if node.op_type == "MatMul" else None
+        if weights is not None and weights.ndim == 2:
+            readers.setdefault(node.input[0], []).append(node)
+    for nodes in readers.values():
+        if len(nodes) == 1:
+            continue
+        matrices = [graph.value(node.input[1]) for node in nodes]
+        joined = np.concatenate([one for one in matrices if one is not None], axis=1)
+        widths = [one.shape[1] for one in matrices if one is not None]
+        first, *others = nodes
+        outputs = [node.output[0] for node in nodes]
+        first.input[1] = graph.constant(joined)
+        first.output[0] = f"{outputs[0]}_joined"
+        split = onnx.helper.make_node(
+            "Split", [first.output[0], graph.constant(widths)], outputs, axis=-1
+        )
+        graph.nodes[:] = [node for node in graph.nodes if not any(node is one for one in others)]
+        at = next(at for at, node in enumerate(graph.nodes) if node is first)
+        graph.nodes.insert(at + 1, split)
+
+
 def spread_over_periods(
     graph: GraphBuilder, shapes: Mapping[str, tuple[str | int | None, ...]]
 ) -> None:

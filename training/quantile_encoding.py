@@ -49,6 +49,11 @@ class QuantileRamps(keras.layers.Layer):  # type: ignore[misc]
     Args:
         columns: Positions of the columns to read, in order.
         edges: Ascending edges of each, raw units, as `learn_edges` gives them.
+
+    Attributes:
+        source: Position of the column that each interval is of.
+        low: Lower edge of each interval, float32.
+        factor: One over its width, float32.
     """
 
     def __init__(
@@ -59,17 +64,17 @@ class QuantileRamps(keras.layers.Layer):  # type: ignore[misc]
         counts = [max(len(each) - 1, 0) for each in self.edges]
         low = [edge for each in self.edges for edge in each[:-1]]
         high = [edge for each in self.edges for edge in each[1:]]
-        self._source = np.repeat(np.array(self.columns, np.int32), counts)
-        self._low = np.array(low, np.float32)
-        self._factor = (1 / (np.array(high, np.float64) - np.array(low, np.float64))).astype(
+        self.source = np.repeat(np.array(self.columns, np.int32), counts)
+        self.low = np.array(low, np.float32)
+        self.factor = (1 / (np.array(high, np.float64) - np.array(low, np.float64))).astype(
             np.float32
         )
 
     def call(self, values: Any) -> Any:
         """Return (batch, periods, intervals of all columns)."""
-        chosen = keras.ops.take(values, self._source, axis=-1)
-        present = keras.ops.where(keras.ops.isnan(chosen), self._low, chosen)
-        return keras.ops.clip((present - self._low) * self._factor, 0.0, 1.0)
+        chosen = keras.ops.take(values, self.source, axis=-1)
+        present = keras.ops.where(keras.ops.isnan(chosen), self.low, chosen)
+        return keras.ops.clip((present - self.low) * self.factor, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""

@@ -126,3 +126,11 @@ def test_scaling_is_clipped_once_and_reads_a_row_of_constants_for_each_period() 
     assert "Slice" not in [
         node.op_type for node in onnx.load_model_from_string(to_onnx(whole, RISK)).graph.node
     ]
+
+
+def test_dense_layers_that_read_the_same_become_one_product() -> None:
+    values, hidden = imputed()
+    parts = [layers.Dense(2, "relu")(hidden), layers.Dense(2, use_bias=False)(hidden)]
+    whole = keras.Model(values, layers.Add(name="risk")(parts))
+    found = operators(shuffled(whole))
+    assert (found.count("MatMul"), found.count("Split")) == (1, 1)
