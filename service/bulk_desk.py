@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from scoring.table_formats import TableFormat
 from service.batching import Batcher, Recipient, log_without_values
 from service.bulk import BulkRequest, BulkResponder, InTurn, Piece, WorkedSlice
 from service.bulk_costs import BulkCosts
@@ -21,8 +22,9 @@ from service.bulk_course import Course
 from service.metrics import BULK
 from service.problems import INTERNAL, RequestError, stock_problem
 
-# Up to this size a body is read on the event loop: a millisecond or two.
-_INLINE_BYTES = 128 * 1024
+# Up to this size a body is read on the event loop: a millisecond or two. Arrow is laid out as it is
+# used, so that any that is taken in as a whole will do; handing it to a thread takes longer.
+_INLINE_BYTES, _INLINE_ARROW_BYTES = 128 * 1024, 2**20
 # A turn goes on to the next slice until so much time has passed: no longer than a slice takes that
 # was begun just before, and a cohort of a few hundred students is answered in a single turn.
 _TURN_SECONDS = 0.002
@@ -67,7 +69,8 @@ class BulkDesk:
         if work is None:
             return False
         job = _Job(self, body, request, recipient, course, work)
-        if len(body) <= _INLINE_BYTES:
+        arrow = request.sent is TableFormat.ARROW
+        if len(body) <= (_INLINE_ARROW_BYTES if arrow else _INLINE_BYTES):
             job.read_here()
         else:
             job.read_beside(self.readers)
