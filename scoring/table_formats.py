@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from records.contract import RESERVED
 from scoring.arrow_messages import MessageReader, check_stream
-from scoring.parquet_pages import check_footer, check_row_group
+from scoring.parquet_pages import check_footer, check_row_group, read_row_groups
 from scoring.table_intake import TableError
 from scoring.table_limits import BATCH_ROWS, MalformedError, check_texts, sharing
 
@@ -79,7 +79,7 @@ def count_rows(body: bytes, kind: TableFormat) -> int:
         if kind is TableFormat.PARQUET:
             check_footer(io.BytesIO(body))
             return int(pq.read_metadata(pa.BufferReader(body)).num_rows)
-    except (pa.ArrowException, MalformedError, OSError):
+    except (pa.ArrowException, MalformedError, UnicodeDecodeError, OSError):
         return 0  # `read_batches` says so
     return body.count(b"\n")
 
@@ -115,13 +115,16 @@ def _parquet(source: IO[bytes], check: Check) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(source, pre_buffer=False, buffer_size=_READ_BYTES) as file:
         kept = check(file.schema_arrow)
         metadata = file.metadata
+    groups = read_row_groups(source)
+    if len(groups) != metadata.num_row_groups:
+        raise MalformedError
     text = [name for name in kept if _is_packed_text(metadata, name)]
     # A dictionary stays one: with a copy for each cell, a long text could fill the memory.
     options = {"pre_buffer": False, "buffer_size": _READ_BYTES, "read_dictionary": text}
     with pq.ParquetFile(source, metadata=metadata, **options) as file:
         shares = [name for name in sharing(file.schema_arrow) if name in kept]
-        for group in range(metadata.num_row_groups):
-            check_row_group(source, metadata, group, kept)
+        for group, chunks in enumerate(groups):
+            check_row_group(source, chunks, kept)
             reading = file.iter_batches(BATCH_ROWS, [group], columns=kept, use_threads=False)
             for batch in reading:
                 chosen = batch.select(kept)
@@ -140,7 +143,22 @@ def _in_rows(batch: pa.RecordBatch, shares: list[str]) -> Iterator[pa.RecordBatc
     for start in range(0, batch.num_rows, BATCH_ROWS):
         part = batch if batch.num_rows <= BATCH_ROWS else batch.slice(start, BATCH_ROWS)
         check_texts(part, shares)
-        yield part
+        yield _without_views(part, shares)
+
+
+def _without_views(batch: pa.RecordBatch, shares: list[str]) -> pa.RecordBatch:
+    """Write views of text out, once that is known to fit: most of pyarrow.compute takes none."""
+    for name in shares:
+        column = batch.column(name)
+        if pa.types.is_string_view(column.type):
+            column = column.cast(pa.string())
+        elif pa.types.is_string_view(column.type.value_type):
+            words = column.dictionary.cast(pa.string())
+            column = pa.DictionaryArray.from_arrays(column.indices, words)
+        else:
+            continue
+        batch = batch.set_column(batch.schema.get_field_index(name), name, column)
+    return batch
 
 
 def _csv(source: IO[bytes], check: Check, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from records.contract import load_contract
 from scoring.arrow_messages import MessageReader, check_stream
+from scoring.parquet_thrift import I32, I64, Compact
 from scoring.table_formats import TableFormat, count_rows, read_batches
 from scoring.table_intake import TableError, TableIntake
-from scoring.table_limits import BATCH_BYTES, TOGETHER_BYTES
+from scoring.table_limits import BATCH_BYTES, TOGETHER_BYTES, MalformedError
 from tests.conftest import REPOSITORY
 
 INTAKE = TableIntake(load_contract("simulated"))
@@ -240,3 +241,66 @@ def test_damaged_bytes_are_refused_and_nothing_else_happens(
     else:
         told = "nothing"
     assert told in {*EXPECTED, "nothing"}
+
+
+# Damages each byte of a file's end in turn, and reads what is left.
+DAMAGE = """
+import sys
+import pyarrow as pa
+from records.contract import load_contract
+from scoring.table_formats import TableFormat, count_rows, read_batches
+from scoring.table_intake import TableError, TableIntake
+
+intake = TableIntake(load_contract("simulated"))
+whole = open(sys.argv[1], "rb").read()
+end, refused = len(whole) - 8, 0
+for at in range(end - int.from_bytes(whole[end : end + 4], "little"), end):
+    for flipped in (1, 2, 16):
+        body = bytearray(whole)
+        body[at] ^= flipped
+        try:
+            count_rows(bytes(body), TableFormat.PARQUET)
+            source = pa.BufferReader(bytes(body))
+            for _ in read_batches(source, TableFormat.PARQUET, intake.check, intake.columns):
+                pass
+        except TableError:
+            refused += 1
+print(refused)
+"""
+
+
+def test_no_damage_to_a_file_s_end_ends_the_process(tmp_path: Path) -> None:
+    file = tmp_path / "table.parquet"
+    table = pa.table({"id": ["a", "a", "b"], "period": [1, 2, 1], "quiz": [1.5, None, 2.5]})
+    # What pyarrow writes about itself, thousands of bytes, matters to nobody.
+    pq.write_table(table, file, store_schema=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DAMAGE, str(file)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x15\x02\x05\x02\x02\x00",  # field 1 twice: which one counts?
+        b"\x16\x02\x00",  # field 1 as a longer number than it should be: passed over by some
+        b"\x15\x82\x80\x80\x80\x20\x00",  # 2^32 + 1: cut to 1 by some
+        b"\x25" + b"\xff" * 9 + b"\x03\x00",  # more than 64 bits
+        b"\x15\x02",  # without an end
+    ],
+)
+def test_what_readers_could_take_differently_is_malformed(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        Compact(data).struct({1: I32, 2: I64})
+
+
+def test_a_struct_is_read_as_far_as_it_is_wanted() -> None:
+    data = b"\x15\x02\x19\x2c\x16\x03\x00\x16\x06\x00\x18\x01x\x00"
+    assert Compact(data).struct({1: I32}) == {1: 1}
+    assert Compact(data).struct({2: [{1: I64}]}) == {2: [{1: -2}, {1: 3}]}

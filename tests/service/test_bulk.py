@@ -164,6 +164,37 @@ def test_a_table_is_answered_as_its_students_are_one_by_one(
             ]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.large_string(),
+        pa.string_view(),
+        pa.dictionary(pa.int16(), pa.string()),
+        pa.dictionary(pa.int32(), pa.large_string()),
+        pa.dictionary(pa.int32(), pa.string_view()),
+    ],
+    ids=str,
+)
+def test_text_of_every_type_says_the_same(
+    responder: Responder, table: pa.Table, kind: pa.DataType
+) -> None:
+    def said(sent: pa.Table) -> bytes:
+        request = BulkRequest(TableFormat.ARROW, None, whole=True)
+        return b"".join(responder.bulk.answer(pa.BufferReader(arrow(sent)), request))
+
+    for name in ("id", "period", "quiz"):
+        at = table.schema.get_field_index(name)
+        plain = table.column(at).combine_chunks().cast(pa.string())
+        text: Any = _dictionary(plain, kind) if pa.types.is_dictionary(kind) else plain.cast(kind)
+        assert said(table.set_column(at, name, text)) == said(table), name
+
+
+def _dictionary(plain: pa.Array, kind: pa.DataType) -> pa.Array:
+    encoded = plain.dictionary_encode()
+    indices = encoded.indices.cast(kind.index_type)
+    return pa.DictionaryArray.from_arrays(indices, encoded.dictionary.cast(kind.value_type))
+
+
 @pytest.mark.parametrize("query", ["", "?recommendations=false&forecast=false"])
 def test_columns_of_json_hold_what_the_table_holds(
     http: httpx.Client, students: list[dict[str, Any]], table: pa.Table, query: str
