@@ -137,7 +137,7 @@ class _Job:
         """Do what there is time for; return the slices worked off, and whether all is done."""
         worked: list[WorkedSlice] = []
         began = perf_counter()
-        while perf_counter() - began < _TURN_SECONDS:
+        while not self.recipient.gone and perf_counter() - began < _TURN_SECONDS:
             piece = next(self.pieces, None)
             if piece is None:
                 return worked, True
@@ -161,9 +161,9 @@ class _Job:
     def _end(self, error: BaseException | None) -> None:
         desk, recipient = self.desk, self.recipient
         desk.batcher.leave(self.work)
-        if error is None:
+        if error is None and not recipient.gone:  # else not all of it was worked off
             desk.costs.learn(self.request, len(self.body), self.course.seconds)
-        elif not isinstance(error, RequestError):
+        elif error is not None and not isinstance(error, RequestError):
             log_without_values(BULK, error)
             error = stock_problem(INTERNAL.status, b"")
         if recipient.gone:

@@ -222,6 +222,8 @@ class ScoreProtocol(HttpToolsProtocol):
         if not plain.is_whole(body):
             held, self._held = self._held, b""
             super().data_received(self._head + body + held)
+            if not self._stays:  # the server shuts down: that would end the connection
+                super().shutdown()
             return
         self._awaiting = True
         self._course = Course(perf_counter())
@@ -296,6 +298,8 @@ class ScoreProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.flow.resume_reading()
             self.data_received(held)
+            if not self._stays and not self._awaiting and not self._missing:
+                super().shutdown()  # what came behind is uvicorn's, or the beginning of a head
 
     def _arm(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

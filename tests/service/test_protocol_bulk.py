@@ -1,5 +1,6 @@
 """The short way of `score/bulk` gives the bytes of the long one, and leaves it what is too much."""
 
+import asyncio
 import io
 import json
 import time
@@ -12,13 +13,18 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from prometheus_client import REGISTRY
+from starlette.applications import Starlette
 
 from records.load import load_cohort
 from scoring.intake import students_of
+from scoring.table_formats import TableFormat
 from service import body as arrival
 from service.answer import Responder
+from service.bulk import BulkRequest
+from service.bulk_course import Course
+from service.problems import RequestError
 from tests.scoring.tables import as_table
-from tests.service.in_process import Link, Site, site
+from tests.service.in_process import LIMIT, Behind, Counting, Link, Site, site
 from tests.service.test_bulk import ARROW, BAD, PARQUET, columns_of
 
 CSV, JSON = "text/csv", "application/json"
@@ -108,15 +114,21 @@ def test_a_body_may_come_in_pieces_and_others_right_behind(
         assert [link.answer() for _ in range(3)] == [expected] * 3
 
 
-def test_a_small_body_with_many_students_goes_the_long_way(
-    here: Site, bodies: dict[str, bytes]
-) -> None:
-    many = 40_000
+def crowd(many: int) -> bytes:
+    """So many students in a small body."""
     table = pa.table({"id": pa.array(range(many)), "period": pa.array([1] * many, pa.int8())})
     sink = io.BytesIO()
     packed = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_stream(sink, table.schema, options=packed) as writer:
         writer.write_table(table)
+    return sink.getvalue()
+
+
+def test_a_small_body_with_many_students_goes_the_long_way(
+    here: Site, bodies: dict[str, bytes]
+) -> None:
+    many = 40_000
+    packed = crowd(many)
     with httpx.Client(base_url=f"http://127.0.0.1:{here.port}", timeout=60) as client:
 
         def ask(body: bytes) -> httpx.Response:
@@ -126,7 +138,7 @@ def test_a_small_body_with_many_students_goes_the_long_way(
         before = here.front.long
         assert ask(bodies[ARROW]).headers["content-length"]
         assert here.front.long == before
-        answer = ask(sink.getvalue())
+        answer = ask(packed)
         assert here.front.long == before + 1
         assert answer.headers["transfer-encoding"] == "chunked"
         assert pa.ipc.open_stream(answer.content).read_all().num_rows == many
@@ -186,3 +198,61 @@ def test_each_way_counts_its_requests(here: Site, bodies: dict[str, bytes]) -> N
 
     assert [b - a for a, b in zip(before, short, strict=True)] == [2, 1, 1]
     assert [b - a for a, b in zip(short, after, strict=True)] == [2, 1, 1]
+
+
+def test_shutting_down_ends_a_connection_whose_body_goes_the_long_way(
+    responder: Responder,
+) -> None:
+    whole = request(crowd(40_000), ARROW)
+    with site(responder) as here, here.link() as link:
+        known(link, ARROW)
+        link.send(whole[:-5])
+        time.sleep(0.1)
+        here.server.should_exit = True
+        time.sleep(0.2)
+        link.send(whole[-5:])
+        answer = b""
+        while data := link.socket.recv(2**16):
+            answer += data
+    head = answer.partition(b"\r\n\r\n")[0]
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close" in head
+    assert answer.endswith(b"\r\n0\r\n\r\n")
+
+
+class Waiting:
+    """Who waits for an answer, or has gone."""
+
+    def __init__(self, *, gone: bool) -> None:
+        self.gone = gone
+        self.answers: list[bytes] = []
+
+    def succeed(self, body: bytes) -> None:
+        self.answers.append(body)
+
+    def fail(self, refusal: RequestError) -> None:
+        raise refusal
+
+
+def test_who_has_gone_is_not_worked_for_and_teaches_no_costs(
+    responder: Responder, bodies: dict[str, bytes]
+) -> None:
+    front = Counting(
+        Starlette(), Behind(responder), is_main=True, max_body_bytes=LIMIT, queue_seconds=1.0
+    )
+    body, asked = bodies[PARQUET], BulkRequest(TableFormat.PARQUET, TableFormat.PARQUET, whole=True)
+
+    async def ask(*, gone: bool) -> tuple[Course, float]:
+        course = Course(time.perf_counter())
+        assert front.desk.submit(body, asked, Waiting(gone=gone), course)
+        while front.batcher.busy or front.batcher.waiting:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        return course, front.desk.costs.of(asked, len(body))
+
+    before = front.desk.costs.of(asked, len(body))
+    course, after = asyncio.run(ask(gone=True))
+    assert (course.slices, after) == (0, before)
+    course, after = asyncio.run(ask(gone=False))
+    assert course.slices
+    assert after != before
