@@ -2,11 +2,13 @@
 
 The networks that are chosen by default are built untrained for a contract and exported as they
 would be served: what they compute is arbitrary, how long it takes is not. Their inputs are records
-drawn at random, a value in ten missing.
+drawn at random, a value in ten missing. A second table shows how many records are best executed at
+a time (`scoring.execution.PART`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from export.convert import to_onnx
 from export.specification import RISK, SCORE
 from records.cohort import Cohort, Floats
 from records.contract import Contract, Feature, load_contract
+from scoring.execution import PlainRunner
+from scoring.providers import Provider, open_session
 from training.calibration_layer import LOGIT, Calibrate
 from training.distilled_network import build_distilled_network
 from training.model import Target
@@ -41,6 +45,7 @@ NETWORKS: tuple[tuple[Target, str], ...] = (
 )
 # Records and periods of an execution, as far as the contract has so many.
 SIZES = ((1, 1), (1, 16), (256, 16), (256, 39))
+PARTS, PART_PERIODS = (32, 64, 128, 256), (4, 8, 16, 39)
 _RECORDS, _MISSING = 512, 0.1
 
 
@@ -57,6 +62,21 @@ class NetworkCosts:
     rows: int
     periods: int
     microseconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PartCosts:
+    """CPU time of the work on 256 records in parts, one thread, medians of interleaved rounds.
+
+    Attributes:
+        network: Its name.
+        periods: Of each record.
+        microseconds: Records executed at a time -> time.
+    """
+
+    network: str
+    periods: int
+    microseconds: dict[int, float]
 
 
 def measure_networks(
@@ -78,18 +98,52 @@ def measure_networks(
         UnknownModelError: The registry holds no such network.
     """
     cohort = _drawn(contract)
-    sessions = {name: _session(cohort, target, name) for target, name in networks}
+    runners = {name: _runner(_session(cohort, target, name)) for target, name in networks}
     wanted = dict.fromkeys((rows, min(long, contract.periods.maximum)) for rows, long in sizes)
     found = []
     for rows, periods in wanted:
-        feed = {RISK.input: np.resize(cohort.values, (rows, *cohort.values.shape[1:]))[:, :periods]}
-        ways = {name: _execution(session, feed) for name, session in sessions.items()}
+        values = np.resize(cohort.values, (rows, *cohort.values.shape[1:]))[:, :periods]
+        ways = {name: partial(runner.run, values) for name, runner in runners.items()}
         found.append(NetworkCosts(rows, periods, interleaved(ways, seconds)))
     return found
 
 
-def _execution(session: onnxruntime.InferenceSession, feed: dict[str, Floats]) -> Any:
-    return lambda: session.run(None, feed)
+def measure_parts(
+    contract: Contract,
+    *,
+    networks: Sequence[tuple[Target, str]] = NETWORKS,
+    periods: Sequence[int] = PART_PERIODS,
+    seconds: float = 2.0,
+) -> list[PartCosts]:
+    """Time the work on as many records as the scorer executes at a time, in parts of all sizes.
+
+    Args:
+        contract: What the networks read.
+        networks: Target and name of each.
+        periods: Of the records; more than the contract has are left out.
+        seconds: Wall-clock time for each network and number of periods.
+    """
+    cohort = _drawn(contract)
+    found = []
+    for target, name in networks:
+        session = _session(cohort, target, name)
+        for long in periods:
+            if long <= contract.periods.maximum:
+                values = cohort.values[: PARTS[-1], :long]
+                ways = {str(size): partial(_in_parts, session, values, size) for size in PARTS}
+                spent = interleaved(ways, seconds)
+                times = {size: spent[str(size)] for size in PARTS}
+                found.append(PartCosts(name, long, times))
+    return found
+
+
+def _in_parts(session: onnxruntime.InferenceSession, values: Floats, size: int) -> None:
+    for start in range(0, len(values), size):
+        session.run(None, {RISK.input: values[start : start + size]})
+
+
+def _runner(session: onnxruntime.InferenceSession) -> PlainRunner:
+    return PlainRunner(session, session.get_inputs()[0].name, session.get_outputs()[0].name)
 
 
 def _session(cohort: Cohort, target: Target, name: str) -> onnxruntime.InferenceSession:
@@ -99,13 +153,8 @@ def _session(cohort: Cohort, target: Target, name: str) -> onnxruntime.Inference
     built = _risk(cohort, preset) if target == "risk" else _score(cohort, preset)
     specification = RISK if target == "risk" else SCORE
     longest = cohort.contract.periods.maximum
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        to_onnx(built, replace(specification, longest=longest)),
-        options,
-        providers=["CPUExecutionProvider"],
-    )
+    graph = to_onnx(built, replace(specification, longest=longest))
+    return open_session(graph, Provider.CPU, strict=True, threads=1)
 
 
 def _risk(cohort: Cohort, preset: NetworkPreset) -> Any:
@@ -191,6 +240,20 @@ def main(
     title = f"CPU time of an execution for '{loaded.name}', {BASE} (risk) being 1"
     names = (f"{name} ({target})" for target, name in NETWORKS)
     print_table(title, ("records", "periods", f"{BASE} µs", *names), rows)
+
+    def parts() -> list[list[str]]:
+        return [
+            [
+                *(at.network, str(at.periods)),
+                *(f"{at.microseconds[size] / at.microseconds[PARTS[-1]]:.2f}" for size in PARTS),
+            ]
+            for at in measure_parts(loaded, seconds=seconds / 2)
+        ]
+
+    title = (
+        f"CPU time of {PARTS[-1]} records by how many are executed at a time, all at once being 1"
+    )
+    print_table(title, ("network", "periods", *map(str, PARTS)), parts)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from benchmarks.interleaved import interleaved
-from benchmarks.network_cost import NETWORKS, measure_networks
+from benchmarks.network_cost import NETWORKS, PARTS, measure_networks, measure_parts
 from records.contract import load_contract
 from training.registry import UnknownModelError
 
@@ -19,6 +19,13 @@ def test_every_default_network_is_timed_at_every_size_that_the_contract_has() ->
     for at in measured:
         assert list(at.microseconds) == [name for _, name in NETWORKS]
         assert min(at.microseconds.values()) > 0
+
+
+def test_work_is_timed_in_parts_of_every_size() -> None:
+    measured = measure_parts(CONTRACT, networks=[("risk", "lstm")], periods=(2, 39), seconds=0.2)
+    assert [(at.network, at.periods) for at in measured] == [("lstm", 2)]
+    assert tuple(measured[0].microseconds) == PARTS
+    assert min(measured[0].microseconds.values()) > 0
 
 
 def test_a_network_that_the_registry_does_not_hold_is_refused() -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from records.cohort import Floats
 from scoring.bundle import read_bundle
-from scoring.execution import BoundRunner, PlainRunner, SplitRunner, crossover
+from scoring.execution import PART, BoundRunner, PlainRunner, SplitRunner, crossover
 from scoring.provider_options import CHUNK, ROW_BUCKETS, DeviceOptions
 from scoring.providers import Provider, loadable_providers, open_session
 from scoring.scorer import Scorer, period_buckets
@@ -156,6 +156,34 @@ def test_without_buffers_on_the_device_graphs_run_plainly_and_it_is_said_once(
             np.testing.assert_array_equal(runner.run(values), expected.run(values))
     assert not runner.bound
     assert ["cuda" in message for message in caplog.messages] == [True]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_thread_works_many_rows_off_in_parts_of_equal_size(
+    bundle_dir: Path, threads: int
+) -> None:
+    bundle = read_bundle(bundle_dir)
+    facts, periods = bundle.manifest.graphs["risk"], bundle.contract.periods.maximum
+    session = open_session(bundle.risk_graph, "cpu", threads=threads)
+    runner = PlainRunner(session, facts.input, facts.output)
+    for rows in (1, PART // periods, PART // periods + 1, 3 * PART // periods + 7):
+        values = records(rows, periods, seed=rows)
+        seen: list[Floats] = []
+        whole = session.run([facts.output], {facts.input: values})[0]
+
+        def noted(shown: Floats, seen: list[Floats] = seen) -> Floats:
+            seen.append(shown)
+            answer: Floats = session.run([facts.output], {facts.input: shown})[0]
+            return answer
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runner, "_run", noted)
+            answer = runner.run(values)
+        np.testing.assert_allclose(answer, whole, rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(np.concatenate(seen), values)
+        sizes = [len(shown) for shown in seen]
+        assert max(sizes) - min(sizes) <= 1
+        assert len(sizes) == (-(-rows * periods // PART) if threads == 1 else 1)
 
 
 def session_of(*, start: int, row: int) -> PlainRunner:
