@@ -15,10 +15,12 @@ from typing import TypeVar
 import pyarrow as pa
 
 from scoring.table_formats import TableFormat
-from service.batching import Batcher, Recipient, log_without_values
+from service.batching import Batcher
 from service.bulk import BulkRequest, BulkResponder, InTurn, Piece, WorkedSlice
 from service.bulk_costs import BulkCosts
 from service.bulk_course import Course
+from service.errors_log import log_without_values
+from service.jobs import Recipient
 from service.metrics import BULK
 from service.problems import INTERNAL, RequestError, stock_problem
 

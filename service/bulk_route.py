@@ -20,13 +20,14 @@ from typing import IO, cast
 from starlette.types import Message, Receive, Scope, Send
 
 from scoring.table_formats import TableFormat
-from service.batching import Awaited, Batcher
+from service.batching import Batcher
 from service.body import SILENCE, ClientGoneError, header, receive_body, silent
 from service.bulk import BulkRequest, InTurn, Piece
 from service.bulk_body import Arriving, Departing
 from service.bulk_course import Course
 from service.bulk_desk import BulkDesk, turns_for_thread
 from service.bulk_head import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
+from service.jobs import Awaited
 from service.problems import BUSY, TOO_LARGE, RequestError
 
 MOST_BYTES = 2 * 2**30

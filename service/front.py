@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 from scoring.providers import RUNTIME_NAMES, Provider
 from service.admission import Costs, Workload, measure_costs
 from service.answer import Responder
-from service.batching import LONG_BYTES, ROWS, Awaited, Batcher, log_without_values
+from service.batching import LONG_BYTES, ROWS, Batcher
 from service.body import (
     JSON,
     ClientGoneError,
@@ -38,6 +38,8 @@ from service.bulk_desk import BulkDesk
 from service.bulk_head import MEDIA_TYPES
 from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute
 from service.docs_page import DOCS_ASSETS, DOCS_PAGE
+from service.errors_log import log_without_values
+from service.jobs import Awaited
 from service.metrics import BULK, SCORE, count_refusal, count_request
 from service.problems import (
     INTERNAL,

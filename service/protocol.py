@@ -59,7 +59,7 @@ class ScoreProtocol(HttpToolsProtocol):
     under way (`_awaiting`), or between requests.
 
     Attributes:
-        gone: Whether the client has hung up (`service.batching.Recipient`).
+        gone: Whether the client has hung up (`service.jobs.Recipient`).
     """
 
     def __init__(

@@ -15,12 +15,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from service import body as arrival
-from service.batching import Batcher, Recipient
+from service.batching import Batcher
 from service.body import JSON, header, media_type
 from service.bulk import BulkRequest
 from service.bulk_course import Course
 from service.bulk_head import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
 from service.front import ANSWER_HEADERS, Front, head_of
+from service.jobs import Recipient
 from service.metrics import BULK, SCORE, count_refusal, count_request
 from service.problems import MEDIA_TYPE, RequestError
 from service.refusals import Refusals

@@ -8,7 +8,8 @@ from prometheus_client import REGISTRY
 
 from service.admission import Costs, Workload
 from service.answer import Responder
-from service.batching import LONG_BYTES, ROWS, Awaited, Batcher
+from service.batching import LONG_BYTES, ROWS, Batcher
+from service.jobs import Awaited
 from service.turns import TurnMeter
 from tests.service.asking import student
 
