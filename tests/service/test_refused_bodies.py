@@ -15,6 +15,7 @@ from service import body as arrival
 from service.admission import Costs, Workload
 from service.answer import Responder
 from service.batching import LONG_BYTES, Batcher
+from service.protocol import ScoreProtocol
 from tests.service.asking import student
 from tests.service.in_process import BODY, Counting, Link, Site, request, site
 from tests.service.running import environment, serving
@@ -241,8 +242,11 @@ def test_shutting_down_refuses_what_was_on_its_way(responder: Responder) -> None
         data = request(GARBAGE)
         link.send(data[:-5])
         time.sleep(0.1)
+        [connection] = here.server.server_state.connections
+        assert isinstance(connection, ScoreProtocol)
         here.server.should_exit = True
-        time.sleep(0.1)
+        while connection._stays:  # the server looks every tenth of a second
+            time.sleep(0.01)
         link.send(data[-5:])
         answer = link.answer()
         assert answer.startswith(BUSY)
