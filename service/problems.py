@@ -43,7 +43,7 @@ NOT_ACCEPTABLE = ProblemType(
 )
 SLOW = ProblemType("request-timeout", 408, "The body did not arrive in time")
 TOO_LARGE = ProblemType("body-too-large", 413, "The body is larger than the service takes")
-MEDIA = ProblemType("unsupported-media-type", 415, "The body is not JSON as the service takes it")
+MEDIA = ProblemType("unsupported-media-type", 415, "The body is in no format that this path takes")
 INVALID = ProblemType("invalid-request", 422, "The request does not have the expected shape")
 STUDENTS = ProblemType("invalid-students", 422, "No student of the request can be scored")
 BUSY = ProblemType("too-busy", 429, "The service has more to do than it can")
