@@ -19,6 +19,7 @@ _DEEPEST = 8
 # The fields of a struct that are wanted, by number: a type, the fields of a struct within, or a
 # list of what its elements are.
 Wanted = Mapping[int, Any]
+_NOTHING: Wanted = {}
 
 
 class Compact:
@@ -51,32 +52,31 @@ class Compact:
         fields: dict[int, Any] = {}
         number = 0
         while head := self._byte():
-            kind, step = head & 0x0F, head >> 4
+            step = head >> 4
             number = number + step if step else self._number(I16)
             if number in seen:
                 raise MalformedError
             seen.add(number)
-            value = self._value(kind, depth, wanted.get(number))
-            if number in wanted:
+            kept = wanted.get(number)
+            value = self._value(head & 0x0F, depth, kept)
+            if kept is not None:
                 fields[number] = value
         return fields
 
     def _value(self, kind: int, depth: int, wanted: Any) -> Any:
         if wanted is not None and kind != _type_of(wanted):
             raise MalformedError
-        if kind in {_TRUE, _FALSE}:
-            return kind == _TRUE
-        if kind == BYTE:
-            return self._byte()
         if kind in _BITS:
             return self._number(kind)
-        if kind in {_DOUBLE, TEXT}:
+        if kind in {TEXT, _DOUBLE}:
             return self._take(_DOUBLE_BYTES if kind == _DOUBLE else self._varint())
+        if kind == _STRUCT:
+            return self.struct(_NOTHING if wanted is None else wanted, depth + 1)
         if kind in {_LIST, _SET}:
             return self._list(depth, wanted)
-        if kind == _STRUCT:
-            return self.struct(wanted or {}, depth + 1)
-        raise MalformedError
+        if kind not in {_TRUE, _FALSE, BYTE}:
+            raise MalformedError
+        return self._byte() if kind == BYTE else kind == _TRUE
 
     def _list(self, depth: int, wanted: list[Any] | None) -> list[Any]:
         head = self._byte()
@@ -102,18 +102,25 @@ class Compact:
         return (number >> 1) ^ -(number & 1)
 
     def _varint(self) -> int:
-        number, shift = 0, 0
-        while True:
+        number, shift = self._byte(), 7
+        if number < 0x80:  # nearly all are
+            return number
+        number &= 0x7F
+        while shift <= 63:
             byte = self._byte()
             number |= (byte & 0x7F) << shift
-            shift += 7
             if byte < 0x80:
                 return number
-            if shift > 63:
-                raise MalformedError
+            shift += 7
+        raise MalformedError
 
     def _byte(self) -> int:
-        return self._take(1)[0]
+        try:
+            byte = self._data[self.at]
+        except IndexError:
+            raise MalformedError from None
+        self.at += 1
+        return byte
 
     def _take(self, size: int) -> bytes:
         taken = self._data[self.at : self.at + size]

@@ -124,6 +124,8 @@ class _Job:
         in_turn = turns_for_thread(self.loop, self.desk.batcher)
         source = pa.BufferReader(self.body)
         for piece in self.desk.responder.pieces(source, self.request, in_turn):
+            if self.recipient.gone:
+                return
             self.written.append(piece.body)
             self.loop.call_soon_threadsafe(self.desk.note, piece.worked, self.course)
 
