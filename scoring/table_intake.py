@@ -266,7 +266,7 @@ def _periods(column: pa.Array) -> NDArray[np.int64]:
         # Unsigned numbers beyond int64 become negative, which is no period either.
         return np.asarray(column.to_numpy(zero_copy_only=False)).astype(np.int64)
     numbers = _numbers(column)
-    whole = (numbers >= 0) & (numbers < 2**31) & (numbers % 1 == 0)
+    whole = (numbers >= 0) & (numbers < 2**31) & (np.trunc(numbers) == numbers)
     return np.where(whole, numbers, NO_PERIOD).astype(np.int64)
 
 

@@ -214,3 +214,12 @@ def test_ids_of_a_dictionary_may_be_there_twice() -> None:
     part = students_of_rows(pa.RecordBatch.from_arrays([ids], ["id"]))
     assert part.names == ["a", "b", None]
     assert part.starts.tolist() == [0, 2, 3]
+
+
+def test_periods_that_are_no_whole_numbers_are_refused_without_a_warning() -> None:
+    periods = pa.array([float("inf"), float("nan"), -1.0, 1.5, 2.0**40, None, 2.0])
+    table = pa.table({"id": list("abcdefg"), "period": periods})
+    admission = TABLES.admit(students_of_rows(table.to_batches()[0]), 0)
+    assert admission.ids == ["g"]
+    assert admission.lengths.tolist() == [2]
+    assert {fault.field for fault in admission.faults} == {"periods[0].period"}
