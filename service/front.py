@@ -8,7 +8,7 @@ other path through to BentoML, and puts every error of either into one shape.
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,7 +17,6 @@ from typing import Protocol, cast
 
 from opentelemetry.trace import Span
 from starlette.applications import Starlette
-from starlette.routing import Match, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from scoring.providers import RUNTIME_NAMES, Provider
@@ -37,23 +36,21 @@ from service.bulk_course import Course
 from service.bulk_desk import BulkDesk
 from service.bulk_head import MEDIA_TYPES
 from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute
-from service.docs_page import DOCS_ASSETS, DOCS_PAGE
+from service.docs_page import DOCS_PAGE
 from service.errors_log import log_without_values
 from service.jobs import Awaited
 from service.metrics import BULK, SCORE, count_refusal, count_request
 from service.problems import (
     INTERNAL,
-    MEDIA_TYPE,
-    METHOD,
-    NOT_FOUND,
     NOT_READY,
     RequestError,
     stock_problem,
 )
+from service.sending import ANSWER_HEADERS, check_method, refuse_websocket, send_refusal, send_whole
+from service.stock_routes import StockRoutes
 from service.tracing import Tracing
 from service.turns import Turn, TurnMeter
 
-ANSWER_HEADERS = [(b"cache-control", b"no-store")]
 _PICKLE = b"application/vnd.bentoml+pickle"
 # Sent to nobody: what traces show where the client hung up before it had asked.
 _CLIENT_GONE = 499
@@ -116,16 +113,17 @@ class Front:
             "/policy": lambda responder: responder.policy,
             "/model": lambda responder: responder.model,
         }
+        self._stock = StockRoutes(app, (SCORE, BULK, *self._pages, CARD))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the application's life from start to end."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
         elif scope["type"] == "websocket":
-            await _turn_away(scope, send)
+            await refuse_websocket(scope, send)
         elif scope["path"] in {SCORE, BULK} or scope["path"] in self._pages:
             if not self._is_main and media_type(scope) == _PICKLE:
-                await self._pass_on(scope, receive, send)
+                await self._stock(scope, receive, send)
             else:
                 await self._answer(scope, receive, send)
         else:
@@ -147,11 +145,11 @@ class Front:
             visit.status = refusal.status
             if not visit.counted:
                 count_refusal(refusal)
-            await _refuse(send, refusal)
+            await send_refusal(send, refusal)
         except Exception as error:  # noqa: BLE001 - the last guard: no fault of ours goes out bare
             visit.status = INTERNAL.status
             log_without_values(visit.route, error)
-            await _refuse(send, stock_problem(visit.status, b""))
+            await send_refusal(send, stock_problem(visit.status, b""))
         if traced and visit.span:
             traced.record_course(visit.span, visit.course)
             traced.end(visit.span, visit.status)
@@ -174,17 +172,17 @@ class Front:
 
     async def _answer_to(self, scope: Scope, receive: Receive, send: Send, visit: "_Visit") -> None:
         if visit.route == BULK:
-            _check_method(scope, ("POST",))
+            check_method(scope, ("POST",))
             await self._bulk.answer(scope, receive, send, self.desk, visit.course)
             return
         if visit.route == SCORE:
-            _check_method(scope, ("POST",))
+            check_method(scope, ("POST",))
             check_media_type(scope)
             answer = await self._score(scope, receive, visit)
         else:
-            _check_method(scope, ("GET", "HEAD", "POST"))
+            check_method(scope, ("GET", "HEAD", "POST"))
             answer = self._pages[visit.route](self._responder)
-        await _send(send, HTTPStatus.OK.value, answer, JSON, ANSWER_HEADERS)
+        await send_whole(send, HTTPStatus.OK.value, answer, JSON, ANSWER_HEADERS)
 
     async def _score(self, scope: Scope, receive: Receive, visit: "_Visit") -> bytes:
         try:
@@ -204,65 +202,27 @@ class Front:
         return not self.is_loaded or self.batcher.has_room(size)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a path of BentoML's through.
-
-        Unknown paths never reach it: it would keep a set of metrics for each of them, for ever.
-        """
+        """Answer with a page, or let BentoML answer."""
         try:
             if scope["path"] in _DOCS:
-                _check_method(scope, ("GET", "HEAD"))
-                await _send(send, 200, DOCS_PAGE, b"text/html; charset=utf-8")
+                check_method(scope, ("GET", "HEAD"))
+                await send_whole(send, 200, DOCS_PAGE, b"text/html; charset=utf-8")
             elif scope["path"] == CARD:
-                _check_method(scope, ("GET", "HEAD"))
-                await _send(send, 200, self._responder.card, b"text/markdown; charset=utf-8")
+                check_method(scope, ("GET", "HEAD"))
+                await send_whole(send, 200, self._responder.card, b"text/markdown; charset=utf-8")
             else:
-                self._check_route(scope)
+                self._stock.check(scope)
                 if scope["path"] == "/metrics" and self._meter is not None:
                     self._meter.write()
                 if scope["path"] == "/readyz":
                     self._check_ready()
-                await self._pass_on(scope, receive, send)
+                await self._stock(scope, receive, send)
         except RequestError as refusal:
-            await _refuse(send, refusal)
+            await send_refusal(send, refusal)
 
     def _check_ready(self) -> None:
         if reason := self._responder.unready:
             raise RequestError(NOT_READY, reason)
-
-    def _check_route(self, scope: Scope) -> None:
-        partly: list[str] = []
-        if scope["path"] in DOCS_ASSETS:
-            _check_method(scope, ("GET", "HEAD"))
-        for route in self._app.routes:
-            match, _ = route.matches(scope)
-            if isinstance(route, Mount) and scope["path"] not in DOCS_ASSETS:
-                continue  # a mounted folder matches every path below it
-            if match is Match.FULL:
-                return
-            if match is Match.PARTIAL and isinstance(route, Route):
-                partly += sorted(route.methods or ())
-        if partly:
-            _check_method(scope, partly)
-        ours = ", ".join((SCORE, BULK, *self._pages, CARD))
-        raise RequestError(NOT_FOUND, f"This service answers {ours}; `/docs` documents them.")
-
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let BentoML answer, but for the shape of its errors."""
-        held: list[bytes] = []
-        status = 0
-
-        async def shaped(message: Message) -> None:
-            nonlocal status
-            if _is_stock_error(message):
-                status = message["status"]
-            elif not status:
-                await send(message)
-            else:
-                held.append(message.get("body", b""))
-                if not message.get("more_body", False):
-                    await _refuse(send, stock_problem(status, b"".join(held)))
-
-        await self._app(scope, receive, shaped)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def watched(message: Message) -> None:
@@ -388,54 +348,3 @@ async def _held_back(size: int, batcher: Batcher) -> RequestError:
     """Return the refusal of a body of `size` bytes, once it is due."""
     await asyncio.sleep(batcher.hold(size))
     return batcher.refusal()
-
-
-def _check_method(scope: Scope, allowed: Sequence[str]) -> None:
-    if scope["method"] not in allowed:
-        listed = ", ".join(allowed)
-        raise RequestError(
-            METHOD, f"This path takes {listed}.", headers=[(b"allow", listed.encode())]
-        )
-
-
-async def _turn_away(scope: Scope, send: Send) -> None:
-    """Refuse a websocket, in the one shape where the server can send a body."""
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-
-    async def as_handshake(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    await _refuse(as_handshake, RequestError(NOT_FOUND, "This service has no websockets."))
-
-
-def _is_stock_error(message: Message) -> bool:
-    if message["type"] != "http.response.start" or message["status"] < HTTPStatus.BAD_REQUEST:
-        return False
-    headers = {key.lower(): value for key, value in message["headers"]}
-    return headers.get(b"content-type") != MEDIA_TYPE.encode()
-
-
-async def _refuse(send: Send, refusal: RequestError) -> None:
-    await _send(send, refusal.status, refusal.body(), MEDIA_TYPE.encode(), refusal.headers)
-
-
-async def _send(
-    send: Send,
-    status: int,
-    body: bytes,
-    kind: bytes,
-    headers: Sequence[tuple[bytes, bytes]] = (),
-) -> None:
-    start = head_of(body, kind, headers)
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": body})
-
-
-def head_of(
-    body: bytes, kind: bytes, headers: Sequence[tuple[bytes, bytes]]
-) -> list[tuple[bytes, bytes]]:
-    """Return the header of an answer; `kind` is its media type."""
-    length = str(len(body)).encode()
-    return [(b"content-type", kind), (b"content-length", length), *headers]

@@ -20,11 +20,12 @@ from service.body import JSON, header, media_type
 from service.bulk import BulkRequest
 from service.bulk_course import Course
 from service.bulk_head import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
-from service.front import ANSWER_HEADERS, Front, head_of
+from service.front import Front
 from service.jobs import Recipient
 from service.metrics import BULK, SCORE, count_refusal, count_request
 from service.problems import MEDIA_TYPE, RequestError
 from service.refusals import Refusals
+from service.sending import ANSWER_HEADERS, head_of
 
 _ANY_ANSWER = (b"", b"*/*", JSON, JSON + b", */*")
 # More heads than any honest set of clients has; beyond, remembering begins anew.
