@@ -28,6 +28,7 @@ from service.bulk_course import Course
 from service.bulk_desk import BulkDesk, turns_for_thread
 from service.bulk_head import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
 from service.jobs import Awaited
+from service.leaving import answer_unless_gone
 from service.problems import BUSY, TOO_LARGE, RequestError
 
 MOST_BYTES = 2 * 2**30
@@ -84,7 +85,7 @@ class BulkRoute:
         if asked.request.sent is None:
             body = await receive_body(scope, receive, self._document)
             course.arrived = perf_counter()
-            await self._whole(body, asked)
+            await self._whole(body, receive, asked)
             return
         if int(header(scope, b"content-length") or 0) > self._limit:
             raise self._too_large()
@@ -99,15 +100,15 @@ class BulkRoute:
         elif has_many_rows(body, asked.request.sent):
             await self._stream(body, _nothing_more, asked)
         else:
-            await self._whole(body, asked)
+            await self._whole(body, receive, asked)
 
-    async def _whole(self, body: bytes, asked: "_Asked") -> None:
+    async def _whole(self, body: bytes, receive: Receive, asked: "_Asked") -> None:
         desk, waiting = asked.desk, Awaited()
         request = replace(asked.request, whole=True)
         if not desk.submit(body, request, waiting, asked.course):
             await asyncio.sleep(desk.batcher.hold(len(body)))
             raise desk.batcher.refusal()
-        answer = await waiting.answer()
+        answer = await answer_unless_gone(waiting, receive)
         await asked.begin((b"content-length", str(len(answer)).encode()))
         await asked.send({"type": "http.response.body", "body": answer})
 

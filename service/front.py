@@ -39,6 +39,7 @@ from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute
 from service.docs_page import DOCS_PAGE
 from service.errors_log import log_without_values
 from service.jobs import Awaited
+from service.leaving import answer_unless_gone
 from service.metrics import BULK, SCORE, count_refusal, count_request
 from service.problems import (
     INTERNAL,
@@ -52,7 +53,7 @@ from service.tracing import Tracing
 from service.turns import Turn, TurnMeter
 
 _PICKLE = b"application/vnd.bentoml+pickle"
-# Sent to nobody: what traces show where the client hung up before it had asked.
+# Sent to nobody: what traces show where the client hung up before it had its answer.
 _CLIENT_GONE = 499
 CARD = "/card"
 _DOCS = ("/", "/docs")
@@ -196,7 +197,7 @@ class Front:
             raise refusal from None
         visit.course.arrived = perf_counter()
         batcher, visit.counted = self.batcher, True  # from here on the batcher counts
-        return await _batched(body, batcher, visit.span)
+        return await _batched(body, receive, batcher, visit.span)
 
     def _has_room(self, size: int) -> bool:
         return not self.is_loaded or self.batcher.has_room(size)
@@ -337,11 +338,11 @@ class _Visit:
     counted: bool = False
 
 
-async def _batched(body: bytes, batcher: Batcher, span: Span | None) -> bytes:
+async def _batched(body: bytes, receive: Receive, batcher: Batcher, span: Span | None) -> bytes:
     waiting = Awaited(span)
     if not batcher.submit(body, waiting):
         raise await _held_back(len(body), batcher)
-    return await waiting.answer()
+    return await answer_unless_gone(waiting, receive)
 
 
 async def _held_back(size: int, batcher: Batcher) -> RequestError:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from opentelemetry.trace import Span
 
 from service.answer import Answered
+from service.body import ClientGoneError
 from service.problems import RequestError
 from service.request import ScoreRequest
 
@@ -54,11 +55,18 @@ class Awaited:
 
         Raises:
             RequestError: There is none, and why.
+            ClientGoneError: The client left (`leave`).
         """
         try:
             return await self._future
         finally:
             self.gone = True
+
+    def leave(self) -> None:
+        """Wait no more: the client has hung up."""
+        self.gone = True
+        if not self._future.done():
+            self._future.set_exception(ClientGoneError())
 
     def succeed(self, body: bytes) -> None:
         """Take the answer."""
