@@ -14,7 +14,8 @@ from records.cohort import Bools
 from records.contract import Contract, Feature, Kind
 from scoring.intake import THOROUGH_FAULTS, Admission
 from scoring.measures import Positions
-from scoring.row_faults import FAULTS_PER_ROW, RowFault, explain, number_limits
+from scoring.row_faults import FAULTS_PER_ROW, explain, number_limits
+from scoring.steps import STEP_STUDENTS, Steps
 
 # Stands for a cell that is there and cannot be read.
 NO_PERIOD = -1
@@ -54,14 +55,28 @@ class StudentColumns:
     student: Callable[[int], object]
 
 
-def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Admission:
-    """Admit students: a fault keeps out its own student and no other.
+def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Steps[Admission]:
+    """Admit students, in steps: a fault keeps out its own student and no other.
 
     Args:
         contract: What a record holds.
         columns: The students.
         first: Position of the first of them among all that were handed in.
     """
+    admission = lay_out(contract, columns, first)
+    refused = np.ones(len(columns.sizes), np.bool_)
+    refused[admission.rows - first] = False
+    faults = admission.faults
+    for number, at in enumerate(np.flatnonzero(refused).tolist(), start=1):
+        limit = FAULTS_PER_ROW if len(faults) < THOROUGH_FAULTS else 1
+        faults += explain(contract, first + at, columns.student(at), limit=limit)
+        if number % STEP_STUDENTS == 0:
+            yield
+    return admission
+
+
+def lay_out(contract: Contract, columns: StudentColumns, first: int = 0) -> Admission:
+    """Admit students without saying what is wrong with the others; else as `admit`."""
     students, maximum = len(columns.sizes), contract.periods.maximum
     if (regular := _regular(contract, columns, first)) is not None:
         return regular
@@ -88,7 +103,7 @@ def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Admiss
         ids=[columns.ids[row] or "" for row in rows.tolist()],  # `known` says that none is empty
         values=values.reshape(len(rows), maximum, len(contract.features)),
         lengths=period[np.cumsum(sizes) - 1].astype(np.int32),
-        faults=[] if everyone else _faults(contract, columns, np.flatnonzero(~kept), first),
+        faults=[],
     )
 
 
@@ -152,13 +167,3 @@ def _wrong_rows(columns: StudentColumns, owner: Positions, maximum: int) -> Bool
         if column is not None and column.wrong is not None:
             wrong |= column.wrong
     return wrong
-
-
-def _faults(
-    contract: Contract, columns: StudentColumns, refused: Positions, first: int
-) -> list[RowFault]:
-    faults: list[RowFault] = []
-    for at in refused.tolist():
-        limit = FAULTS_PER_ROW if len(faults) < THOROUGH_FAULTS else 1
-        faults += explain(contract, first + at, columns.student(at), limit=limit)
-    return faults

@@ -26,6 +26,7 @@ from scoring.row_faults import (
     is_text,
     order_faults,
 )
+from scoring.steps import STEP_STUDENTS, Steps, finish
 from scoring.student_type import student_type_of
 
 # Beyond so many faults, one a row: what a sender mends first, and answers stay small.
@@ -134,6 +135,10 @@ class Intake:
 
     def read(self, students: Iterable[object]) -> Admission:
         """Admit JSON-like students one by one: a fault keeps out its own row and no other."""
+        return finish(self.read_in_steps(students))
+
+    def read_in_steps(self, students: Iterable[object]) -> Steps[Admission]:
+        """Admit JSON-like students as `read` does, some in a step."""
         typed: list[Any] = []
         rows: list[int] = []
         faults: list[RowFault] = []
@@ -148,6 +153,8 @@ class Intake:
             else:
                 limit = FAULTS_PER_ROW if len(faults) < THOROUGH_FAULTS else 1
                 faults += explain(self.contract, row, student, limit=limit)
+            if row % STEP_STUDENTS == STEP_STUDENTS - 1:
+                yield
         return self.gather(typed, rows=rows, faults=faults)
 
     def gather(

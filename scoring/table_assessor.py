@@ -14,6 +14,7 @@ from scoring.answer_table import AnswerTables
 from scoring.assessment import Assessor
 from scoring.intake import Admission
 from scoring.relatives import Relatives, learn_batch
+from scoring.steps import Steps, finish
 from scoring.table import AssessmentTable
 from scoring.table_intake import StudentRows, TableIntake
 from scoring.table_slices import whole_students
@@ -112,7 +113,7 @@ class TableAssessor:
             first: Position of the first student among all that were handed in.
             wanted: Parts of the assessment.
         """
-        ids, admission = self.admit(rows, first)
+        ids, admission = finish(self.admit(rows, first))
         said = self.tabulate(admission, wanted)
         table = None if said is None else said.table
         tiers = len(self.assessor.policy.tiers)
@@ -124,9 +125,10 @@ class TableAssessor:
             tiers=np.bincount(known, minlength=tiers).astype(np.int32),
         )
 
-    def admit(self, part: StudentRows, first: int) -> tuple[list[str | None], Admission]:
-        """Admit a slice of whole students; return the ids of all of them, too."""
-        return part.names, self.intake.admit(part, first)
+    def admit(self, part: StudentRows, first: int) -> Steps[tuple[list[str | None], Admission]]:
+        """Admit a slice of whole students, in steps; return the ids of all of them, too."""
+        admission = yield from self.intake.admit_in_steps(part, first)
+        return part.names, admission
 
     def learn(self, part: StudentRows) -> Moments | None:
         """Learn what the students of a slice are like; None where nothing is relative.
@@ -135,7 +137,7 @@ class TableAssessor:
         """
         if self.relatives is None:
             return None
-        students = self.intake.admit(part)
+        students = self.intake.lay_out(part)
         return learn_batch(self.relatives.layout, students.values, students.lengths)
 
     def tabulate(self, admission: Admission, wanted: Wanted) -> Tabulated | None:

@@ -28,10 +28,11 @@ from records.table_cells import (
     read_levels,
     read_numbers,
 )
-from scoring.columns import NO_PERIOD, FeatureColumn, StudentColumns, admit, beyond
+from scoring.columns import NO_PERIOD, FeatureColumn, StudentColumns, admit, beyond, lay_out
 from scoring.intake import Admission
 from scoring.measures import Positions
 from scoring.row_faults import ID_LENGTH, field_name
+from scoring.steps import Steps, finish
 
 
 class TableError(BellwetherError):
@@ -116,6 +117,17 @@ class TableIntake:
             Arrays and faults. A fault's field counts the student's rows: `periods[2].attendance`
             is in the third of them.
         """
+        return finish(self.admit_in_steps(part, first))
+
+    def admit_in_steps(self, part: StudentRows, first: int = 0) -> Steps[Admission]:
+        """Admit the students of a slice as `admit` does, in steps where many are refused."""
+        return admit(self.contract, self._columns(part), first)
+
+    def lay_out(self, part: StudentRows) -> Admission:
+        """Admit the students of a slice without saying what is wrong with the others."""
+        return lay_out(self.contract, self._columns(part))
+
+    def _columns(self, part: StudentRows) -> StudentColumns:
         batch, starts = part.rows, part.starts
         cells = dict(zip(batch.schema.names, batch.columns, strict=True))
         sizes = row_counts(starts, batch.num_rows)
@@ -125,15 +137,11 @@ class TableIntake:
                 sizes = np.add.reduceat(seen, starts, dtype=np.intp) if len(starts) else sizes
                 shown = pa.array(seen)
                 cells = {name: column.filter(shown) for name, column in cells.items()}
-        return self._admit(part.names, cells, sizes, first)
+        return self._as_columns(part.names, cells, sizes)
 
-    def _admit(
-        self,
-        ids: Sequence[str | None],
-        cells: Mapping[str, pa.Array],
-        sizes: Positions,
-        first: int,
-    ) -> Admission:
+    def _as_columns(
+        self, ids: Sequence[str | None], cells: Mapping[str, pa.Array], sizes: Positions
+    ) -> StudentColumns:
         known = [one is not None and 1 <= len(one) <= ID_LENGTH for one in ids]
         ends = np.cumsum(sizes)
 
@@ -142,7 +150,7 @@ class TableIntake:
             part = {name: column.slice(start, size) for name, column in cells.items()}
             return {"id": ids[at], "periods": self._periods(part, size)}
 
-        columns = StudentColumns(
+        return StudentColumns(
             ids=ids,
             known=np.array(known, np.bool_),
             sizes=sizes,
@@ -153,7 +161,6 @@ class TableIntake:
             ],
             student=student,
         )
-        return admit(self.contract, columns, first)
 
     def _periods(self, cells: Mapping[str, pa.Array], size: int) -> list[dict[str, Any]]:
         """Write a student's rows as JSON would carry them."""

@@ -18,6 +18,7 @@ from records.relative import Moments
 from scoring.assessment import Assessor
 from scoring.intake import Admission
 from scoring.model_wire import ModelProcessError
+from scoring.steps import Steps
 from scoring.table import BATCH, AssessmentTable
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_formats import TableFormat, open_writer, read_batches
@@ -117,7 +118,8 @@ class Piece:
 
     Attributes:
         body: Its bytes, none where they come later.
-        worked: The slice that it is about; None for what only ends the answer.
+        worked: The slice that it is about; None for what only ends the answer, and where the work
+            can be put off before there is anything to be sent.
     """
 
     body: bytes
@@ -129,11 +131,11 @@ class _Part:
     """A slice that is read and not yet admitted.
 
     Attributes:
-        admit: Admits it, given the position of its first student.
+        admit: Admits it in steps, given the position of its first student.
         reading: Seconds that reading took the processor.
     """
 
-    admit: Callable[[int], tuple[Ids, Admission]]
+    admit: Callable[[int], Steps[tuple[Ids, Admission]]]
     reading: float
 
 
@@ -228,18 +230,30 @@ class BulkResponder:
     ) -> Iterator[Piece]:
         first = 0
         for part in self._parts(source, request, in_turn):
-            piece, students = in_turn(partial(self._work, part, first, request.wanted, write))
+            if part is None:
+                yield Piece(b"")
+                continue
+            working = self._work(part, first, request.wanted, write)
+            while (done := in_turn(partial(next, working))) is None:
+                yield Piece(b"")
+            piece, students = done
             first += students
             yield piece
         if not first:
             message = "The table holds no row; send at least one student."
             raise TableError(None, "empty_table", message)
 
-    def _work(self, part: _Part, first: int, wanted: Wanted, write: Write) -> tuple[Piece, int]:
-        """Do everything that there is to do for a slice; return its students' number, too."""
-        started = perf_counter()
-        ids, admission = part.admit(first)
+    def _work(
+        self, part: _Part, first: int, wanted: Wanted, write: Write
+    ) -> Iterator[tuple[Piece, int] | None]:
+        """Do everything that there is to do for a slice.
+
+        Yields:
+            None where it can be put off; at last what came of it, and its students' number.
+        """
+        (ids, admission), admitting = yield from _timed(part.admit(first), perf_counter)
         decoded = perf_counter()
+        started = decoded - admitting  # others had the time between the steps
         said = self._tables.tabulate(admission, wanted)
         decided = perf_counter()
         table = None if said is None else said.table
@@ -256,19 +270,20 @@ class BulkResponder:
             decided=decided,
             encoded=perf_counter(),
         )
-        return Piece(body, worked), len(ids)
+        yield Piece(body, worked), len(ids)
 
-    def _parts(self, source: IO[bytes], request: BulkRequest, in_turn: InTurn) -> Iterator[_Part]:
+    def _parts(
+        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn
+    ) -> Iterator[_Part | None]:
+        """Read the slices; None where reading can be put off."""
         # Not the time that passes: much of that is spent waiting for the body.
         started = thread_time()
         students = _SLICE_OF_TEXT if request.answer in _TEXT else _SLICE
         if request.sent is None:
-            ids, admission = self._reader.read(source.read())
-            parts = slices_of(ids, admission, students)
-            head = next(parts)
-            yield _Part(lambda _: head, thread_time() - started)
-            for part in parts:
-                yield _Part(lambda _, part=part: part, 0.0)  # type: ignore[misc]
+            read, seconds = yield from _timed(self._reader.read(source.read()), thread_time)
+            for part in slices_of(*read, students):
+                yield _Part(partial(_admitted, part), seconds)
+                seconds = 0.0
             return
         relatives, moments = self._tables.relatives, None
         if request.needs_all and relatives is not None:
@@ -278,8 +293,8 @@ class BulkResponder:
                 moments = moments if learnt is None else moments.joined(learnt)
             source.seek(0)
 
-        def admit(rows: StudentRows, first: int) -> tuple[Ids, Admission]:
-            ids, admission = self._tables.admit(rows, first)
+        def admit(rows: StudentRows, first: int) -> Steps[tuple[Ids, Admission]]:
+            ids, admission = yield from self._tables.admit(rows, first)
             if relatives is not None and moments is not None:
                 return ids, relatives.fill_from(admission, moments, BATCH)
             word = KEPT if request.needs_all else request.reference
@@ -293,3 +308,22 @@ class BulkResponder:
         intake = self._tables.intake
         batches = read_batches(source, kind, intake.check, intake.columns)
         return self._tables.slices(batches, students)
+
+
+def _admitted(part: tuple[Ids, Admission], _first: int) -> Steps[tuple[Ids, Admission]]:
+    """Admit what was admitted when it was read."""
+    yield from ()
+    return part
+
+
+def _timed(steps: Steps[T], clock: Callable[[], float]) -> Steps[tuple[T, float]]:
+    """Do steps; return the seconds that they took, too, without those between them."""
+    spent = 0.0
+    while True:
+        began = clock()
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, spent + clock() - began
+        spent += clock() - began
+        yield

@@ -22,6 +22,7 @@ from scoring.columns import FeatureColumn, StudentColumns, admit, beyond
 from scoring.intake import Admission, Intake
 from scoring.relatives import Relatives
 from scoring.row_faults import ID_LENGTH, field_name, is_text
+from scoring.steps import Steps
 from service.problems import INVALID, ErrorItem, RequestError, refuse_field
 from service.reference import KEPT, refer
 from service.request import parse_json
@@ -70,8 +71,8 @@ class ColumnarReader:
         )
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body_type)
 
-    def read(self, body: bytes) -> tuple[list[str | None], Admission]:
-        """Read a body: the ids of all students, and what can be scored.
+    def read(self, body: bytes) -> Steps[tuple[list[str | None], Admission]]:
+        """Read a body, in steps where students are refused: all ids, and what can be scored.
 
         Raises:
             RequestError: No JSON, not the expected shape, no student, too many.
@@ -79,9 +80,9 @@ class ColumnarReader:
         try:
             columns = self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._read_tolerantly(body)
+            return (yield from self._read_tolerantly(body))
         if not _are_texts(columns.id):
-            return self._read_tolerantly(body)
+            return (yield from self._read_tolerantly(body))
         rows = sum(columns.lengths)
         named = {it.name: getattr(columns.features, it.name) for it in self._contract.features}
         self._check_shape(columns.id, columns.lengths, columns.period, named)
@@ -101,10 +102,10 @@ class ColumnarReader:
             ],
             student=_writer(columns.id, columns.lengths, period, named),
         )
-        admission = admit(self._contract, students)
+        admission = yield from admit(self._contract, students)
         return columns.id, refer(admission, columns.reference, self._relatives)
 
-    def _read_tolerantly(self, body: bytes) -> tuple[list[str | None], Admission]:
+    def _read_tolerantly(self, body: bytes) -> Steps[tuple[list[str | None], Admission]]:
         request = parse_json(body)
         self._check_fields(request)
         ids, lengths, period = request["id"], request["lengths"], request.get("period")
@@ -112,7 +113,7 @@ class ColumnarReader:
         self._check_shape(ids, lengths, period, features)
         write = _writer(ids, lengths, period, features)
         names = [one if isinstance(one, str) and is_text(one) else None for one in ids]
-        admission = self._intake.read(write(at) for at in range(len(ids)))
+        admission = yield from self._intake.read_in_steps(map(write, range(len(ids))))
         return names, refer(admission, request.get("reference", KEPT), self._relatives)
 
     def _check_fields(self, request: Any) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from records.load import load_cohort
 from scoring.intake import students_of
+from scoring.steps import finish
 from scoring.table_formats import TableFormat
 from service.answer import Responder
 from service.bulk import BulkRequest
@@ -82,7 +83,7 @@ def single(http: httpx.Client, students: Sequence[Any]) -> dict[str, Any]:
 @given(STUDENTS)
 def test_columns_of_json_are_admitted_as_rows_of_json(students: list[dict[str, Any]]) -> None:
     body = json.dumps(columns_of(students, MIXED.feature_names)).encode()
-    ids, admission = READER.read(body)
+    ids, admission = finish(READER.read(body))
 
     # An absent feature is null here, which says the same.
     filled = [
@@ -126,7 +127,7 @@ def test_columns_of_json_are_admitted_as_rows_of_json(students: list[dict[str, A
 )
 def test_columns_that_do_not_fit_together_are_refused(body: Any, field: str, code: str) -> None:
     with pytest.raises(RequestError) as caught:
-        READER.read(json.dumps(body).encode())
+        finish(READER.read(json.dumps(body).encode()))
     (fault,) = caught.value.details.errors
     assert (fault.field, fault.code) == (field, code)
 
