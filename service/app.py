@@ -63,6 +63,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
             is_main=is_main,
             max_body_bytes=SETTINGS.max_body_bytes,
             max_bulk_bytes=SETTINGS.max_bulk_bytes,
+            max_arriving_bytes=SETTINGS.max_arriving_bytes,
             queue_seconds=SETTINGS.queue_milliseconds / 1000,
             tracing=Tracing(SETTINGS.traces) if SETTINGS.traces else None,
         )

@@ -108,6 +108,8 @@ class Batcher:
     def turn_away(self) -> None:
         """Count a request that was refused without its body having been read."""
         self._refused += 1
+        if not self._scheduled:  # no turn comes that would tell of it
+            self._tell_of_refused()
 
     def admit(self, seconds: float) -> float | None:
         """Take long work in that comes to `take_turn` step by step.
@@ -320,6 +322,16 @@ class Batcher:
                 recipients=[job.recipient],
                 started=now,
                 ended=now,
+            )
+        )
+
+    def _tell_of_refused(self) -> None:
+        now = perf_counter()
+        refused, self._refused = self._refused, 0
+        nothing: tuple[()] = ()
+        self._observe(
+            Turn(
+                nothing, nothing, nothing, nothing, nothing, refused=refused, started=now, ended=now
             )
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope
 
+from service.body_budget import BodyBudget, PartialBody
 from service.problems import MALFORMED, MEDIA, SLOW, TOO_LARGE, RequestError
 
 JSON = b"application/json"
@@ -76,6 +77,7 @@ async def receive_body(
     scope: Scope,
     receive: Receive,
     limit: int,
+    budget: BodyBudget,
     is_wanted: Callable[[int], bool] = lambda _: True,
 ) -> bytes:
     """Receive the whole body, if it comes in time.
@@ -84,50 +86,57 @@ async def receive_body(
         scope: The request's ASGI scope.
         receive: Its ASGI channel.
         limit: Most bytes to take.
+        budget: What it may hold while it arrives in pieces.
         is_wanted: Is asked before a body of so many bytes is read, where its length was declared.
 
     Raises:
         RequestError: 408, it does not come in time; 413, it is larger; 400, its length header is
             no number.
-        UnwantedError: It is not wanted. It was read and dropped, since a client that sends does not
-            see a refusal; but who waits to be asked for it (Expect: 100-continue) is not asked.
+        UnwantedError: It is not wanted, or `budget` had no room for it. It was read and dropped,
+            since a client that sends does not see a refusal; but who waits to be asked for what is
+            not wanted (Expect: 100-continue) is not asked.
         ClientGoneError: The client hung up.
     """
+    body = PartialBody(budget)
     try:
         async with asyncio.timeout(ARRIVAL_SECONDS):
-            return await _receive(scope, receive, limit, is_wanted)
+            return await _receive(scope, receive, limit, body, is_wanted)
     except TimeoutError:
         raise too_slow() from None
+    finally:
+        body.drop()
 
 
 async def _receive(
-    scope: Scope, receive: Receive, limit: int, is_wanted: Callable[[int], bool]
+    scope: Scope,
+    receive: Receive,
+    limit: int,
+    body: PartialBody,
+    is_wanted: Callable[[int], bool],
 ) -> bytes:
-    """Receive the whole body; arguments and errors as `receive_body`."""
+    """Receive the whole of `body`; other arguments and errors as `receive_body`."""
     declared = header(scope, b"content-length") or b"0"
     if not declared.isdigit():
         raise RequestError(MALFORMED, "The header Content-Length must be a number.")
     large = int(declared) > limit
-    drop = not large and int(declared) > 0 and not is_wanted(int(declared))
-    if drop and header(scope, b"expect").lower() == b"100-continue":
+    unwanted = not large and int(declared) > 0 and not is_wanted(int(declared))
+    if unwanted and header(scope, b"expect").lower() == b"100-continue":
         raise UnwantedError(int(declared), is_read=False)
-    kept: list[bytes] = []
-    size, more = 0, True
-    while more and not (large and max(size, int(declared)) > _PATIENCE * limit):
+    if large or unwanted:
+        body.drop()
+    more = True
+    while more and not (large and max(body.size, int(declared)) > _PATIENCE * limit):
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
-        chunk: bytes = message.get("body", b"")
         more = message.get("more_body", False)
-        size += len(chunk)
-        large = large or size > limit
-        if large:
-            kept.clear()
-        elif not drop:
-            kept.append(chunk)
+        body.add(message.get("body", b""), last=not more)
+        if not large and body.size > limit:
+            large = True
+            body.drop()
     if large:
         detail = f"The body may hold {limit:,} bytes. Send the students in several requests."
         raise RequestError(TOO_LARGE, detail, headers=[(b"connection", b"close")] if more else [])
-    if drop:
-        raise UnwantedError(size, is_read=True)
-    return kept[0] if len(kept) == 1 else b"".join(kept)
+    if not body.is_kept:
+        raise UnwantedError(body.size, is_read=True)
+    return body.whole()

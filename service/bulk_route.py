@@ -21,7 +21,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from scoring.table_formats import TableFormat
 from service.batching import Batcher
-from service.body import SILENCE, ClientGoneError, header, receive_body, silent
+from service.body import SILENCE, ClientGoneError, UnwantedError, header, receive_body, silent
+from service.body_budget import BodyBudget, PartialBody
 from service.bulk import BulkRequest, InTurn, Piece
 from service.bulk_body import Arriving, Departing
 from service.bulk_course import Course
@@ -50,11 +51,13 @@ class BulkRoute:
     Args:
         max_body_bytes: Larger bodies of JSON, which must be held as a whole, are refused.
         max_bulk_bytes: Larger bodies of other formats are refused.
+        budget: What bodies may hold while they arrive.
     """
 
-    def __init__(self, max_body_bytes: int, max_bulk_bytes: int) -> None:
+    def __init__(self, max_body_bytes: int, max_bulk_bytes: int, budget: BodyBudget) -> None:
         self._document = max_body_bytes
         self._limit = max_bulk_bytes
+        self._budget = budget
         self._streams = 0
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="bulk")
         self._long = ThreadPoolExecutor(MOST_STREAMS, thread_name_prefix="stream")
@@ -83,31 +86,55 @@ class BulkRoute:
         """
         asked = _Asked(read_head(scope), send, desk, course)
         if asked.request.sent is None:
-            body = await receive_body(scope, receive, self._document)
-            course.arrived = perf_counter()
-            await self._whole(body, receive, asked)
+            document = self._document_of(scope, receive, asked)
+            await self._whole(await document, receive, asked)
             return
         if int(header(scope, b"content-length") or 0) > self._limit:
             raise self._too_large()
-        held, more = bytearray(), True
-        while more and len(held) <= WHOLE_BYTES:
-            chunk, more = await _next(receive)
-            held += chunk
-        course.arrived = perf_counter()
-        body = bytes(held)
+        body, more = await self._beginning(receive, asked)
         if more:
-            await self._stream(body, receive, asked)
+            work = self._stream(body, receive, asked)
         elif has_many_rows(body, asked.request.sent):
-            await self._stream(body, _nothing_more, asked)
+            work = self._stream(body, _nothing_more, asked)
         else:
-            await self._whole(body, receive, asked)
+            work = self._whole(body, receive, asked)
+        del body  # whoever works on it has it; a refusal that is held back holds nothing
+        await work
+
+    async def _document_of(self, scope: Scope, receive: Receive, asked: "_Asked") -> bytes:
+        """Receive a body that must be held as a whole."""
+        try:
+            body = await receive_body(scope, receive, self._document, self._budget)
+        except UnwantedError as unwanted:
+            asked.course.arrived = perf_counter()
+            raise await held_back(unwanted.size, asked.desk.batcher) from None
+        asked.course.arrived = perf_counter()
+        return body
+
+    async def _beginning(self, receive: Receive, asked: "_Asked") -> tuple[bytes, bool]:
+        """Receive a body up to about `WHOLE_BYTES`; return that, and whether there is more."""
+        body, more = PartialBody(self._budget), True
+        try:
+            while more and body.size <= WHOLE_BYTES:
+                chunk, more = await _next(receive)
+                body.add(chunk, last=not more)
+            asked.course.arrived = perf_counter()
+            if body.is_kept:
+                return body.whole(), more
+        finally:
+            body.drop()
+        refusal = await held_back(body.size, asked.desk.batcher)
+        if more:
+            refusal.headers = (*refusal.headers, (b"connection", b"close"))
+        raise refusal
 
     async def _whole(self, body: bytes, receive: Receive, asked: "_Asked") -> None:
-        desk, waiting = asked.desk, Awaited()
+        desk, waiting, size = asked.desk, Awaited(), len(body)
         request = replace(asked.request, whole=True)
-        if not desk.submit(body, request, waiting, asked.course):
-            await asyncio.sleep(desk.batcher.hold(len(body)))
-            raise desk.batcher.refusal()
+        is_taken_in = desk.submit(body, request, waiting, asked.course)
+        del body
+        if not is_taken_in:
+            raise await held_back(size, desk.batcher)
         answer = await answer_unless_gone(waiting, receive)
         await asked.begin((b"content-length", str(len(answer)).encode()))
         await asked.send({"type": "http.response.body", "body": answer})
@@ -258,6 +285,12 @@ async def _send_all(departing: Departing, working: "asyncio.Future[None]", send:
 
 class AnswerCutError(Exception):
     """Something was wrong after the answer had begun; it stays without an end."""
+
+
+async def held_back(size: int, batcher: Batcher) -> RequestError:
+    """Return the refusal of a body of `size` bytes, once it is due."""
+    await asyncio.sleep(batcher.hold(size))
+    return batcher.refusal()
 
 
 async def _nothing_more() -> Message:

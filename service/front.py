@@ -31,11 +31,12 @@ from service.body import (
     media_type,
     receive_body,
 )
+from service.body_budget import BodyBudget
 from service.bulk_costs import BulkCosts, measure_bulk_costs
 from service.bulk_course import Course
 from service.bulk_desk import BulkDesk
 from service.bulk_head import MEDIA_TYPES
-from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute
+from service.bulk_route import MOST_BYTES, AnswerCutError, BulkRoute, held_back
 from service.docs_page import DOCS_PAGE
 from service.errors_log import log_without_values
 from service.jobs import Awaited
@@ -61,6 +62,8 @@ _TRACED = (SCORE, BULK)
 # Collecting garbage over the 400,000 objects that the imports leave behind makes the slowest
 # answers thirty times slower (design notes: p99 330 ms against 10.5 ms).
 _GC_THRESHOLDS = (20_000, 20, 50)
+# Of bodies that are still arriving, a worker holds so much.
+ARRIVING_BYTES = 256 * 2**20
 # How long the event loop waits for a thread that reads a cohort to let go of the interpreter. With
 # Python's five milliseconds, single students and the cohort beside them both take longer.
 _SWITCH_SECONDS = 0.001
@@ -84,6 +87,10 @@ class Front:
         queue_seconds: Requests that would wait longer are refused.
         tracing: Where requests are traced to, if they are.
         max_bulk_bytes: Larger bodies of cohorts in a streamed format are refused.
+        max_arriving_bytes: Bodies that arrive in pieces while others hold so much are refused.
+
+    Attributes:
+        arriving: What bodies that are still arriving hold, on both ways.
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class Front:
         queue_seconds: float,
         tracing: Tracing | None = None,
         max_bulk_bytes: int = MOST_BYTES,
+        max_arriving_bytes: int = ARRIVING_BYTES,
     ) -> None:
         self._tracing = tracing
         self._app = app
@@ -107,7 +115,8 @@ class Front:
         self._batcher: Batcher | None = None
         self._meter: TurnMeter | None = None
         self._desk: BulkDesk | None = None
-        self._bulk = BulkRoute(max_body_bytes, max_bulk_bytes)
+        self.arriving = BodyBudget(max_arriving_bytes)
+        self._bulk = BulkRoute(max_body_bytes, max_bulk_bytes, self.arriving)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._pages: dict[str, Callable[[Responder], bytes]] = {
             "/contract": lambda responder: responder.contract,
@@ -187,17 +196,25 @@ class Front:
 
     async def _score(self, scope: Scope, receive: Receive, visit: "_Visit") -> bytes:
         try:
-            body = await receive_body(scope, receive, self.max_body_bytes, self._has_room)
+            body = await receive_body(
+                scope, receive, self.max_body_bytes, self.arriving, self._has_room
+            )
         except UnwantedError as unwanted:
+            batcher = self.batcher
             visit.course.arrived, visit.counted = perf_counter(), True
-            self.batcher.turn_away()
-            refusal = await _held_back(unwanted.size, self.batcher)
+            batcher.turn_away()
+            refusal = await held_back(unwanted.size, batcher)
             if not unwanted.is_read:
                 refusal.headers = (*refusal.headers, (b"connection", b"close"))
             raise refusal from None
         visit.course.arrived = perf_counter()
         batcher, visit.counted = self.batcher, True  # from here on the batcher counts
-        return await _batched(body, receive, batcher, visit.span)
+        waiting, size = Awaited(visit.span), len(body)
+        is_taken_in = batcher.submit(body, waiting)
+        del body  # whoever works on it has it; a refusal that is held back holds nothing
+        if not is_taken_in:
+            raise await held_back(size, batcher)
+        return await answer_unless_gone(waiting, receive)
 
     def _has_room(self, size: int) -> bool:
         return not self.is_loaded or self.batcher.has_room(size)
@@ -336,16 +353,3 @@ class _Visit:
     span: Span | None = None
     status: int = HTTPStatus.OK.value
     counted: bool = False
-
-
-async def _batched(body: bytes, receive: Receive, batcher: Batcher, span: Span | None) -> bytes:
-    waiting = Awaited(span)
-    if not batcher.submit(body, waiting):
-        raise await _held_back(len(body), batcher)
-    return await answer_unless_gone(waiting, receive)
-
-
-async def _held_back(size: int, batcher: Batcher) -> RequestError:
-    """Return the refusal of a body of `size` bytes, once it is due."""
-    await asyncio.sleep(batcher.hold(size))
-    return batcher.refusal()

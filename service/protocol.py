@@ -16,9 +16,10 @@ What the short way leaves out: BentoML's middleware and spans, which `service.fr
 too, and uvicorn's access log, which switches it off where it is on. `BELLWETHER_FAST_PATH=false`
 switches it off altogether.
 
-A body of `score` that will not be taken in (`Batcher.has_room`) is not kept: its bytes are counted
-as they come, and the refusal is sent once all have, so that a client which sends before it reads
-sees it.
+A body of `score` that will not be taken in (`Batcher.has_room`) is not kept, nor is one that comes
+in pieces while the bodies on their way hold all that they may (`service.body_budget`): its bytes
+are counted as they come, and the refusal is sent once all have, so that a client which sends before
+it reads sees it.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ from uvicorn.server import ServerState
 
 from service import body as arrival
 from service.batching import Batcher
+from service.body_budget import PartialBody
 from service.bulk_course import Course
 from service.front import Front
 from service.problems import RequestError
@@ -55,8 +57,8 @@ class ScoreProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with a short way for plain requests.
 
     At any time a connection is in one of these states: the parser's (uvicorn's own), a body
-    arriving (`_missing` bytes; `_skipped` is its size if it is not kept), an answer or a refusal
-    under way (`_awaiting`), or between requests.
+    arriving (`_missing` bytes of `_partial`), an answer or a refusal under way (`_awaiting`), or
+    between requests.
 
     Attributes:
         gone: Whether the client has hung up (`service.jobs.Recipient`).
@@ -81,8 +83,7 @@ class ScoreProtocol(HttpToolsProtocol):
         self._course: Course | None = None
         self._head = b""
         self._missing = 0
-        self._skipped = 0
-        self._parts: list[bytes] = []
+        self._partial: PartialBody | None = None
         self._held = b""
         self._idle_since = 0.0
         self._too_late: asyncio.TimerHandle | None = None
@@ -139,8 +140,10 @@ class ScoreProtocol(HttpToolsProtocol):
         missing = end + size - len(data)
         if missing > 0:
             self._missing = missing
-            self._skipped = size if skip else 0
-            self._parts = [] if skip else [data[end:]]
+            self._partial = PartialBody(short.arriving)
+            if skip:
+                self._partial.drop()
+            self._partial.add(data[end:])
             self._wait_for_more(plain)
             return
         if missing < 0:
@@ -190,27 +193,25 @@ class ScoreProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _continue_body(self, data: bytes) -> None:
-        missing = self._missing
+        missing, partial = self._missing, self._partial
+        if partial is None or self._short is None:
+            raise RuntimeError("a body arrives in pieces on the short way")
         if len(data) > missing:
             self._put_off(data[missing:])
             data = data[:missing]
-        if not self._skipped:
-            self._parts.append(data)
         self._missing = missing - len(data)
+        partial.add(data, last=not self._missing)
         if self._missing and not self._asked.streams:
             return
         self._stop_waiting()
         if self._missing:
             self._wait_for_more(self._asked)
             return
-        parts, self._parts = self._parts, []
-        size, self._skipped = self._skipped, 0
-        if self._short is None:
-            raise RuntimeError("a head is remembered where there is a short way")
-        if size:
-            self._turn_away(size, self._short)
+        self._partial = None
+        if partial.is_kept:
+            self._submit(partial.whole(), self._short)
         else:
-            self._submit(b"".join(parts), self._short)
+            self._turn_away(partial.size, self._short)
 
     def _put_off(self, data: bytes) -> None:
         """Keep what came behind a request until that is answered."""
@@ -233,7 +234,10 @@ class ScoreProtocol(HttpToolsProtocol):
     def _turn_away(self, size: int, short: ShortWay) -> None:
         """Refuse a request whose body was not kept."""
         self._awaiting = True
-        short.batcher.turn_away()
+        if self._asked.cohort is None:
+            short.batcher.turn_away()
+        else:  # counted once it is told
+            self._course = Course(perf_counter())
         short.refusals.add(self, short.batcher.hold(size))
 
     def refuse(self, answer: bytes, batcher: Batcher) -> None:
@@ -274,8 +278,8 @@ class ScoreProtocol(HttpToolsProtocol):
         """Refuse a body that stopped halfway."""
         if self._short is None:
             return
-        self._missing, self._skipped, self._parts, self._stays = 0, 0, [], False
-        self._course = None
+        self._missing, self._stays, self._course = 0, False, None
+        self._drop_partial()
         self.fail(self._short.give_up(self._asked))
 
     def _finish(self) -> None:
@@ -321,6 +325,11 @@ class ScoreProtocol(HttpToolsProtocol):
         else:
             super().timeout_keep_alive_handler()
 
+    def _drop_partial(self) -> None:
+        if self._partial is not None:
+            self._partial.drop()
+            self._partial = None
+
     def _stop_waiting(self) -> None:
         if self._too_late is not None:
             self._too_late.cancel()
@@ -337,6 +346,7 @@ class ScoreProtocol(HttpToolsProtocol):
         """Tell the batcher that nobody waits any more."""
         self.gone = True
         self._stop_waiting()
+        self._drop_partial()
         super().connection_lost(exc)
 
 

@@ -7,7 +7,14 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from records.errors import BellwetherError
 from scoring.precision import Precision
@@ -46,6 +53,8 @@ class Settings(BaseModel):
         max_body_bytes: Larger request bodies are refused with 413.
         max_students: More students in one request of JSON are refused with 422.
         max_bulk_bytes: Larger bodies of `score/bulk` in a streamed format are refused with 413.
+        max_arriving_bytes: Most that the bodies which are still arriving at one worker hold; one
+            that arrives in pieces beyond that is refused with 429. At least two of the largest.
         queue_milliseconds: Longest that a request may wait for its turn; one that would wait
             longer is refused at once with 429.
         fast_path: Whether plain `score` requests pass ASGI by (`service.protocol`).
@@ -70,9 +79,18 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
     max_students: int = Field(default=10_000, ge=1)
     max_bulk_bytes: int = Field(default=2 * 2**30, ge=1024)
+    max_arriving_bytes: int = Field(default=256 * 2**20, ge=4 * 2**20, validate_default=True)
     queue_milliseconds: int = Field(default=150, ge=1, le=600_000)
     fast_path: bool = True
     traces: str | None = Field(default=None, pattern="^https?://")
+
+    @field_validator("max_arriving_bytes")
+    @classmethod
+    def _holds_two_bodies(cls, arriving: int, known: ValidationInfo) -> int:
+        # A body above it would be refused however often it is sent.
+        if arriving < 2 * known.data.get("max_body_bytes", 0):
+            raise ValueError("must be at least twice BELLWETHER_MAX_BODY_BYTES")
+        return arriving
 
     @property
     def device_options(self) -> DeviceOptions:

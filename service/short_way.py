@@ -78,6 +78,7 @@ class ShortWay:
     Attributes:
         plain: What heads that are known to be plain ask for, without their lengths.
         refusals: Connections that are to be told that there is no room.
+        arriving: What bodies that are still arriving hold.
     """
 
     def __init__(self, front: Front) -> None:
@@ -87,6 +88,7 @@ class ShortWay:
         self._success: dict[bytes, bytes] = {}
         self._busy: dict[int, bytes] = {}
         self.refusals = Refusals(self._refuse)
+        self.arriving = front.arriving
 
     @property
     def batcher(self) -> Batcher:

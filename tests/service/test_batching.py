@@ -340,4 +340,5 @@ def test_there_is_no_room_from_a_refusal_until_something_leaves(responder: Respo
     asyncio.run(ask())
     # A long request waits four times its own work on top, so a short one may leave room for it.
     assert seen == [(True, True), (True, True), (False, True), (True, True), (False, False)]
-    assert [turn.refused for turn in bench.turns] == [1, 1]
+    # Who is turned away while nobody is answered is told of at once.
+    assert [turn.refused for turn in bench.turns] == [1, 1, 0]

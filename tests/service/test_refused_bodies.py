@@ -227,7 +227,11 @@ def test_refused_bodies_do_not_pile_up(full: Site) -> None:
             for connection in full.server.server_state.connections
             if getattr(connection, "_missing", 0)
         ]
-        assert not getattr(held, "_parts", None)
+        assert isinstance(held, ScoreProtocol)
+        assert held._partial is not None
+        assert held._partial.size == len(GARBAGE) - 10
+        assert not held._partial.is_kept
+        assert full.front.arriving.held == 0
         link.send(b"x" * 10)
         assert link.answer().startswith(BUSY)
 

@@ -28,6 +28,7 @@ def test_variables_are_typed() -> None:
             "BELLWETHER_WORKERS": "3",
             "BELLWETHER_MAX_BODY_BYTES": "4096",
             "BELLWETHER_MAX_STUDENTS": "7",
+            "BELLWETHER_MAX_ARRIVING_BYTES": "5000000",
             "BELLWETHER_QUEUE_MILLISECONDS": "50",
             "BELLWETHER_FAST_PATH": "false",
             "BELLWETHER_TRACES": "http://127.0.0.1:4318/v1/traces",
@@ -48,6 +49,7 @@ def test_variables_are_typed() -> None:
         workers=3,
         max_body_bytes=4096,
         max_students=7,
+        max_arriving_bytes=5_000_000,
         queue_milliseconds=50,
         fast_path=False,
         traces="http://127.0.0.1:4318/v1/traces",
@@ -59,6 +61,18 @@ def test_variables_are_typed() -> None:
         binding=False,
         crossover=False,
     )
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"BELLWETHER_MAX_ARRIVING_BYTES": "16777215"},
+        {"BELLWETHER_MAX_BODY_BYTES": str(2**28)},
+    ],
+)
+def test_the_largest_body_must_be_able_to_arrive(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"^BELLWETHER_MAX_ARRIVING_BYTES: .*MAX_BODY_BYTES$"):
+        Settings.from_environment(environment)
 
 
 def test_every_wrong_variable_is_named() -> None:
