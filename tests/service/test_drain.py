@@ -65,7 +65,7 @@ def test_health_and_metrics_answer_while_more_is_asked_than_can_be_done(
     bundle_dir: Path, tmp_path: Path
 ) -> None:
     """And nobody gets anything but an answer or a refusal in time that says when to come back."""
-    variables = environment(tmp_path, bundle=bundle_dir, threads="1", queue_milliseconds="20")
+    variables = environment(tmp_path, bundle=bundle_dir, threads="1", queue_milliseconds="2")
     with serving(tmp_path, variables) as running:
         statuses: list[int] = []
         told: list[str | None] = []
