@@ -72,7 +72,7 @@ def test_a_soak_mixes_single_students_classes_and_cohorts(
 ) -> None:
     patient = ("--p99", "20000", "--cohort-p99", "20000", "--deadline", "20")
     done = run_profile(
-        server, Profile.SOAK, seconds=5, peak=40, out=tmp_path, cores=ANYWHERE, limits=patient
+        server, Profile.SOAK, seconds=15, peak=40, out=tmp_path, cores=ANYWHERE, limits=patient
     )
     # Memory is still growing in the first seconds.
     assert not [line for line in done.not_met if "memory grew" not in line]

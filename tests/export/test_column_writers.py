@@ -46,7 +46,8 @@ ENCODING = exported(
         elements=st.one_of(
             st.just(float("nan")),
             st.sampled_from([0.0, 1.0, 2.0, 3.0, -1.0, 1e-3, 3e38, -3e38]),
-            st.floats(-1e6, 1e6, width=32),
+            # A product may flush subnormal numbers, which no record holds, to zero.
+            st.floats(-1e6, 1e6, width=32, allow_subnormal=False),
         ),
     )
 )
