@@ -41,7 +41,7 @@ def drawn(*shape: int, size: float = 1.0) -> Floats:
 @given(
     columns=st.integers(1, 5),
     heads=st.integers(1, 3),
-    # Heads of one column differ from Keras now and then; the gate would refuse such a graph.
+    # With heads of one column both ways agree, and Keras differs; the gate refuses such a graph.
     key=st.integers(2, 4),
     value=st.none() | st.integers(1, 4),
     bias=st.booleans(),
