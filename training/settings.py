@@ -1,10 +1,10 @@
 """How to train: the papers' hyperparameters as named presets, and the settings of a whole run."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from records.cohort import Cohort
 from training.targets import usable
@@ -86,6 +86,17 @@ class NetworkPreset(_Frozen):
     quantiles: Quantiles | None = Field(
         default=None, description="Of a score network on quantile-encoded features."
     )
+
+    @model_validator(mode="after")
+    def _heads_are_computed_right(self) -> Self:
+        # Keras's `add` takes a bias (heads, 1) for one of the periods where these are as many as
+        # the heads (since keras-team/keras#20386): it would learn what the exported graph is not.
+        if self.attention != "none" and self.heads > 1 and self.key_size == 1:
+            raise ValueError(
+                f"{self.heads} heads of one column each: Keras adds their biases to periods where "
+                "there are as many; set key_size to 2 or more, or heads to 1"
+            )
+        return self
 
 
 _LARGE = Schedule(batch_size=256, epochs=60, patience=5)

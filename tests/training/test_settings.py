@@ -1,5 +1,6 @@
 """Presets and the settings chosen for a cohort."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,13 @@ from pydantic import ValidationError
 
 from records.cohort import Cohort
 from tests.training.small_cohort import small_cohort
-from training.settings import RISK_PRESETS, SCORE_PRESETS, TrainingSettings, settings_for
+from training.settings import (
+    RISK_PRESETS,
+    SCORE_PRESETS,
+    NetworkPreset,
+    TrainingSettings,
+    settings_for,
+)
 
 
 def _named(cohort: Cohort, name: str) -> Cohort:
@@ -77,3 +84,20 @@ def test_settings_do_not_change_once_made_and_survive_a_file() -> None:
     with pytest.raises(ValidationError):
         settings.seed = 4  # type: ignore[misc]
     assert TrainingSettings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"attention": "before", "heads": 2, "key_size": 1}, True),
+        ({"attention": "before", "heads": 1, "key_size": 1}, False),
+        ({"attention": "before", "heads": 2, "key_size": 2}, False),
+        ({"attention": "none", "heads": 2, "key_size": 1}, False),
+    ],
+)
+def test_several_heads_of_one_column_are_refused_with_what_to_do(
+    changes: dict[str, object], refused: bool
+) -> None:
+    expected = pytest.raises(ValidationError, match="set key_size to 2 or more, or heads to 1")
+    with expected if refused else nullcontext():
+        NetworkPreset.model_validate({"name": "narrow", **changes})
