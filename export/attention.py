@@ -93,17 +93,22 @@ def _folded(graph: GraphBuilder, weights: _Weights, given: str, longest: int) ->
     turned = graph.add("MatMul", given, graph.constant(into.reshape(columns, width)))
     turned = graph.add("Add", turned, graph.constant(bias.reshape(width)))
     # (batch, periods x heads, columns), the heads of a period one after the other
-    rows = graph.add("Reshape", turned, graph.constant([0, -1, columns]))
+    rows = _reshaped(graph, turned, columns, heads)
     scores = graph.add("MatMul", rows, graph.add("Transpose", given, perm=[0, 2, 1]))
     later = np.triu(np.full((longest, longest), _HIDDEN), k=1).repeat(heads, axis=0)
     ends = graph.add("Shape", scores, start=1)
     mask = graph.add("Slice", graph.constant(later), graph.constant([0, 0]), ends)
     shares = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)
     mixed = graph.add("MatMul", shares, given)
-    together = graph.add("Reshape", mixed, graph.constant([0, -1, width]))
+    together = _reshaped(graph, mixed, width, heads)
     projected = graph.add("MatMul", together, graph.constant(out.reshape(width, -1)))
     offset = weights.output_bias + np.einsum("hd,hdo->o", weights.value_bias, weights.output)
     return graph.add("Add", projected, graph.constant(offset))
+
+
+def _reshaped(graph: GraphBuilder, name: str, columns: int, heads: int) -> str:
+    """Write as rows of so many columns; of one head they are that already."""
+    return name if heads == 1 else graph.add("Reshape", name, graph.constant([0, -1, columns]))
 
 
 def _by_head(graph: GraphBuilder, weights: _Weights, given: str) -> str:

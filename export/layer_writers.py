@@ -114,12 +114,25 @@ def _lstm(
 def _sum(
     graph: GraphBuilder, _layer: Any, inputs: list[Tensor], _arguments: dict[str, Any]
 ) -> Tensor | None:
+    """Write a sum of two; their biases come last, where what reads the sum may take them up."""
     if len(inputs) != 2:
         return None
     left, right = _alike(graph, inputs)
-    made = _with_name(left, graph.add("Add", left.name, right.name))
     widths = [one.columns for one in inputs if one.columns is not None]
-    return Tensor(made.name, max(widths, default=None), made.layout, made.like)
+    columns = max(widths, default=None)
+    names, biases = [], []
+    for name in (left.name, right.name):
+        bare, bias = without_bias(graph, name)
+        if bias is None or bias.shape != (columns,):
+            names.append(name)
+        else:
+            names.append(bare)
+            biases.append(bias)
+    name = graph.add("Add", *names)
+    if biases:
+        offset = np.sum(biases, axis=0, dtype=np.float64)
+        name = graph.add("Add", name, graph.constant(offset))
+    return Tensor(name, columns, left.layout, left.like)
 
 
 def _alike(graph: GraphBuilder, inputs: list[Tensor]) -> list[Tensor]:

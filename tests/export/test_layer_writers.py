@@ -116,6 +116,34 @@ def test_a_bias_in_front_of_an_lstm_becomes_the_lstms() -> None:
     assert "Add" not in operators(shuffled(keras.Model(values, risk)))
 
 
+@pytest.mark.parametrize("biased", [(False, True), (True, False), (True, True)])
+def test_biases_within_a_sum_become_the_lstms_that_reads_the_sum(
+    biased: tuple[bool, bool],
+) -> None:
+    values, hidden = imputed()
+    whole = layers.Add()([layers.Dense(COLUMNS)(hidden) if one else hidden for one in biased])
+    risk = layers.LSTM(3, return_sequences=True, name="risk")(whole)
+    assert operators(shuffled(keras.Model(values, risk))).count("Add") == 1
+
+
+def test_a_bias_of_one_column_within_a_wider_sum_stays_right() -> None:
+    values, hidden = imputed()
+    whole = layers.Add()([hidden, layers.Dense(1)(hidden)])
+    risk = layers.LSTM(3, return_sequences=True, name="risk")(whole)
+    operators(shuffled(keras.Model(values, risk)))
+
+
+def test_an_attention_of_one_head_is_laid_out_already() -> None:
+    values, hidden = imputed()
+    for heads, reshapes in ((1, 0), (2, 2)):
+        layer = layers.MultiHeadAttention(heads, 3)
+        attended = layers.Add()([hidden, layer(hidden, hidden, use_causal_mask=True)])
+        risk = layers.LSTM(3, return_sequences=True, name="risk")(attended)
+        found = operators(shuffled(keras.Model(values, risk)))
+        assert "Attention" not in found
+        assert found.count("Reshape") == reshapes
+
+
 def test_scaling_is_clipped_once_and_reads_a_row_of_constants_for_each_period() -> None:
     values, hidden = imputed()
     scaled = Scale([0.1, 0.2, 0.3, 0.4], [1, 300.0, 0, 2])(hidden)
