@@ -1,6 +1,6 @@
 """Advise few students: the plan of `scoring.rule_arrays`, followed with plain numbers.
 
-For one student the hundred array operations of `scoring.rules.Findings` take many times as long
+For one student the many array operations of `scoring.rules.Findings` take many times as long
 as the arithmetic that they do. Here the same plan is followed rule by rule, in the same order of
 operations, so that what comes out is the same to the last bit
 (`tests/scoring/test_few_rows.py` proves it for any policy and student).
@@ -93,10 +93,11 @@ class FewRows:
     ) -> None:
         self._most = most
         # Contracts can have many features that no rule looks at.
-        self._columns = np.unique(rules.features)
-        self._features: list[int] = self._columns.searchsorted(rules.features).tolist()
+        histories = rules.plan.histories
+        self._columns = np.unique(histories.features)
+        self._features: list[int] = self._columns.searchsorted(histories.features).tolist()
         self._mean, self._scale = (part.take(self._columns, axis=1) for part in reference.scales())
-        allowed = rules.comparable
+        allowed = histories.comparable
         self._comparable: list[list[bool] | None] = [
             None if allowed is None or allowed[at].all() else allowed[at].tolist()
             for at in range(len(self._features))
@@ -105,7 +106,7 @@ class FewRows:
         self._depths = [0] * len(self._features)
         for history, window in zip(rules.history.tolist(), rules.windows.tolist(), strict=True):
             self._depths[history] = max(self._depths[history], window)
-        self._compared = frozenset(rules.compared.tolist())
+        self._compared = range(len(self._features))[len(self._features) - histories.compared :]
         self._usual: list[list[float]] = self._mean.tolist()
         self._rules = _plain(rules, priority, topics)
 
@@ -275,10 +276,10 @@ def _severity(rule: _Rule, badness: float, used: int, histories: Sequence[_Histo
 
 def _plain(rules: RuleArrays, priority: Sequence[int], topics: Sequence[int]) -> list[_Rule]:
     listed = dict(zip(rules.listed.tolist(), map(tuple, rules.levels.tolist()), strict=True))
-    counted = dict(zip(rules.gaps.tolist(), map(tuple, rules.counted.tolist()), strict=True))
+    counted = dict(zip(rules.gaps.tolist(), map(tuple, rules.plan.counted.tolist()), strict=True))
     columns = (
         *(rules.history, rules.windows, rules.sign, rules.limit, rules.margin),
-        *(rules.expected, rules.far.T, rules.trend, rules.cohort),
+        *(rules.expected, rules.far, rules.trend, rules.cohort),
     )
     return [
         _Rule(

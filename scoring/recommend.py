@@ -135,9 +135,9 @@ class Recommender:
         self._advised = np.asarray(self._speaks.any(axis=0))
         self.few: FewRows | None = None
         self._speaking: list[Speaking] = []
-        if self._rules.plan is not None:
+        if self._rules.rules is not None:
             self.few = FewRows(
-                self._rules.plan,
+                self._rules.rules,
                 reference,
                 priorities,
                 topics if policy.one_per_feature else range(len(topics)),
@@ -160,7 +160,10 @@ class Recommender:
         """
         rows = self._advised[tiers].nonzero()[0]
         parts = [rows[at : at + ROWS_A_PASS] for at in range(0, len(rows), ROWS_A_PASS)]
-        passes = [self._advise(part, values[part], lengths[part], tiers[part]) for part in parts]
+        passes = [
+            self._advise(part, values.take(part, axis=0), lengths[part], tiers[part])
+            for part in parts
+        ]
         return AdviceTable.joined(passes)
 
     def advise_one(self, values: Floats, length: int, tier: int) -> list[Advised]:
@@ -212,19 +215,17 @@ class Recommender:
 
     def _choose(self, found: Findings, hits: Bools) -> tuple[Positions, Positions]:
         """Return row and rule of what is advised: row by row, the worst first."""
-        rows = hits.shape[1]
-        row, rule = np.divmod(hits.T.ravel().nonzero()[0], len(hits))
-        # Stable: what is equal stays in the order of the file.
-        rank = row * self._priorities + self._priority[rule]
+        # Rule after rule: what is equal stays in the order of the file.
+        rule, row = hits.nonzero()
+        rank = row * self._priorities + self._priority.take(rule)
         order = np.lexsort((-found.severity(row, rule), rank))
-        row, rule = row[order], rule[order]
+        row, rule = row.take(order), rule.take(order)
         if self._topics is not None:
-            kept = _first_of_each(row * self._features + self._topics[rule])
-            row, rule = row[kept], rule[kept]
-        size = np.bincount(row, minlength=rows)
-        place = np.arange(len(row)) - (size.cumsum() - size)[row]
-        kept = place < self._policy.max_recommendations
-        return row[kept], rule[kept]
+            kept = _first_of_each(row * self._features + self._topics.take(rule)).nonzero()[0]
+            row, rule = row.take(kept), rule.take(kept)
+        place = np.arange(len(row)) - row.searchsorted(row)
+        kept = (place < self._policy.max_recommendations).nonzero()[0]
+        return row.take(kept), rule.take(kept)
 
 
 def _first_of_each(things: Positions) -> Bools:

@@ -10,6 +10,7 @@ import numpy as np
 from records.cohort import Bools
 from records.contract import Better, Contract, Feature, Kind
 from records.reference import Reference
+from scoring.measure_plan import MeasurePlan
 from scoring.measures import Doubles, Positions
 from scoring.policy import Measure, Rule
 
@@ -22,18 +23,9 @@ TOLERANCE = 1e-6
 class RuleArrays:
     """Rules in the order of the policy; arrays are (rules,) unless said otherwise.
 
-    Rules read histories: the last observed periods of a feature, or those of them in which it can
-    be compared with the cohort.
-
     Attributes:
-        features: (histories,) which feature each history is of.
-        comparable: (histories, periods) in which periods the cohort has a mean and a spread to
-            compare with; true for histories that nothing is compared of. None where true for all.
-        compared: Histories whose values are taken in spreads from the reference, too.
-        history: Position of the history that decides.
-        series: Position of what is measured: first the values of all histories, raw, then those of
-            the histories `compared`, in spreads.
-        depth: The largest window.
+        plan: What is measured.
+        history: The history that decides.
         windows: How many values each uses.
         sign: +1 where a higher value is worse, -1 where a lower one is.
         limit: How bad, on the worse side, the measure may be; for a gap, the missing periods from
@@ -41,26 +33,20 @@ class RuleArrays:
         margin: How far beyond `limit` it must lie: just above 0 for 'worse than', just below for
             'at least'.
         expected: What is told as expected; NaN for those against the cohort.
-        far: (periods + 1, rules) how far beyond the limit counts as one, by the last period used:
+        far: (rules, periods + 1) how far beyond the limit counts as one, by the last period used:
             the cohort's spread; 1 for rules that count in spreads already, the limit for gaps.
         trend: Whether the slope counts, not the level.
         cohort: Whether it compares with the cohort, not with a fixed target.
         over_levels: Whether it is a rule over levels.
         levels: (rules over levels, levels) which codes each of them applies to.
         gap: Whether missing periods count.
-        counted: (gaps, periods + 1) of how many of the first p periods each gap rule counts.
-        trends: Positions of the rules over trends.
         gaps: Positions of the rules over gaps.
         listed: Positions of the rules over levels.
         any_cohort: Whether there is a rule against the cohort at all.
     """
 
-    features: Positions
-    comparable: Bools | None
-    compared: Positions
+    plan: MeasurePlan
     history: Positions
-    series: Positions
-    depth: int
     windows: Positions
     sign: Doubles
     limit: Doubles
@@ -72,8 +58,6 @@ class RuleArrays:
     over_levels: Bools
     levels: Bools
     gap: Bools
-    counted: Positions
-    trends: Positions
     gaps: Positions
     listed: Positions
     any_cohort: bool
@@ -99,19 +83,10 @@ class RuleArrays:
         for row, place in enumerate(listed.tolist()):
             rule, feature = pairs[place]
             levels[row, [_code(value, feature) for value in rule.is_any or ()]] = True
-        histories = _histories(own, cohort, reference)
-        compared = np.unique(histories.of_rule[cohort])
+        plan = MeasurePlan.of(rules, _counted(gaps, contract, reference), contract, reference)
         return cls(
-            features=histories.features,
-            comparable=histories.comparable,
-            compared=compared,
-            history=histories.of_rule,
-            series=np.where(
-                cohort,
-                len(histories.features) + compared.searchsorted(histories.of_rule),
-                histories.of_rule,
-            ),
-            depth=int(windows.max()),
+            plan=plan,
+            history=plan.histories.of_rule,
             windows=windows,
             sign=sign,
             limit=limit,
@@ -123,37 +98,10 @@ class RuleArrays:
             over_levels=over_levels,
             levels=levels,
             gap=gap,
-            counted=_counted(gaps, contract, reference),
-            trends=np.flatnonzero(trend),
             gaps=np.flatnonzero(gap),
             listed=listed,
             any_cohort=bool(cohort.any()),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Histories:
-    """The histories that rules read; see `RuleArrays`."""
-
-    features: Positions
-    comparable: Bools | None
-    of_rule: Positions
-
-
-def _histories(own: Positions, cohort: Bools, reference: Reference) -> _Histories:
-    mean, scale = reference.scales()
-    comparable = ~np.isnan(mean + scale)[1:-1].T
-    # A value without a reference cannot be compared: the window reaches past it.
-    broken = ~comparable.all(axis=1)
-    keys = list(zip(own.tolist(), (cohort & broken[own]).tolist(), strict=True))
-    different = sorted(set(keys))
-    features = np.array([feature for feature, _ in different], np.intp)
-    apart = np.array([masked for _, masked in different], np.bool_)
-    return _Histories(
-        features=features,
-        comparable=comparable[features] | ~apart[:, None] if apart.any() else None,
-        of_rule=np.array([different.index(key) for key in keys], np.intp),
-    )
 
 
 def _counted(rules: Sequence[Rule], contract: Contract, reference: Reference) -> Positions:
@@ -177,7 +125,7 @@ def _far(
     # Where the cohort does not vary, the limit itself is the measure of what is far.
     far = np.where(spread > 0, spread, np.where(limits == 0, 1, np.abs(limits)))
     far = np.vstack([np.ones((1, len(features))), np.where(cohort, 1, far)])
-    return np.where(gap, limits, far)
+    return np.where(gap, limits, far).T.copy()
 
 
 def _worse(rule: Rule, feature: Feature) -> float:

@@ -15,21 +15,12 @@ import numpy as np
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from records.reference import Reference
-from scoring.measures import (
-    Doubles,
-    Periods,
-    Positions,
-    at_periods,
-    level,
-    newest_observed,
-    slope,
-    totals,
-)
+from scoring.measures import Doubles, Positions, newest_values, slope, totals
 from scoring.policy import Policy
 from scoring.rule_arrays import RuleArrays
 
-# Bounds the memory of one pass; larger batches go through in pieces.
-ROWS_A_PASS = 4096
+# Larger batches go through in pieces, whose arrays stay in the processor's cache.
+ROWS_A_PASS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,12 +80,11 @@ class CompiledRules:
         reference: The cohort to compare with; its features are the contract's.
 
     Attributes:
-        plan: The rules as arrays; None where there is no rule.
+        rules: The rules as arrays; None where there is no rule.
     """
 
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
-        self._reference = reference
-        self.plan = RuleArrays.of(policy.rules, contract, reference) if policy.rules else None
+        self.rules = RuleArrays.of(policy.rules, contract, reference) if policy.rules else None
 
     def find(self, values: Floats, lengths: Ints) -> "Findings | None":
         """Decide every rule on every row; more than `ROWS_A_PASS` rows take much memory.
@@ -106,12 +96,12 @@ class CompiledRules:
         Returns:
             None where there is no rule.
         """
-        if self.plan is None:
+        if self.rules is None:
             return None
         if not values.shape[1]:
             values = np.full((len(values), 1, values.shape[2]), np.nan, np.float32)
         longest = max(1, int(lengths.max(initial=0)))
-        return Findings(self.plan, self._reference, values[:, :longest], lengths)
+        return Findings(self.rules, values[:, :longest], lengths)
 
     def evaluate(self, values: Floats, lengths: Ints) -> Evaluation:
         """Evaluate every rule on every row, in the order of the policy; arguments as `find`.
@@ -155,7 +145,6 @@ class Findings:
 
     Args:
         rules: The rules.
-        reference: The cohort to compare with.
         values: (rows, periods, features) float32, at least one period.
         lengths: (rows,) periods observed.
 
@@ -163,17 +152,71 @@ class Findings:
         hits: (rules, rows) whether the rule applies.
     """
 
-    def __init__(
-        self, rules: RuleArrays, reference: Reference, values: Floats, lengths: Ints
-    ) -> None:
-        self._rules, self._reference, self._lengths = rules, reference, lengths
-        values = np.ascontiguousarray(values)
-        self._count, self._periods = newest_observed(_observed(rules, values, lengths), rules.depth)
-        self._values = at_periods(
-            values, self._periods, rules.features[:, None], np.arange(len(values))
-        )
-        self._badness = self._measure()
+    def __init__(self, rules: RuleArrays, values: Floats, lengths: Ints) -> None:
+        self._rules, self._lengths = rules, lengths
+        histories = rules.plan.histories
+        values = np.ascontiguousarray(values.transpose(2, 0, 1)[histories.features])
+        observed = ~np.isnan(values)
+        observed &= np.arange(values.shape[2]) < lengths[:, None]
+        if histories.comparable is not None:
+            observed &= histories.comparable[:, None, : values.shape[2]]
+        self._count, self._periods, picked = newest_values(values, observed, rules.plan.depth)
+        self._measured = self._measure(picked)
+        self._badness = self._measured.take(rules.plan.of_rule, axis=0)
+        self._badness *= rules.sign[:, None]
+        self._excess = self._badness - rules.limit[:, None]
         self.hits = self._worse()
+
+    def _measure(self, picked: Floats) -> Doubles:
+        """Measure what is planned, (measures, rows), of the values at the last periods."""
+        plan, rows = self._rules.plan, picked.shape[2]
+        series, trends, gaps = self._series(picked), plan.trends, len(plan.gaps)
+        means = np.empty((len(plan.total), rows))
+        # Of each series the totals of its last 1, 2, … values, one below the other.
+        added = totals(series).reshape(plan.depth * plan.series, rows)
+        added.take(plan.total, axis=0, out=means, mode="clip")
+        used = np.minimum(self._count.take(plan.means, axis=0), plan.windows)
+        means /= np.where(used >= plan.needed, used, np.nan)
+        measured = means[: len(means) - trends]
+        if trends:
+            moved = series.take(plan.moving, axis=1)
+            moved -= means[-2 * trends :]
+            moved[plan.beyond] = 0
+            measured[-trends:] = slope(moved[:, :trends], moved[:, trends:])
+        if not gaps:
+            return measured
+        last = self._periods[0].take(plan.gaps, axis=0)
+        before = plan.counted[np.arange(gaps)[:, None], last]
+        missing = plan.counted.take(self._lengths, axis=1) - before
+        return np.concatenate((measured, missing))
+
+    def _series(self, picked: Floats) -> Doubles:
+        """Return the values of every series, (slots, series, rows), 0 where there is none."""
+        plan, histories = self._rules.plan, self._rules.plan.histories
+        compared, (slots, raw, rows) = histories.compared, picked.shape
+        series = np.empty((slots, plan.series, rows))
+        series[:, :raw] = picked
+        if compared:
+            width = histories.mean.shape[1]
+            at = self._periods[:, -compared:] + np.arange(0, compared * width, width)[:, None]
+            usual = histories.mean.ravel().take(at)
+            series[:, raw + compared : raw + 2 * compared] = usual
+            beside = picked[:, -compared:] - usual
+            beside /= histories.scale.ravel().take(at)
+            series[:, raw : raw + compared] = beside
+        if plan.trends:
+            series[:, -plan.trends :] = self._periods.take(plan.means[-plan.trends :], axis=1)
+        return series
+
+    def _worse(self) -> Bools:
+        rules = self._rules
+        hits = np.asarray(self._excess > rules.margin[:, None])
+        if (listed := rules.listed).size:
+            codes = self._badness[listed]
+            known = ~np.isnan(codes)
+            code = np.where(known, codes, 0).astype(np.intp)
+            hits[listed] = known & rules.levels[np.arange(len(listed))[:, None], code]
+        return hits
 
     def severity(self, row: Positions, rule: Positions) -> Doubles:
         """Tell how severe findings are; see `Evaluation`.
@@ -185,116 +228,39 @@ class Findings:
         Returns:
             (cells,) float64.
         """
-        rules = self._rules
-        first, last = self._stretch(row, rule)
-        stretch = np.where(rules.trend[rule], last - first, 1)
-        excess = self._badness[rule, row] - rules.limit[rule]
-        beyond = np.maximum(excess * (stretch / rules.far[last, rule]), 0)
+        rules, (histories, rows) = self._rules, self._count.shape
+        history = rules.history.take(rule) * rows + row
+        periods = self._periods.ravel()
+        last = periods.take(history)
+        # Of trends, which need all of their window, the first period used.
+        first = periods.take((rules.windows - 1).take(rule) * (histories * rows) + history)
+        stretch = np.where(rules.trend.take(rule), last - first, 1)
+        far = rules.far.ravel().take(rule * rules.far.shape[1] + last)
+        beyond = self._excess.ravel().take(rule * rows + row)
+        beyond *= stretch / far
+        np.maximum(beyond, 0, out=beyond)
         if rules.listed.size:
-            beyond[rules.over_levels[rule]] = 1
+            beyond[rules.over_levels.take(rule)] = 1
         return np.asarray(beyond / (1 + beyond))
 
     def grounds(self, row: Positions, rule: Positions) -> Grounds:
         """Tell what findings rest on; arguments as `severity`."""
-        rules = self._rules
-        badness = self._badness[rule, row]
-        measured, expected = rules.sign[rule] * badness, rules.expected[rule]
-        spreads = np.full(len(row), np.nan)
-        first, last = self._stretch(row, rule)
-        if rules.any_cohort and (cells := rules.cohort[rule].nonzero()[0]).size:
-            measured[cells], expected[cells] = self._beside_cohort(row[cells], rule[cells])
-            spreads[cells] = badness[cells]
-        if rules.gaps.size and (cells := rules.gap[rule].nonzero()[0]).size:
+        rules, (histories, rows) = self._rules, self._count.shape
+        measures, badness = self._measured.ravel(), self._badness.ravel().take(rule * rows + row)
+        measured = measures.take(rules.plan.told.take(rule) * rows + row)
+        expected, spreads = rules.expected.take(rule), np.full(len(row), np.nan)
+        if rules.any_cohort:
+            cohort = rules.cohort.take(rule)
+            usual = measures.take(rules.plan.usual.take(rule) * rows + row)
+            expected = np.where(cohort, usual, expected)
+            spreads = np.where(cohort, badness, np.nan)
+        # The first and the last period that rules decided by, 0 for none.
+        history, periods = rules.history.take(rule) * rows + row, self._periods.ravel()
+        used = np.minimum(self._count.ravel().take(history), rules.windows.take(rule))
+        first = periods.take(np.maximum(used - 1, 0) * (histories * rows) + history)
+        last = periods.take(history)
+        if rules.gaps.size and (cells := rules.gap.take(rule).nonzero()[0]).size:
             gone = badness[cells] > 0
             first[cells] = (last[cells] + 1) * gone
             last[cells] = self._lengths[row[cells]] * gone
         return Grounds(measured, expected, spreads, first, last)
-
-    def _measure(self) -> Doubles:
-        """Measure how bad every row stands under every rule: the higher the worse."""
-        rules, slots = self._rules, len(self._periods)
-        series = self._series()
-        # Of each series the totals of its last 1, 2, … values, one below the other.
-        added = totals(series).reshape(slots * series.shape[1], series.shape[2])
-        reach = np.minimum(rules.windows, slots) - 1
-        used = np.minimum(self._count.take(rules.history, axis=0), rules.windows[:, None])
-        measured = added.take(reach * series.shape[1] + rules.series, axis=0)
-        measured /= np.where(used > 0, used, np.nan)
-        if (trends := rules.trends).size:
-            windows = rules.windows[trends][:, None]
-            periods = self._periods.take(rules.history[trends], axis=1)
-            measured[trends] = slope(
-                series.take(rules.series[trends], axis=1),
-                periods * (np.arange(slots)[:, None, None] < windows),
-                measured[trends],
-                windows,
-            )
-        measured *= rules.sign[:, None]
-        if (gaps := rules.gaps).size:
-            last = self._periods[0].take(rules.history[gaps], axis=0)
-            before = rules.counted[np.arange(len(gaps))[:, None], last]
-            measured[gaps] = rules.counted.take(self._lengths, axis=1) - before
-        return np.asarray(measured)
-
-    def _series(self) -> Doubles:
-        """Return the values at the last periods, (slots, series, rows), 0 where there is none."""
-        compared, histories = self._rules.compared, self._values.shape[1]
-        slots, _, rows = self._values.shape
-        series = np.empty((slots, histories + len(compared), rows))
-        series[:, :histories] = self._values
-        if compared.size:
-            mean, scale = self._reference.scales()
-            periods = self._periods.take(compared, axis=1)
-            at = periods * mean.shape[1] + self._rules.features[compared][:, None]
-            spreads = self._values.take(compared, axis=1) - mean.ravel().take(at)
-            spreads /= scale.ravel().take(at)
-            series[:, histories:] = np.where(periods > 0, spreads, np.float32(0))
-        return series
-
-    def _worse(self) -> Bools:
-        rules = self._rules
-        hits = np.asarray(self._badness - rules.limit[:, None] > rules.margin[:, None])
-        if (listed := rules.listed).size:
-            codes = self._badness[listed]
-            known = ~np.isnan(codes)
-            code = np.where(known, codes, 0).astype(np.intp)
-            hits[listed] = known & rules.levels[np.arange(len(listed))[:, None], code]
-        return hits
-
-    def _stretch(self, row: Positions, rule: Positions) -> tuple[Periods, Periods]:
-        """Return the first and the last period that rules decided by, 0 for none."""
-        histories, rows = self._count.shape
-        cell = self._rules.history[rule] * rows + row
-        used = np.minimum(self._count.ravel().take(cell), self._rules.windows[rule])
-        periods = self._periods.ravel()
-        return periods.take(np.maximum(used - 1, 0) * (histories * rows) + cell), periods.take(cell)
-
-    def _beside_cohort(self, row: Positions, rule: Positions) -> Doubles:
-        """Measure each cell's feature and the reference's mean of it, (2, cells)."""
-        rules, history = self._rules, self._rules.history[rule]
-        windows = rules.windows[rule]
-        reached = np.arange(len(self._periods))[:, None] < windows
-        periods = self._periods[:, history, row] * reached
-        mean = self._reference.scales()[0][periods, rules.features[history]]
-        picked = np.stack((self._values[:, history, row], mean), axis=1)
-        picked = np.where(periods[:, None] > 0, picked, np.float64(0))
-        measured = level(picked, periods[:, None])
-        if (trends := rules.trend[rule].nonzero()[0]).size:
-            measured[:, trends] = slope(
-                picked[:, :, trends],
-                periods[:, None, trends],
-                measured[:, trends],
-                windows[trends],
-            )
-        return measured
-
-
-def _observed(rules: RuleArrays, values: Floats, lengths: Ints) -> Bools:
-    """Tell in which periods there is something to go by, (histories, rows, periods)."""
-    periods = values.shape[1]
-    known = np.ascontiguousarray((~np.isnan(values)).transpose(2, 0, 1))
-    known &= np.arange(periods) < lengths[:, None]
-    observed = known.take(rules.features, axis=0)
-    if rules.comparable is not None:
-        observed &= rules.comparable[:, None, :periods]
-    return observed

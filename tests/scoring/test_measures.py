@@ -7,33 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.measures import (
-    Doubles,
-    Periods,
-    Positions,
-    at_periods,
-    level,
-    newest_observed,
-    slope,
-    totals,
-)
+from scoring.measures import Doubles, Periods, Positions, newest_values, slope, totals
 
 
 def measured(
     values: Doubles, depth: int, columns: Positions
 ) -> tuple[Periods, Doubles, Doubles, Doubles]:
     """Measure (rows, periods, features); what comes back is (…, columns, rows)."""
-    observed = ~np.isnan(values).transpose(2, 0, 1)
-    count, periods = newest_observed(observed, depth)
+    values = np.ascontiguousarray(values.transpose(2, 0, 1)[columns])
+    observed = ~np.isnan(values)
+    count, periods, found = newest_values(values, observed, depth)
+    picked = np.asarray(found, np.float64)
     np.testing.assert_array_equal(count, observed.sum(axis=2))
-    periods = periods.take(columns, axis=1)
-    picked = np.asarray(
-        at_periods(values, periods, columns[:, None], np.arange(len(values))), np.float64
-    )
-    levels = level(picked, periods)
-    np.testing.assert_array_equal(totals(picked)[-1], reduce(np.add, picked))
-    windows = np.full((len(columns), 1), depth, np.intp)
-    return periods, picked, levels, slope(picked, periods, levels, windows)
+    added = totals(picked)[-1]
+    np.testing.assert_array_equal(added, reduce(np.add, picked))
+    used = np.minimum(count, depth)
+    levels = added / np.where(used > 0, used, np.nan)
+    enough = np.where(used == depth, 1.0, np.nan)
+    away, steps = picked - levels, periods - periods.sum(axis=0) / depth
+    return periods, picked, levels, slope(away * enough, steps * enough)
 
 
 def test_the_newest_observed_values_come_first() -> None:
@@ -47,8 +39,8 @@ def test_the_newest_observed_values_come_first() -> None:
 def test_fewer_values_than_wanted_have_a_level_and_no_slope() -> None:
     values = np.array([[[1.0], [np.nan], [5.0]]])
     periods, picked, levels, slopes = measured(values, 4, np.array([0]))
-    assert periods[:, 0, 0].tolist() == [3, 1, 0]
-    assert picked[:, 0, 0].tolist() == [5, 1, 0]
+    assert periods[:, 0, 0].tolist() == [3, 1, 0, 0]
+    assert picked[:, 0, 0].tolist() == [5, 1, 0, 0]
     assert levels[0, 0] == 3
     assert np.isnan(slopes[0, 0])
 
