@@ -12,6 +12,8 @@ from typing import Self, cast
 
 import httptools
 
+_CLOSE = b"\r\nConnection: close\r\n"
+
 
 class Connection(asyncio.Protocol):
     """One connection with at most one request under way."""
@@ -42,6 +44,8 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             raise ConnectionResetError("the connection is closed")
         self._kept.clear()
+        # Not used again (RFC 9112, 9.6): a server need not say that it will do as it was asked.
+        self._closing = request.find(_CLOSE, 0, request.find(b"\r\n\r\n") + 2) >= 0
         self._waiter = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._waiter
@@ -76,7 +80,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Hand over the status."""
-        self._closing = not self._parser.should_keep_alive()
+        self._closing = self._closing or not self._parser.should_keep_alive()
         status = self._parser.get_status_code()
         # Done before the waiter runs: it may send the next request at once.
         self._parser = httptools.HttpResponseParser(self)
@@ -113,6 +117,8 @@ class Connections:
                 body = connection.body
                 if connection.usable:
                     self._idle.append(connection)
+                else:
+                    connection.close()
         except (OSError, TimeoutError):
             if connection is not None:
                 connection.close()

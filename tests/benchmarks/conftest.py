@@ -14,6 +14,9 @@ class Server(ThreadingHTTPServer):
     """Serves each connection in a thread that nobody waits for."""
 
     daemon_threads = True
+    # As many as connect at once, while this process is busy with sending: beyond the usual five,
+    # the kernel would let them try again after a second.
+    request_queue_size = 1024
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of clients that have gone: some tests are about them."""

@@ -1,5 +1,6 @@
 """The open loop keeps to its schedule whatever the service does; the closed loop waits for it."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -99,3 +100,29 @@ def test_answers_come_back_in_the_order_of_the_requests(listening: Listening) ->
     bodies = [b'{"a":1}', b'{"b":2}', b'{"c":3}']
     answers = send_once(Target("127.0.0.1", port, [http_request("/", body) for body in bodies]))
     assert answers == [(200, bodies[0]), (201, bodies[1]), (202, bodies[2])]
+
+
+def test_a_connection_that_is_to_be_closed_is_not_used_again() -> None:
+    """Also where the server does not say that it closes it, and takes its time to."""
+    told: list[int] = []  # requests on each connection
+
+    def converse(link: socket.socket) -> None:
+        position = len(told)
+        told.append(0)
+        with link:
+            while link.recv(2**16):
+                told[position] += 1
+                link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def serve(server: socket.socket) -> None:
+        for _ in range(3):
+            threading.Thread(target=converse, args=(server.accept()[0],), daemon=True).start()
+
+    once = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        port = server.getsockname()[1]
+        assert send_once(Target("127.0.0.1", port, [once, once])) == [(200, b"")] * 2
+        assert told == [1, 1]
+        assert send_once(Target("127.0.0.1", port, [REQUEST, REQUEST])) == [(200, b"")] * 2
+        assert told == [1, 1, 2]

@@ -16,6 +16,9 @@ from benchmarks.students import StudentSource
 from scoring.bundle import read_bundle
 
 ANYWHERE = Cores(None, None)
+LOAD = 3.0
+# Seconds; on a busy machine all are late for one that a service should keep.
+DEADLINE = 30.0
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")
 
 
@@ -27,16 +30,23 @@ def test_a_storm_on_the_real_service_leaves_answers_in_time_and_no_fault(
     bodies = StudentSource(read_bundle(bundle_dir).contract).bodies(30, 4)
     with running(bellwether(bundle_dir), log=tmp_path / "log") as server:
         [point] = measure(
-            server, bodies, [3.0], rounds=1, seconds=2.0, deadline=1.0, cores=ANYWHERE
+            server, bodies, [LOAD], rounds=1, seconds=2.0, deadline=DEADLINE, cores=ANYWHERE
         )
     seen = point.seen
-    # How much, and how fast, is the benchmark's to say: here the machine may be busy.
     assert seen.faults == 0
+    assert seen.in_time == 1
+    assert seen.answered < seen.offered
     assert point.offered > point.goodput > 0
-    assert point.goodput_per_cpu > 0
+    # Of processor time: what others take of a busy machine is in neither.
+    assert 0.2 < point.goodput_per_cpu < 1.5
     assert seen.accepted > 10
-    assert 0 < seen.p50 <= seen.p99
-    assert 0 < seen.refusal_p50 <= seen.refusal_p99
+    # Little's law: without refusals every answer would take what the storm asks for in that time,
+    # less the pause, on any machine.
+    unrefused = (LOAD * 0.6 - 0.45) * 1e3
+    assert 0 < seen.p50 < unrefused + seen.lag_p99
+    assert 0 < seen.refusal_p50 < unrefused + seen.lag_p99
+    assert seen.p50 <= seen.p99
+    assert seen.refusal_p50 <= seen.refusal_p99
     assert list(seen.probe_p99) == list(PROBES)
     assert np.isfinite(list(seen.probe_p99.values())).all()
     assert 0 < seen.cpu < 2
@@ -52,8 +62,9 @@ def test_an_answer_that_is_neither_an_answer_nor_a_refusal_is_a_fault(
         server = RunningServer(port, sleeping)
         seen = raise_storm(server, [b"{}"], Storm(2, 0.1, 1.0), deadline=1.0, cores=ANYWHERE)
         sleeping.kill()
-    # Dozens are sent; of a busy machine a connection or two may break.
+    # Dozens are sent, a few by wrk alone.
     assert (seen.faults > 5) is faulty
+    assert seen.faults == 0 or faulty
     assert (seen.accepted > 0) is (status == 200)
 
 

@@ -1,19 +1,23 @@
 """Told to stop, the service answers what it has taken in, then ends by itself."""
 
 import json
+import select
 import signal
 import socket
 import threading
 import time
+from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
 import psutil
 
 from tests.service.asking import student
-from tests.service.running import environment, serving
+from tests.service.running import Running, environment, serving
 
 CLIENTS = 8
+CROWD, BURSTS = 100, 12
 
 
 def request(number: int) -> bytes:
@@ -22,25 +26,37 @@ def request(number: int) -> bytes:
     return head.encode() + body
 
 
-def answer(link: socket.socket) -> bytes:
+def connected(running: Running) -> socket.socket:
+    host, port = running.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def process_of(running: Running, module: str) -> psutil.Process:
+    [found] = [
+        child
+        for child in psutil.Process(running.process.pid).children(recursive=True)
+        if module in " ".join(child.cmdline())
+    ]
+    return found
+
+
+def assert_answered(link: socket.socket, number: int) -> None:
+    """The request of that number, and that the connection ends with it."""
     data = b""
     while chunk := link.recv(2**16):
         data += chunk
-    return data
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), data[:200]
+    assert b"connection: close" in head
+    assert json.loads(body)["assessments"][0]["id"] == f"s-{number}-0"
 
 
 def test_what_was_taken_in_is_answered_and_the_server_ends(
     bundle_dir: Path, tmp_path: Path
 ) -> None:
     with serving(tmp_path, environment(tmp_path, bundle=bundle_dir, threads="1")) as running:
-        host, port = running.url.removeprefix("http://").split(":")
-        address = (host, int(port))
-        links = [socket.create_connection(address, timeout=30) for _ in range(CLIENTS)]
-        [worker] = [
-            child
-            for child in psutil.Process(running.process.pid).children(recursive=True)
-            if "_bentoml_impl.worker.service" in " ".join(child.cmdline())
-        ]
+        links = [connected(running) for _ in range(CLIENTS)]
+        worker = process_of(running, "_bentoml_impl.worker.service")
         # Halfway through their bodies when the signal comes: taken in, and not to be dropped.
         for number, link in enumerate(links):
             link.sendall(request(number)[:-20])
@@ -50,55 +66,87 @@ def test_what_was_taken_in_is_answered_and_the_server_ends(
         for number, link in enumerate(links):
             link.sendall(request(number)[-20:])
         for number, link in enumerate(links):
-            got = answer(link)
-            assert got.startswith(b"HTTP/1.1 200 "), got[:200]
-            assert b"connection: close" in got.partition(b"\r\n\r\n")[0]
-            assessments = json.loads(got.partition(b"\r\n\r\n")[2])["assessments"]
-            assert assessments[0]["id"] == f"s-{number}-0"
+            assert_answered(link, number)
             link.close()
         assert running.process.wait(timeout=15) == 0
         assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
         assert "Traceback" not in running.said()
 
 
+def test_what_waits_for_its_turn_is_answered_too(bundle_dir: Path, tmp_path: Path) -> None:
+    """The model stands still from before the first request until the service has begun to end."""
+    variables = environment(
+        tmp_path, bundle=bundle_dir, threads="1", model_process="shared", queue_milliseconds="60000"
+    )
+    with serving(tmp_path, variables) as running, ExitStack() as links:
+        model = process_of(running, "scoring.model_process")
+        idle, *asking = [links.enter_context(connected(running)) for _ in range(CLIENTS + 1)]
+        model.suspend()
+        for number, link in enumerate(asking):
+            link.sendall(request(number))
+        # Read after theirs: whoever is answered on the event loop has been preceded by them.
+        assert httpx.get(running.url + "/livez").status_code == 200
+        running.process.send_signal(signal.SIGTERM)
+        # Nobody asks on it: that it is closed says that the worker has been told.
+        assert idle.recv(1) == b""
+        assert select.select(asking, [], [], 0) == ([], [], [])
+        model.resume()
+        for number, link in enumerate(asking):
+            assert_answered(link, number)
+        assert running.process.wait(timeout=15) == 0
+        psutil.wait_procs([model], timeout=15)
+        assert not model.is_running()
+        assert "Traceback" not in running.said()
+
+
 def test_health_and_metrics_answer_while_more_is_asked_than_can_be_done(
     bundle_dir: Path, tmp_path: Path
 ) -> None:
-    """And nobody gets anything but an answer or a refusal in time that says when to come back."""
-    variables = environment(tmp_path, bundle=bundle_dir, threads="1", queue_milliseconds="2")
-    with serving(tmp_path, variables) as running:
+    """And nobody gets anything but an answer or a refusal in time that says when to come back.
+
+    Bursts come faster than any client could ask: each is sent whole before an answer is read.
+    """
+    variables = environment(tmp_path, bundle=bundle_dir, threads="1", queue_milliseconds="20")
+    with serving(tmp_path, variables) as running, ExitStack() as open_links:
+        links = [open_links.enter_context(connected(running)) for _ in range(CROWD)]
         statuses: list[int] = []
         told: list[str | None] = []
         slowest: list[float] = []
-        end = time.monotonic() + 4
-        body = json.dumps({"students": [student(f"s-{row}") for row in range(40)]}).encode()
+        over = threading.Event()
 
         def insist() -> None:
-            with httpx.Client(base_url=running.url, timeout=30) as client:
-                while time.monotonic() < end:
-                    got = client.post("/score", content=body)
-                    statuses.append(got.status_code)
-                    if got.status_code == 429:
-                        told.append(got.headers.get("retry-after"))
-                        assert got.json()["type"].endswith("too-busy")
+            for _ in range(BURSTS):
+                for link in links:
+                    link.sendall(request(0))
+                for link in links:
+                    with HTTPResponse(link) as got:
+                        got.begin()
+                        statuses.append(got.status)
+                        body = json.loads(got.read())
+                    if got.status == 429:
+                        told.append(got.headers["retry-after"])
+                        assert body["type"].endswith("too-busy")
+            over.set()
 
-        crowd = [threading.Thread(target=insist) for _ in range(48)]
-        for one in crowd:
-            one.start()
+        crowd = threading.Thread(target=insist)
+        crowd.start()
         with httpx.Client(base_url=running.url, timeout=30) as client:
-            while time.monotonic() < end:
+            while crowd.is_alive():
                 for path in ("/livez", "/readyz", "/metrics", "/model"):
                     started = time.monotonic()
                     assert client.get(path).status_code == 200
                     slowest.append(time.monotonic() - started)
                 time.sleep(0.05)
-        for one in crowd:
-            one.join()
+            page = client.get("/metrics").text
+            again = client.post("/score", content=request(0).partition(b"\r\n\r\n")[2])
 
-        assert set(statuses) == {200, 429}
-        assert statuses.count(200) > 50
-        assert set(told) <= {str(seconds) for seconds in range(1, 10)}
-        assert max(slowest) < 2
-        page = httpx.get(running.url + "/metrics").text
-        assert 'bellwether_refusals_total{reason="too-busy"}' in page
-        assert httpx.post(running.url + "/score", content=body).status_code == 200
+    assert over.is_set()
+    assert len(statuses) == CROWD * BURSTS
+    assert set(statuses) == {200, 429}
+    assert statuses.count(200) > 50
+    assert statuses.count(429) > BURSTS
+    assert set(told) <= {str(seconds) for seconds in range(1, 10)}
+    assert max(slowest) < 2
+    refused = 'bellwether_refusals_total{reason="too-busy"} '
+    assert f"{refused}{len(told):.1f}\n" in page
+    assert again.status_code == 200
