@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from records.cohort import Bools, Floats, Ints
-from scoring.few_assessed import PlainAssessment, is_few
+from records.cohort import Floats, Ints
 from scoring.measures import Doubles
 from scoring.policy import Policy
 from scoring.recommend import Recommendation, Recommender, by_row
@@ -139,10 +138,6 @@ class Assessment:
     ]
 
 
-# What is said of students: of many a table, of few plain values.
-Said = AssessmentTable | list[PlainAssessment]
-
-
 class Assessor:
     """Assess students with a scorer and a policy.
 
@@ -156,6 +151,8 @@ class Assessor:
     Attributes:
         recommender: The policy's rules, compiled.
         tiers: What decides tiers.
+        say: Says what the policy makes of scores; see `Tabulator.say`.
+        tabulate: Says the same as a table; see `Tabulator.tabulate`.
     """
 
     def __init__(self, scorer: AnyScorer, policy: Policy | None = None) -> None:
@@ -168,11 +165,12 @@ class Assessor:
         self._features = contract.feature_names
         self._names = [tier.name for tier in self.policy.tiers]
         self.recommender = Recommender(self.policy, contract, scorer.bundle.reference)
-        self._tabulator = Tabulator(
+        tabulator = Tabulator(
             *(self.policy, self.tiers, self.recommender, contract),
             fences=scorer.bundle.fences,
             intervals=scorer.bundle.intervals,
         )
+        self.say, self.tabulate = tabulator.say, tabulator.tabulate
         self._subjects = contract.targets.score.subjects
         self._unit = contract.targets.score.unit
 
@@ -192,7 +190,7 @@ class Assessor:
             lengths: (rows,) periods observed, 0 to `periods`.
             recommendations: Whether to evaluate the rules.
             forecast: Whether to run the score graph.
-            reference: As `tabulate`.
+            reference: As `Tabulator.tabulate`.
 
         Returns:
             One assessment a row, in order; no row influences another's.
@@ -219,37 +217,6 @@ class Assessor:
             self.tabulate(
                 values, lengths, scores, recommendations=recommendations, reference=reference
             )
-        )
-
-    def say(
-        self,
-        values: Floats,
-        lengths: Ints,
-        scores: Scores,
-        *,
-        recommendations: bool | Bools = True,
-        reference: NDArray[np.int8] | None = None,
-    ) -> Said:
-        """Say what the policy makes of scores; arguments as `tabulate`.
-
-        Returns:
-            Plain values of up to `scoring.few_assessed.FEW` students, a table of more.
-        """
-        way = self._tabulator.few.assess if is_few(values) else self._tabulator.tabulate
-        return way(values, lengths, scores, recommendations=recommendations, reference=reference)
-
-    def tabulate(
-        self,
-        values: Floats,
-        lengths: Ints,
-        scores: Scores,
-        *,
-        recommendations: bool | Bools = True,
-        reference: NDArray[np.int8] | None = None,
-    ) -> AssessmentTable:
-        """Say what the policy makes of scores, as arrays; see `Tabulator.tabulate`."""
-        return self._tabulator.tabulate(
-            values, lengths, scores, recommendations=recommendations, reference=reference
         )
 
     def worded(self, table: AssessmentTable) -> list[Assessment]:

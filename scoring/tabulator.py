@@ -11,7 +11,7 @@ from records.contract import Contract
 from records.fences import Fences
 from records.intervals import Intervals
 from scoring.decided import Bases, decide
-from scoring.few_assessed import FewAssessed, is_few, table_of
+from scoring.few_assessed import FewAssessed, PlainAssessment, is_few, table_of
 from scoring.policy import Policy
 from scoring.recommend import Recommender
 from scoring.scorer import Scores
@@ -22,6 +22,9 @@ from scoring.table import (
     OutlyingCells,
 )
 from scoring.tiers import Tiers
+
+# What is said of students: of many a table, of few plain values.
+Said = AssessmentTable | list[PlainAssessment]
 
 
 class Tabulator:
@@ -82,11 +85,29 @@ class Tabulator:
         Returns:
             One row a student, in order; no row influences another's.
         """
+        said = self.say(
+            values, lengths, scores, recommendations=recommendations, reference=reference
+        )
+        return table_of(said, reference) if isinstance(said, list) else said
+
+    def say(
+        self,
+        values: Floats,
+        lengths: Ints,
+        scores: Scores,
+        *,
+        recommendations: bool | Bools = True,
+        reference: NDArray[np.int8] | None = None,
+    ) -> Said:
+        """Say what the policy makes of scores; arguments as `tabulate`.
+
+        Returns:
+            Plain values of up to `scoring.few_assessed.FEW` students, a table of more.
+        """
         if is_few(values):
-            students = self.few.assess(
+            return self.few.assess(
                 values, lengths, scores, recommendations=recommendations, reference=reference
             )
-            return table_of(students, reference)
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
         # A product: several times faster than a sum over a short axis.

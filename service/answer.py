@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from records.cohort import Bools
-from scoring.assessment import Assessment, Assessor, Said
+from scoring.assessment import Assessment, Assessor
 from scoring.bundle import read_bundle
 from scoring.intake import Intake
 from scoring.measures import Positions
@@ -27,6 +27,7 @@ from scoring.model_wire import ModelProcessError
 from scoring.providers import RUNTIME_NAMES, Provider
 from scoring.relatives import Relatives
 from scoring.table import STATUSES
+from scoring.tabulator import Said
 from service.bulk import BulkResponder
 from service.encoding import TableEncoder
 from service.model_choice import load_scorer

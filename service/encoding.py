@@ -18,11 +18,11 @@ import numpy as np
 
 from records.cohort import Bools
 from records.contract import Contract
-from scoring.assessment import Said
 from scoring.measures import Doubles
 from scoring.policy import Policy
 from scoring.recommend import Advice
 from scoring.table import BUNDLE, AdviceTable, AssessmentTable, OutlyingCells
+from scoring.tabulator import Said
 from service.digits import Trajectories, written
 from service.few_encoding import NEXT, EncodedStudents, FewEncoder
 from service.fragments import REFERENCES, Fragments
