@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from records.cohort import Bools
 from records.contract import Contract
 from records.reference import Reference
-from scoring.measures import Positions
+from scoring.measures import Doubles, Positions
 from scoring.policy import Measure, Rule
 
 _KINDS = range(3)
@@ -96,8 +96,8 @@ class MeasurePlan:
         trends: How many trends there are.
         means: (means,) history of each mean: the levels, then the means of each trend's values,
             then of their periods.
-        windows: (means, 1) how many values each uses at most.
-        needed: (means, 1) how many it uses at least.
+        sizes: (means, periods + 1) how many values each uses where there are 0, 1, …; NaN where
+            there are fewer than it needs.
         total: (means,) where the sum of its values stands, window by window and within a window
             series by series.
         moving: (2 · trends,) the series of each trend's values, then of their periods.
@@ -113,8 +113,7 @@ class MeasurePlan:
     series: int
     trends: int
     means: Positions
-    windows: Positions
-    needed: Positions
+    sizes: Doubles
     total: Positions
     moving: Positions
     beyond: Bools
@@ -148,14 +147,15 @@ class MeasurePlan:
         windows = np.array([key.window for key in means], np.intp)
         series = np.array([key.series for key in means], np.intp)
         count = values + len(trends)
+        known = np.arange(contract.periods.maximum + 1)
+        needed = np.where(np.arange(len(means)) < len(levels), 1, windows)
         return cls(
             histories=histories,
             depth=depth,
             series=count,
             trends=len(trends),
             means=np.array([key.history for key in means], np.intp),
-            windows=windows[:, None],
-            needed=np.where(np.arange(len(means)) < len(levels), 1, windows)[:, None],
+            sizes=np.where(known >= needed[:, None], np.minimum(known, windows[:, None]), np.nan),
             total=(windows - 1) * count + series,
             moving=series[len(levels) :],
             beyond=np.arange(depth)[:, None] >= windows[len(levels) :],

@@ -8,6 +8,7 @@ Both measures use a feature's observed values alone:
 """
 
 from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from records.cohort import Bools
 Doubles = NDArray[np.float64]
 Positions = NDArray[np.intp]
 Periods = NDArray[np.intp]
+Number = TypeVar("Number", bound=np.generic)
 
 
 def newest_values(
@@ -49,6 +51,19 @@ def newest_values(
     nothing = slots >= count
     periods[nothing] = picked[nothing] = 0
     return count, periods, picked
+
+
+def taken(table: NDArray[Number], columns: Positions) -> NDArray[Number]:
+    """Take of each row of a table what is in some columns.
+
+    Args:
+        table: (things, columns).
+        columns: (…, things, rows).
+
+    Returns:
+        (…, things, rows).
+    """
+    return table.ravel().take(columns + np.arange(0, table.size, table.shape[1])[:, None])
 
 
 def totals(picked: Doubles) -> Doubles:

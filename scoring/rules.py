@@ -15,7 +15,7 @@ import numpy as np
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from records.reference import Reference
-from scoring.measures import Doubles, Positions, newest_values, slope, totals
+from scoring.measures import Doubles, Positions, newest_values, slope, taken, totals
 from scoring.policy import Policy
 from scoring.rule_arrays import RuleArrays
 
@@ -170,23 +170,21 @@ class Findings:
     def _measure(self, picked: Floats) -> Doubles:
         """Measure what is planned, (measures, rows), of the values at the last periods."""
         plan, rows = self._rules.plan, picked.shape[2]
-        series, trends, gaps = self._series(picked), plan.trends, len(plan.gaps)
+        series, trends = self._series(picked), plan.trends
         means = np.empty((len(plan.total), rows))
         # Of each series the totals of its last 1, 2, … values, one below the other.
         added = totals(series).reshape(plan.depth * plan.series, rows)
         added.take(plan.total, axis=0, out=means, mode="clip")
-        used = np.minimum(self._count.take(plan.means, axis=0), plan.windows)
-        means /= np.where(used >= plan.needed, used, np.nan)
+        means /= taken(plan.sizes, self._count.take(plan.means, axis=0))
         measured = means[: len(means) - trends]
         if trends:
             moved = series.take(plan.moving, axis=1)
             moved -= means[-2 * trends :]
             moved[plan.beyond] = 0
             measured[-trends:] = slope(moved[:, :trends], moved[:, trends:])
-        if not gaps:
+        if not plan.gaps.size:
             return measured
-        last = self._periods[0].take(plan.gaps, axis=0)
-        before = plan.counted[np.arange(gaps)[:, None], last]
+        before = taken(plan.counted, self._periods[0].take(plan.gaps, axis=0))
         missing = plan.counted.take(self._lengths, axis=1) - before
         return np.concatenate((measured, missing))
 
@@ -197,12 +195,11 @@ class Findings:
         series = np.empty((slots, plan.series, rows))
         series[:, :raw] = picked
         if compared:
-            width = histories.mean.shape[1]
-            at = self._periods[:, -compared:] + np.arange(0, compared * width, width)[:, None]
-            usual = histories.mean.ravel().take(at)
+            periods = self._periods[:, -compared:]
+            usual = taken(histories.mean, periods)
             series[:, raw + compared : raw + 2 * compared] = usual
             beside = picked[:, -compared:] - usual
-            beside /= histories.scale.ravel().take(at)
+            beside /= taken(histories.scale, periods)
             series[:, raw : raw + compared] = beside
         if plan.trends:
             series[:, -plan.trends :] = self._periods.take(plan.means[-plan.trends :], axis=1)
