@@ -40,6 +40,7 @@ NETWORKS: tuple[tuple[Target, str], ...] = (
     ("risk", "lstm-large"),
     ("risk", "distilled-lstm"),
     ("score", "attention-lstm"),
+    ("score", "attention-lstm-small"),
     ("score", "attention-lstm-quantile"),
     ("score", "attention-lstm-quantile-many"),
 )

@@ -26,6 +26,7 @@ from training.settings import (
     RISK_NETWORKS,
     SCORE_NETWORKS,
     SIZES,
+    SMALL,
     BaselineChoice,
     NetworkPreset,
 )
@@ -247,6 +248,7 @@ def _all() -> dict[tuple[Target, str], Model]:
             rows.append(_network("score", architecture, size, score))
     rows.append(_distilled())
     beyond = (
+        ("small", SMALL, "of one head and few units"),
         ("huber", HUBER, "fitted by the Huber loss"),
         ("quantile", QUANTILE, "on quantile-encoded features"),
         ("quantile-many", QUANTILE_MANY, "on quantile-encoded features of many records"),

@@ -142,6 +142,7 @@ def test_the_registry_holds_both_papers_and_names_are_told_when_wrong() -> None:
         network("risk", "svm")
     assert network("risk", "lstm").preset == RISK_PRESETS["paper-a"]
     assert network("score", "attention-lstm").preset == SCORE_PRESETS["paper-b"]
+    assert network("score", "attention-lstm-small").preset == SCORE_PRESETS["small"]
 
 
 @pytest.mark.parametrize("target", TARGETS)

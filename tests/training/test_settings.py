@@ -36,12 +36,13 @@ def test_paper_b_is_as_the_paper_says() -> None:
     assert not preset.residual
 
 
-def test_simulated_and_semesters_follow_their_papers() -> None:
+def test_simulated_and_semesters_follow_their_papers_but_for_a_small_score_network() -> None:
     simulated = settings_for(_named(small_cohort(), "simulated"), seed=4)
-    assert (simulated.risk.name, simulated.score.name) == ("paper-a", "paper-b")
+    assert (simulated.risk.name, simulated.score.name) == ("paper-a", "small")
     assert (simulated.split.kind, simulated.seed) == ("stratified-80-20", 4)
     assert simulated.score_selection is None
     semesters = settings_for(_named(small_cohort(), "semesters"))
+    assert semesters.score.name == "paper-b"
     assert semesters.split.kind == "stratified-70-15-15"
     assert semesters.score_selection == 0.1
     assert semesters.risk_selection is None
@@ -63,6 +64,10 @@ def test_long_histories_take_the_large_presets(cohort: Cohort) -> None:
     object.__setattr__(longer, "contract", contract)
     chosen = settings_for(longer)
     assert (chosen.risk.name, chosen.score.name) == ("large", "quantile")
+
+
+def test_many_simulated_students_take_the_large_presets() -> None:
+    assert settings_for(_named(small_cohort(10_001), "simulated")).score.name == "quantile"
 
 
 def test_many_records_take_the_large_presets() -> None:
