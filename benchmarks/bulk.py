@@ -36,7 +36,7 @@ from scoring.scorer import CHUNK
 from scoring.table_assessor import Wanted
 from scoring.table_formats import TableFormat
 from service.answer import Responder
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.settings import Settings
 
 SIZES = (256, 4096)

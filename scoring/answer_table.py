@@ -106,6 +106,7 @@ class AnswerTables:
                 pa.field("errors", pa.list_(_ERROR)),
             ]
         )
+        self._rows = pa.struct(list(self.schema))
 
     def batch(
         self,
@@ -127,7 +128,7 @@ class AnswerTables:
         whole = _Scattered(students, at)
         columns: list[pa.Array] = [
             pa.array(ids, pa.string()),
-            pa.array(np.arange(first, first + students)),
+            _array(np.arange(first, first + students)),
         ]
         if table is None:
             table = _nothing(admission, len(self._subjects))
@@ -137,21 +138,22 @@ class AnswerTables:
         if reference is None:  # BUNDLE is 0
             reference = np.zeros(len(table), np.int8)
         columns += [
-            pa.DictionaryArray.from_arrays(pa.array(status), self._statuses),
+            _coded(_array(status), self._statuses),
             whole.array(table.period),
             whole.array(table.risk, assessed),
-            pa.DictionaryArray.from_arrays(whole.array(table.tier, assessed), self._tiers),
+            _coded(whole.array(table.tier, assessed), self._tiers),
             whole.array(table.since.astype(np.int32), assessed),
             *self._forecasts(whole, table),
             self._trajectory(whole, table, assessed),
             whole.array(table.observed_periods.astype(np.int32)),
             whole.array(table.observed_share),
-            pa.DictionaryArray.from_arrays(whole.array(reference), self._origins),
+            _coded(whole.array(reference), self._origins),
             self._outlying(whole, table),
             self._advice(whole, table),
             _errors(admission.faults, first, students) if admission.faults else whole.empty(_ERROR),
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        rows = pa.Array.from_buffers(self._rows, students, [None], 0, children=columns)
+        return pa.RecordBatch.from_struct_array(rows)
 
     def _forecasts(self, whole: "_Scattered", table: AssessmentTable) -> list[pa.Array]:
         parts = (table.forecast, table.low, table.high)
@@ -166,16 +168,11 @@ class AnswerTables:
     ) -> pa.Array:
         periods = table.trajectory.shape[1]
         size = np.where(assessed, table.period, 0)
-        if (size == periods).all():
+        if np.count_nonzero(size != periods) == 0:
             risk = table.trajectory.ravel()
         else:
             risk = table.trajectory[np.arange(periods) < size[:, None]]
-        unknown = np.isnan(risk)
-        return pa.ListArray.from_arrays(
-            whole.offsets(size),
-            pa.array(risk, mask=unknown if unknown.any() else None),
-            pa.list_(pa.float64()),
-        )
+        return whole.lists(size, _array(risk, ~np.isnan(risk)))
 
     def _outlying(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
         cells = table.outlying
@@ -183,13 +180,10 @@ class AnswerTables:
             return whole.empty(_OUTLYING)
         size = np.bincount(cells.row, minlength=len(table))
         found = pa.StructArray.from_arrays(
-            [
-                pa.array(cells.period.astype(np.int32)),
-                self._features.take(pa.array(cells.feature)),
-            ],
+            [_array(cells.period.astype(np.int32)), _named(self._features, cells.feature)],
             fields=list(_OUTLYING),
         )
-        return pa.ListArray.from_arrays(whole.offsets(size), found, pa.list_(_OUTLYING))
+        return whole.lists(size, found)
 
     def _advice(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
         advice = table.advice
@@ -199,20 +193,19 @@ class AnswerTables:
         place = self._level_at[advice.rule]
         named = place >= 0
         code = np.where(named, advice.measured, 0).astype(np.intp)
-        level = pa.array(place + code, mask=~named)
         told = pa.StructArray.from_arrays(
             [
-                self._rules.take(pa.array(advice.rule)),
-                pa.array(advice.measured, mask=named),
-                self._levels.take(level),
-                pa.array(advice.expected, mask=named | np.isnan(advice.expected)),
-                pa.array(advice.spreads, mask=np.isnan(advice.spreads)),
-                pa.array(advice.first.astype(np.int32)),
-                pa.array(advice.last.astype(np.int32)),
+                self._rules.take(_array(advice.rule)),
+                _array(advice.measured, ~named),
+                self._levels.take(_array(place + code, named)),
+                _array(advice.expected, ~(named | np.isnan(advice.expected))),
+                _array(advice.spreads, ~np.isnan(advice.spreads)),
+                _array(advice.first.astype(np.int32)),
+                _array(advice.last.astype(np.int32)),
             ],
             fields=list(_ADVICE),
         )
-        return pa.ListArray.from_arrays(whole.offsets(size), told, pa.list_(_ADVICE))
+        return whole.lists(size, told)
 
 
 class _Scattered:
@@ -236,22 +229,47 @@ class _Scattered:
     ) -> pa.Array:
         """Return (students,) values, null unless known."""
         if self._all:
-            return pa.array(values, mask=None if known is None or known.all() else ~known)
+            return _array(values, known)
         spread = np.zeros(self.students, values.dtype)
-        missing = np.ones(self.students, np.bool_)
+        there = np.zeros(self.students, np.bool_)
         spread[self._at] = values
-        missing[self._at] = False if known is None else ~known
-        return pa.array(spread, mask=missing)
+        there[self._at] = True if known is None else known
+        return _array(spread, there)
 
     def empty(self, kind: pa.DataType) -> pa.Array:
         """Return (students,) empty lists."""
         return _empty_lists(self.students, kind)
 
-    def offsets(self, sizes: NDArray[np.integer]) -> pa.Array:
-        """Return (students + 1,) offsets of lists of these sizes, empty for the others."""
+    def lists(self, sizes: NDArray[np.integer], values: pa.Array) -> pa.Array:
+        """Return (students,) lists of these sizes, which follow each other; empty ones else."""
         spread = np.zeros(self.students + 1, np.int32)
-        spread[self._at + 1] = sizes
-        return pa.array(np.cumsum(spread, dtype=np.int32))
+        if self._all:
+            np.cumsum(sizes, out=spread[1:])
+        else:
+            spread[self._at + 1] = sizes
+            np.cumsum(spread, out=spread)
+        buffers, kind = [None, pa.py_buffer(spread)], pa.list_(values.type)
+        return pa.Array.from_buffers(kind, self.students, buffers, 0, children=[values])
+
+
+_TYPES = {
+    np.dtype(kind): pa.from_numpy_dtype(kind) for kind in (np.int8, np.int32, np.int64, np.float64)
+}
+
+
+def _array(values: NDArray[np.generic], known: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return numbers as they lie in memory, null unless known: `pa.array` looks at much more."""
+    valid: pa.Buffer | None = None
+    missing = 0
+    if known is not None and (missing := len(known) - int(np.count_nonzero(known))):
+        valid = pa.py_buffer(np.packbits(known, bitorder="little"))
+    buffers = [valid, pa.py_buffer(np.ascontiguousarray(values))]
+    return pa.Array.from_buffers(_TYPES[values.dtype], len(values), buffers, missing)
+
+
+def _coded(codes: pa.Array, names: pa.Array) -> pa.Array:
+    """Return names by their positions, which are ours and need not be checked."""
+    return pa.DictionaryArray.from_arrays(codes, names, safe=False)
 
 
 @lru_cache(maxsize=16)
@@ -263,6 +281,10 @@ def _empty_lists(students: int, kind: pa.DataType) -> pa.Array:
 @lru_cache(maxsize=8)
 def _nulls(students: int) -> pa.Array:
     return pa.nulls(students, pa.float64())
+
+
+def _named(names: pa.Array, positions: Positions) -> pa.Array:
+    return names.take(_array(positions))
 
 
 def _errors(faults: Sequence[RowFault], first: int, students: int) -> pa.Array:

@@ -6,6 +6,7 @@ those who cannot, `scoring.row_faults` gives the reasons, so that every format g
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,8 @@ def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Steps[
         first: Position of the first of them among all that were handed in.
     """
     admission = lay_out(contract, columns, first)
+    if len(admission.ids) == len(columns.ids):
+        return admission
     refused = np.ones(len(columns.sizes), np.bool_)
     refused[admission.rows - first] = False
     faults = admission.faults
@@ -129,7 +132,7 @@ def _regular(contract: Contract, columns: StudentColumns, first: int) -> Admissi
         values[:, :length, at] = cells
     return Admission(
         rows=np.arange(first, first + students),
-        ids=[name for name in columns.ids if name is not None],
+        ids=cast("list[str]", list(columns.ids)),  # all are known
         values=values,
         lengths=np.full(students, length, np.int32),
         faults=[],
@@ -149,7 +152,8 @@ def beyond(feature: Feature, values: NDArray[np.floating]) -> Bools | None:
     """
     if feature.kind is not Kind.NUMERIC:
         return None
-    lower, upper = (values.dtype.type(limit) for limit in number_limits(feature))
+    # Plain numbers: NumPy compares in the precision of the array.
+    lower, upper = number_limits(feature)
     # Two passes without a copy; they pass over NaN, and none remain where all is NaN.
     if not len(values) or (np.fmin.reduce(values) >= lower and np.fmax.reduce(values) <= upper):
         return None

@@ -1,6 +1,7 @@
 """Decide what is said of students before anything is advised: risks, tiers, forecasts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ class Decided(NamedTuple):
     observed_share: Doubles
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Bases:
     """What decisions rest on, whoever the student is.
 
@@ -50,13 +51,18 @@ class Bases:
     intervals: Intervals | None
     possible: Positions
 
+    @cached_property
+    def until(self) -> Floats:
+        """(periods, periods) float32, 1 where a row's period is not after a column's."""
+        return np.triu(np.ones((len(self.possible),) * 2, np.float32))
 
-def decide(bases: Bases, seen: Positions, lengths: Ints, scores: Scores) -> Decided:
+
+def decide(bases: Bases, seen: Floats, lengths: Ints, scores: Scores) -> Decided:
     """Decide of many students.
 
     Args:
         bases: What to decide by.
-        seen: (rows, periods) values known in each period, of those that count.
+        seen: (rows, periods) float32, values known in each period, of those that count.
         lengths: (rows,) periods observed; what lies beyond is not looked at.
         scores: Of the same rows and periods, at least one.
     """
@@ -67,7 +73,9 @@ def decide(bases: Bases, seen: Positions, lengths: Ints, scores: Scores) -> Deci
     # where nothing is observed either.
     last = np.arange(0, rows * periods, periods) + (lengths - 1) % periods
     seen = seen * within
-    observed, share = (seen > 0).cumsum(axis=1), seen.cumsum(axis=1) / bases.possible[:periods]
+    # Sums over a short axis take several times as long as products; both are exact here.
+    until = bases.until[:periods, :periods]
+    observed, share = (seen > 0).astype(np.float32) @ until, seen @ until / bases.possible[:periods]
     enough = within & (observed >= bases.minimum.periods) & (share >= bases.minimum.share)
     risk = rounded(np.where(enough, scores.risk, np.nan))
     by_period = bases.tiers.of_rounded(risk)
@@ -88,7 +96,7 @@ def decide(bases: Bases, seen: Positions, lengths: Ints, scores: Scores) -> Deci
         forecast=forecast,
         low=low,
         high=high,
-        observed_periods=observed.ravel().take(last),
+        observed_periods=observed.ravel().take(last).astype(np.intp),
         observed_share=share.ravel().take(last).round(DECIMALS),
     )
 
@@ -115,5 +123,6 @@ def _since(
     tiers: NDArray[np.int8], present: NDArray[np.int8], within: Bools, clock: Ints
 ) -> Positions:
     """Find the period since which each row has had its present tier without a break."""
-    other = within & (tiers != present[:, None])
-    return np.asarray((other * clock).max(axis=1) + 1, np.intp)
+    # Periods first: NumPy finds the largest of long rows, several at a time.
+    other = (within & (tiers != present[:, None])).T
+    return np.asarray((other * clock[:, None]).max(axis=0) + 1, np.intp)

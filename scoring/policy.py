@@ -230,10 +230,8 @@ class Policy(_Frozen):
         return np.array([tier.from_ for tier in self.tiers])
 
     @cached_property
-    def _ladder(self) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-        """The bounds, with NaN as the highest, and the tier between each two of them."""
-        tiers = [-1, *range(len(self.tiers)), -1]
-        return np.append(self.bounds, np.nan), np.array(tiers, np.int8)
+    def _bounds(self) -> list[float]:
+        return [tier.from_ for tier in self.tiers]
 
     def tier_of(self, probabilities: ArrayLike) -> NDArray[np.int8]:
         """Decide the tier of each probability: the one place where tiers are decided.
@@ -251,8 +249,11 @@ class Policy(_Frozen):
 
     def tier_of_rounded(self, probabilities: NDArray[np.float64]) -> NDArray[np.int8]:
         """Decide the tiers of probabilities that `rounded` returned; else as `tier_of`."""
-        bounds, tiers = self._ladder
-        return np.asarray(tiers[bounds.searchsorted(probabilities, side="right")])
+        # Nothing compares with NaN; the lowest tier's bound is one that every other number reaches.
+        tier = np.full(probabilities.shape, -1, np.int8)
+        for bound in self._bounds:
+            tier += probabilities >= bound
+        return tier
 
     def tiers_of(self, rule: Rule) -> tuple[str, ...]:
         """Names of the tiers in which `rule` speaks."""

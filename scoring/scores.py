@@ -1,9 +1,10 @@
 """What scoring records gives, and what any scorer can be asked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from records.cohort import Bools, Floats, Ints
 from records.contract import Contract
 from records.errors import CohortError
 from scoring.bundle import Bundle
+from scoring.measures import Positions
 from scoring.placement import Placement
 from scoring.precision import Precision
 
@@ -29,6 +31,21 @@ class Scores:
     risk: Floats
     score: Floats
     executions: tuple[int, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self], places: Positions | None = None) -> Self:
+        """Put the scores of parts of the same records together.
+
+        Args:
+            parts: With the same periods and subjects.
+            places: (records,) where each record of the parts, one after the other, belongs; None
+                where they are in order.
+        """
+        risk = np.concatenate([part.risk for part in parts])
+        score = np.concatenate([part.score for part in parts])
+        if places is not None:
+            risk[places], score[places] = risk.copy(), score.copy()
+        return cls(risk, score, tuple(chain.from_iterable(part.executions for part in parts)))
 
 
 class AnyScorer(Protocol):

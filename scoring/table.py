@@ -6,7 +6,7 @@ Whatever shows assessments is made from it: the row values of `scoring.assessmen
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,21 @@ NO_TIER = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OutlyingCells:
+class _OfRows:
+    row: Positions
+
+    def part(self, start: int, end: int) -> Self:
+        """Return what is said of the rows from `start` up to `end`; `start` becomes the first."""
+        first, last = self.row.searchsorted((start, end)).tolist()
+        row, *others = self.__dataclass_fields__
+        return type(self)(
+            getattr(self, row)[first:last] - start,
+            *(getattr(self, name)[first:last] for name in others),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutlyingCells(_OfRows):
     """Values outside the fences of the training records, in the order of row and period.
 
     Attributes:
@@ -36,7 +50,6 @@ class OutlyingCells:
         feature: (cells,) position of the feature in the contract.
     """
 
-    row: Positions
     period: Positions
     feature: Positions
 
@@ -47,7 +60,7 @@ class OutlyingCells:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AdviceTable:
+class AdviceTable(_OfRows):
     """Recommendations of all rows: those of a row together, the worst first.
 
     Numbers are rounded as they are shown. Levels are positions in the feature's levels (0 and 1
@@ -64,7 +77,6 @@ class AdviceTable:
         last: (recommendations,) last period measured.
     """
 
-    row: Positions
     rule: Positions
     measured: Doubles
     expected: Doubles
@@ -134,3 +146,17 @@ class AssessmentTable:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.status)
+
+    def part(self, start: int, end: int) -> Self:
+        """Return the rows from `start` up to `end`."""
+        if start == 0 and end == len(self):
+            return self
+        columns = [getattr(self, name) for name in self.__dataclass_fields__]
+        rows = slice(start, end)
+        return type(self)(*(_cut(column, rows) for column in columns))
+
+
+def _cut(column: Any, rows: slice) -> Any:
+    if isinstance(column, _OfRows):
+        return column.part(rows.start, rows.stop)
+    return None if column is None else column[rows]

@@ -1,20 +1,22 @@
 """Assess tables of students slice by slice: record batches in, record batches out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
 
-from records.cohort import Ints
+from records.cohort import Floats, Ints
 from records.relative import Moments
 from records.relative_reference import RelativeReference
 from scoring.answer_table import AnswerTables
 from scoring.assessment import Assessor
 from scoring.intake import Admission
+from scoring.provider_options import CHUNK
 from scoring.relatives import Relatives, learn_batch
-from scoring.steps import Steps, finish
+from scoring.scores import Scores
+from scoring.steps import Steps, finish, timed
 from scoring.table import AssessmentTable
 from scoring.table_intake import StudentRows, TableIntake
 from scoring.table_slices import whole_students
@@ -114,7 +116,7 @@ class TableAssessor:
             wanted: Parts of the assessment.
         """
         ids, admission = finish(self.admit(rows, first))
-        said = self.tabulate(admission, wanted)
+        said = finish(self.tabulate([admission], wanted))
         table = None if said is None else said.table
         tiers = len(self.assessor.policy.tiers)
         known = np.empty(0, np.int8) if table is None else table.tier[table.tier >= 0]
@@ -140,25 +142,51 @@ class TableAssessor:
         students = self.intake.lay_out(part)
         return learn_batch(self.relatives.layout, students.values, students.lengths)
 
-    def tabulate(self, admission: Admission, wanted: Wanted) -> Tabulated | None:
-        """Say what is to be said of the students admitted; None where there are none.
+    def tabulate(self, admissions: Sequence[Admission], wanted: Wanted) -> Steps[Tabulated | None]:
+        """Say what is to be said of the students admitted, in steps; None where there are none.
 
-        Relative features are filled in from the reference unless `admission.reference` says that
+        Relative features are filled in from the reference unless `Admission.reference` says that
         they are filled in already.
+
+        Args:
+            admissions: Students of some requests, who do not influence each other.
+            wanted: Parts of the assessment.
+
+        Returns:
+            One table of all of them, those of one request after those of another.
         """
-        if not admission.ids:
+        some = [one for one in admissions if one.ids]
+        if not some:
             return None
-        started = perf_counter()
-        values, reference = admission.values, None
+        values, lengths, reference = some[0].values, some[0].lengths, None
+        if len(some) > 1:
+            values = np.concatenate([one.values for one in some])
+            lengths = np.concatenate([one.lengths for one in some])
         if self.relatives is not None:
-            values, reference = self.relatives.complete(values, [admission])
-        scores = self.assessor.scorer.score(values, admission.lengths, forecast=wanted.forecast)
-        computed = perf_counter()
+            values, reference = self.relatives.complete(values, some)
+        scores, compute = yield from timed(self._score(values, lengths, wanted.forecast))
+        started = perf_counter()
         table = self.assessor.tabulate(
             values,
-            admission.lengths,
+            lengths,
             scores,
             recommendations=wanted.recommendations,
             reference=reference,
         )
-        return Tabulated(table, scores.executions, computed - started, perf_counter() - computed)
+        return Tabulated(table, scores.executions, compute, perf_counter() - started)
+
+    def _score(self, values: Floats, lengths: Ints, forecast: bool) -> Steps[Scores]:
+        """Score records, in steps of an execution or two each."""
+        score, records = self.assessor.scorer.score, len(values)
+        if records <= CHUNK:
+            return score(values, lengths, forecast=forecast)
+        # By length, as one call for all of them would divide them.
+        ragged = bool((lengths != lengths[0]).any())
+        order = np.argsort(lengths, kind="stable") if ragged else np.arange(records)
+        parts = []
+        for start in range(0, records, CHUNK):
+            if start:
+                yield
+            rows = order[start : start + CHUNK] if ragged else slice(start, start + CHUNK)
+            parts.append(score(values[rows], lengths[rows], forecast=forecast))
+        return Scores.joined(parts, order if ragged else None)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from records.cohort import Bools
 from records.contract import RESERVED, Contract, Feature, Kind
 from records.errors import BellwetherError
 from records.table_cells import (
@@ -142,7 +143,6 @@ class TableIntake:
     def _as_columns(
         self, ids: Sequence[str | None], cells: Mapping[str, pa.Array], sizes: Positions
     ) -> StudentColumns:
-        known = [one is not None and 1 <= len(one) <= ID_LENGTH for one in ids]
         ends = np.cumsum(sizes)
 
         def student(at: int) -> object:
@@ -152,7 +152,7 @@ class TableIntake:
 
         return StudentColumns(
             ids=ids,
-            known=np.array(known, np.bool_),
+            known=_known(ids),
             sizes=sizes,
             period=_periods(cells["period"]),
             features=[
@@ -212,8 +212,7 @@ def students_in(ids: pa.Array) -> tuple[Positions, list[str | None]]:
     runs = pc.run_end_encode(ids)
     starts = np.zeros(len(runs.values), np.intp)
     starts[1:] = runs.run_ends.to_numpy()[:-1]
-    names: list[str | None] = runs.values.to_pylist()
-    return starts, names
+    return starts, _texts(runs.values)
 
 
 def student_starts(ids: pa.Array) -> Positions:
@@ -243,8 +242,13 @@ def student_names(ids: pa.Array, starts: Positions) -> list[str | None]:
     named = ids.take(pa.array(starts))
     if pa.types.is_integer(ids.type):
         named = named.cast(pa.string())
-    names: list[str | None] = named.to_pylist()
-    return names
+    return _texts(named)
+
+
+def _texts(words: pa.Array) -> list[str | None]:
+    """Return strings as Arrow hands them to NumPy, which makes no object for each in between."""
+    texts: list[str | None] = words.to_numpy(zero_copy_only=False).tolist()
+    return texts
 
 
 def row_counts(starts: Positions, rows: int) -> Positions:
@@ -266,6 +270,15 @@ def _starts_of_codes(ids: pa.DictionaryArray) -> Positions:
     # A dictionary may hold a word twice, and null.
     words = pc.dictionary_encode(ids.dictionary).indices
     return student_starts(words.take(ids.indices))
+
+
+def _known(ids: Sequence[str | None]) -> Bools:
+    """Tell which ids may be one; most often all are, which takes no step for each."""
+    lengths = [len(one or "") for one in ids]
+    if all(lengths) and max(lengths, default=0) <= ID_LENGTH:
+        return np.ones(len(ids), np.bool_)
+    known = [1 <= length <= ID_LENGTH for length in lengths]
+    return np.array(known, np.bool_)
 
 
 def _periods(column: pa.Array) -> NDArray[np.int64]:

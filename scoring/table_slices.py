@@ -64,8 +64,9 @@ class SeenIds:
         if self._first is None:
             # Most tables are one batch, which needs no more than a look for twins.
             self._first = ids
-            named = len(ids) - ids.count(None) - ids.count("")
-            if len(set(ids) - {None, ""}) < named:
+            different = set(ids)
+            different -= {None, ""}
+            if len(different) < len(ids) - ids.count(None) - ids.count(""):
                 raise _apart()
             return
         if not self._runs:

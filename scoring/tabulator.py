@@ -58,6 +58,7 @@ class Tabulator:
         actionable = [feature.actionable for feature in contract.features]
         # 1 for what counts as known; where nothing is actionable, everything counts.
         self._counted = np.array(actionable if any(actionable) else [True] * len(actionable), int)
+        self._weights = self._counted.astype(np.float32)
         # Values that can be known by the end of each period.
         possible = np.arange(1, contract.periods.maximum + 1) * self._counted.sum()
         self._bases = Bases(tiers, policy.minimum, intervals, possible)
@@ -110,8 +111,8 @@ class Tabulator:
             )
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
-        # A product: several times faster than a sum over a short axis.
-        seen = (~np.isnan(values)) @ self._counted
+        # A product of floats: several times faster than a sum over a short axis.
+        seen = (~np.isnan(values)).astype(np.float32) @ self._weights
         decided = decide(self._bases, seen, lengths, scores)
         tier = decided.tier
         wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)

@@ -6,7 +6,7 @@ Knows neither HTTP nor BentoML. Memory holds a slice at a time, but for JSON, wh
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter, thread_time
 from typing import IO, Protocol, TypeVar
@@ -15,18 +15,29 @@ import msgspec
 import pyarrow as pa
 
 from records.relative import Moments
+from scoring.answer_table import AnswerTables
 from scoring.assessment import Assessor
 from scoring.intake import Admission
 from scoring.model_wire import ModelProcessError
-from scoring.steps import Steps
+from scoring.steps import Steps, advance, timed
 from scoring.table import BATCH, AssessmentTable
-from scoring.table_assessor import TableAssessor, Wanted
-from scoring.table_formats import TableFormat, open_writer, read_batches
+from scoring.table_assessor import TableAssessor, Tabulated, Wanted
+from scoring.table_formats import TableFormat, TableWriter, open_writer, read_batches
 from scoring.table_intake import StudentRows, TableError
+from service.bulk_cohort import (
+    Answer,
+    BulkRequest,
+    Cohort,
+    Ids,
+    Part,
+    Piece,
+    StageSeconds,
+    WorkedSlice,
+)
 from service.columnar import ColumnarReader, slices_of
 from service.columnar_answers import ColumnarAnswers, ColumnarDocument
 from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
-from service.reference import KEPT, OWN, refer
+from service.reference import KEPT, refer
 from service.wire import ModelStamp
 
 _PROBLEMS = {
@@ -34,15 +45,19 @@ _PROBLEMS = {
     "unsupported_encoding": TABLE,
     "batch_too_large": TOO_LARGE,
 }
-# Students in a slice: two executions of the risk graph, a few milliseconds, for which others wait.
+# Students in a slice. Others have turns between its steps, an execution or two of the graphs each,
+# so that a slice may be large enough for what costs the same for few and many to count little.
+SLICE = 1024
 # Text is written cell by cell, which takes several times as long as the graphs.
-_SLICE, _SLICE_OF_TEXT = 512, 128
+_SLICE_OF_TEXT = 128
 _TEXT = (TableFormat.CSV, TableFormat.JSON_LINES)
 
+# A turn goes on to the next step until so much time has passed: a cohort of a few hundred students
+# is answered in a single turn, and who waits for it waits little longer than for an execution.
+TURN_SECONDS = 0.002
+
 T = TypeVar("T")
-Ids = Sequence[str | None]
-# What is said of one slice, written down.
-Write = Callable[[Ids, Admission, AssessmentTable | None, int], bytes]
+Outcome = Piece | Exception
 
 
 class InTurn(Protocol):
@@ -56,87 +71,6 @@ class InTurn(Protocol):
 def at_once(step: Callable[[], T]) -> T:
     """Do a step without waiting for anybody."""
     return step()
-
-
-@dataclass(frozen=True, slots=True)
-class BulkRequest:
-    """How a request is written and what it asks for.
-
-    Attributes:
-        sent: Format of its body; None for columnar JSON.
-        answer: Format of the answer; None for columnar JSON.
-        wanted: Parts of the assessments.
-        whole: The body is small and in memory; the answer may come in one piece.
-        reference: What relative features that a table lacks are computed from, one of
-            `service.reference.WORDS`; columnar JSON says it itself.
-    """
-
-    sent: TableFormat | None
-    answer: TableFormat | None
-    wanted: Wanted = field(default_factory=Wanted)
-    whole: bool = False
-    reference: str = KEPT
-
-    @property
-    def needs_all(self) -> bool:
-        """Return whether the table is read twice: who is in it says what each is compared with."""
-        return self.sent is not None and self.reference == OWN
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WorkedSlice:
-    """What became of one slice of a cohort, and when.
-
-    Attributes:
-        students: Those admitted, and what is wrong with the others.
-        refused: Number of the others.
-        table: What is said of those admitted; None where there are none.
-        executions: Rows of each execution of the risk graph.
-        reading: Seconds that reading the slice's rows took the processor.
-        started: When its work began, on the clock of `perf_counter`.
-        decoded: When its students had been admitted.
-        computed: When the graphs had run.
-        decided: When the policy had been applied.
-        encoded: When all was written down.
-    """
-
-    students: Admission
-    refused: int
-    table: AssessmentTable | None
-    executions: tuple[int, ...]
-    reading: float
-    started: float
-    decoded: float
-    computed: float
-    decided: float
-    encoded: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """A piece of an answer.
-
-    Attributes:
-        body: Its bytes, none where they come later.
-        worked: The slice that it is about; None for what only ends the answer, and where the work
-            can be put off before there is anything to be sent.
-    """
-
-    body: bytes
-    worked: WorkedSlice | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """A slice that is read and not yet admitted.
-
-    Attributes:
-        admit: Admits it in steps, given the position of its first student.
-        reading: Seconds that reading took the processor.
-    """
-
-    admit: Callable[[int], Steps[tuple[Ids, Admission]]]
-    reading: float
 
 
 class BulkResponder:
@@ -172,7 +106,7 @@ class BulkResponder:
         slice is done in its turn.
 
         Args:
-            source: The body; seekable for Parquet, and where `request.needs_all`.
+            source: As to `open`.
             request: How it is written.
             in_turn: Does a step of the work.
 
@@ -180,109 +114,86 @@ class BulkResponder:
             RequestError: The body cannot be read as a whole; also after some pieces, where
                 something is wrong only with what comes later.
         """
-        try:
-            if request.answer is None:
-                yield from self._document(source, request, in_turn)
-            else:
-                yield from self._table(source, request, request.answer, in_turn)
-        except TableError as error:
-            fault = ErrorItem(None, error.field, error.code, str(error))
-            problem = _PROBLEMS.get(error.code, INVALID)
-            raise RequestError(problem, str(error), [fault]) from None
-        except ModelProcessError as gone:
-            raise RequestError(NOT_READY, str(gone)) from None
-
-    def _table(
-        self, source: IO[bytes], request: BulkRequest, kind: TableFormat, in_turn: InTurn
-    ) -> Iterator[Piece]:
-        writer, answers = open_writer(kind, self._schema, whole=request.whole), self._tables.answers
-
-        def write(
-            ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
-        ) -> bytes:
-            return writer.write(answers.batch(ids, admission, table, first))
-
-        yield from self._worked(source, request, write, in_turn)
-        yield Piece(in_turn(writer.finish))
-
-    def _document(
-        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn
-    ) -> Iterator[Piece]:
-        document = ColumnarDocument(self._columns)
-
-        def write(
-            ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
-        ) -> bytes:
-            if first + len(ids) > self._max_students:
-                message = (
-                    f"One document of JSON holds {self._max_students:,} students; accept Arrow, "
-                    "Parquet, CSV or JSON lines, or send fewer."
-                )
-                raise TableError(None, "too_many_students", message)
-            document.add(ids, admission, table, first)
-            return b""
-
-        yield from self._worked(source, request, write, in_turn)
-        yield Piece(in_turn(document.finish))
-
-    def _worked(
-        self, source: IO[bytes], request: BulkRequest, write: Write, in_turn: InTurn
-    ) -> Iterator[Piece]:
-        first = 0
-        for part in self._parts(source, request, in_turn):
+        cohort = self.open(source, request, in_turn)
+        for part in cohort.parts:
             if part is None:
                 yield Piece(b"")
                 continue
-            working = self._work(part, first, request.wanted, write)
-            while (done := in_turn(partial(next, working))) is None:
+            working = self.work([(cohort, part)], request.wanted)
+            while (done := in_turn(partial(advance, working, TURN_SECONDS))) is None:
                 yield Piece(b"")
-            piece, students = done
-            first += students
-            yield piece
-        if not first:
-            message = "The table holds no row; send at least one student."
-            raise TableError(None, "empty_table", message)
+            (outcome,) = done
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+        yield Piece(in_turn(cohort.answer.finish))
 
-    def _work(
-        self, part: _Part, first: int, wanted: Wanted, write: Write
-    ) -> Iterator[tuple[Piece, int] | None]:
-        """Do everything that there is to do for a slice.
+    def open(self, source: IO[bytes], request: BulkRequest, in_turn: InTurn = at_once) -> Cohort:
+        """Begin with a request.
 
-        Yields:
-            None where it can be put off; at last what came of it, and its students' number.
+        Args:
+            source: The body; seekable for Parquet, and where `request.needs_all`.
+            request: How it is written.
+            in_turn: Does a step of the work that is part of reading.
+
+        Returns:
+            What to take slices from; RequestError is raised by taking one, where the body cannot
+            be read as a whole.
         """
-        (ids, admission), admitting = yield from _timed(part.admit(first), perf_counter)
-        decoded = perf_counter()
-        started = decoded - admitting  # others had the time between the steps
-        said = self._tables.tabulate(admission, wanted)
-        decided = perf_counter()
-        table = None if said is None else said.table
-        body = write(ids, admission, table, first)
-        worked = WorkedSlice(
-            students=admission,
-            refused=len(ids) - len(admission.ids),
-            table=table,
-            executions=() if said is None else said.executions,
-            reading=part.reading,
-            started=started,
-            decoded=decoded,
-            computed=decided if said is None else decided - said.policy,
-            decided=decided,
-            encoded=perf_counter(),
-        )
-        yield Piece(body, worked), len(ids)
+        answer: Answer
+        if request.answer is None:
+            answer = ColumnarDocument(self._columns, self._max_students)
+        else:
+            writer = open_writer(request.answer, self._schema, whole=request.whole)
+            answer = _TableAnswer(writer, self._tables.answers)
+        return Cohort(_slices_or_refusal(self._parts(source, request, in_turn)), answer)
+
+    def work(self, taken: Sequence[tuple[Cohort, Part]], wanted: Wanted) -> Steps[list[Outcome]]:
+        """Do everything that there is to do for some slices, in one go as far as that goes.
+
+        What is the same for few and many, and what the processor has to fetch for it, is spent
+        once for all of them.
+
+        Args:
+            taken: A slice of each of some requests.
+            wanted: What these ask for.
+
+        Returns:
+            What became of each slice.
+
+        Raises:
+            Exception: Before anything is written: whatever is wrong with one of them, which may
+                then be tried without the others.
+        """
+        started = perf_counter()
+        admitted: list[_Admitted] = []
+        for cohort, part in taken:
+            (ids, students), seconds = yield from timed(part.admit(cohort.students))
+            admitted.append(_Admitted(cohort, ids, students, part.reading + seconds))
+            yield
+        try:
+            said = yield from self._tables.tabulate([one.students for one in admitted], wanted)
+        except ModelProcessError as gone:
+            return [RequestError(NOT_READY, str(gone)) for _ in taken]
+        outcomes: list[Outcome] = []
+        start = 0
+        for one in admitted:
+            outcomes.append(one.write(said, start, started))
+            start += len(one.students.ids)
+            yield
+        return outcomes
 
     def _parts(
         self, source: IO[bytes], request: BulkRequest, in_turn: InTurn
-    ) -> Iterator[_Part | None]:
+    ) -> Iterator[Part | None]:
         """Read the slices; None where reading can be put off."""
         # Not the time that passes: much of that is spent waiting for the body.
         started = thread_time()
-        students = _SLICE_OF_TEXT if request.answer in _TEXT else _SLICE
+        students = _SLICE_OF_TEXT if request.answer in _TEXT else SLICE
         if request.sent is None:
-            read, seconds = yield from _timed(self._reader.read(source.read()), thread_time)
+            read, seconds = yield from timed(self._reader.read(source.read()), thread_time)
             for part in slices_of(*read, students):
-                yield _Part(partial(_admitted, part), seconds)
+                yield Part(len(part[0]), partial(_admitted, part), seconds)
                 seconds = 0.0
             return
         relatives, moments = self._tables.relatives, None
@@ -293,16 +204,20 @@ class BulkResponder:
                 moments = moments if learnt is None else moments.joined(learnt)
             source.seek(0)
 
-        def admit(rows: StudentRows, first: int) -> Steps[tuple[Ids, Admission]]:
-            ids, admission = yield from self._tables.admit(rows, first)
-            if relatives is not None and moments is not None:
-                return ids, relatives.fill_from(admission, moments, BATCH)
-            word = KEPT if request.needs_all else request.reference
-            return ids, refer(admission, word, relatives)
-
         for rows in self._slices(source, request.sent, students):
-            yield _Part(partial(admit, rows), thread_time() - started)
+            admit = partial(self._admit, rows, request, moments)
+            yield Part(len(rows.names), admit, thread_time() - started)
             started = thread_time()
+
+    def _admit(
+        self, rows: StudentRows, request: BulkRequest, moments: Moments | None, first: int
+    ) -> Steps[tuple[Ids, Admission]]:
+        relatives = self._tables.relatives
+        ids, admission = yield from self._tables.admit(rows, first)
+        if relatives is not None and moments is not None:
+            return ids, relatives.fill_from(admission, moments, BATCH)
+        word = KEPT if request.needs_all else request.reference
+        return ids, refer(admission, word, relatives)
 
     def _slices(self, source: IO[bytes], kind: TableFormat, students: int) -> Iterator[StudentRows]:
         intake = self._tables.intake
@@ -310,20 +225,82 @@ class BulkResponder:
         return self._tables.slices(batches, students)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _TableAnswer:
+    """A table, written as record batches."""
+
+    writer: TableWriter
+    answers: AnswerTables
+
+    def add(
+        self, ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
+    ) -> bytes:
+        return self.writer.write(self.answers.batch(ids, admission, table, first))
+
+    def finish(self) -> bytes:
+        return self.writer.finish()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Admitted:
+    """A slice of a cohort, who of it is admitted, and the seconds that it took to read them."""
+
+    cohort: Cohort
+    ids: Ids
+    students: Admission
+    decode: float
+
+    def write(self, said: Tabulated | None, start: int, started: float) -> Outcome:
+        """Write down what is said of it, from row `start` of what is said of all."""
+        known = len(self.students.ids)
+        table = said.table.part(start, start + known) if said is not None and known else None
+        share = 0.0 if said is None else known / len(said.table)
+        began = perf_counter()
+        try:
+            body = self.cohort.answer.add(self.ids, self.students, table, self.cohort.students)
+        except TableError as error:
+            return _refusal(error)
+        except Exception as error:  # noqa: BLE001 - the fault of one is not the others'
+            return error
+        ended = perf_counter()
+        self.cohort.students += len(self.ids)
+        worked = WorkedSlice(
+            students=self.students,
+            refused=len(self.ids) - known,
+            table=table,
+            executions=() if said is None or start else said.executions,
+            started=started,
+            ended=ended,
+            seconds=StageSeconds(
+                decode=self.decode,
+                compute=0.0 if said is None else said.compute * share,
+                policy=0.0 if said is None else said.policy * share,
+                encode=ended - began,
+            ),
+        )
+        return Piece(body, worked)
+
+
+def _slices_or_refusal(parts: Iterator[Part | None]) -> Iterator[Part | None]:
+    """Read slices, of which there is at least one; say why where that cannot be done."""
+    some = False
+    try:
+        for part in parts:
+            some = some or part is not None
+            yield part
+    except TableError as error:
+        raise _refusal(error) from None
+    if not some:
+        message = "The table holds no row; send at least one student."
+        raise _refusal(TableError(None, "empty_table", message))
+
+
+def _refusal(error: TableError) -> RequestError:
+    fault = ErrorItem(None, error.field, error.code, str(error))
+    return RequestError(_PROBLEMS.get(error.code, INVALID), str(error), [fault])
+
+
 def _admitted(part: tuple[Ids, Admission], _first: int) -> Steps[tuple[Ids, Admission]]:
     """Admit what was admitted when it was read."""
     yield from ()
     return part
-
-
-def _timed(steps: Steps[T], clock: Callable[[], float]) -> Steps[tuple[T, float]]:
-    """Do steps; return the seconds that they took, too, without those between them."""
-    spent = 0.0
-    while True:
-        began = clock()
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value, spent + clock() - began
-        spent += clock() - began
-        yield

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from records.contract import Contract
 from scoring.table_formats import TableFormat
-from service.bulk import BulkRequest, BulkResponder
+from service.bulk import BulkResponder
+from service.bulk_cohort import BulkRequest
 from service.sample import sample_students
 
 # What was measured over this many seconds of work counts for two thirds of the correction.

@@ -1,8 +1,9 @@
 """How one request for a cohort went: what metrics and traces want to know of it."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from service.bulk import WorkedSlice
+from service.bulk_cohort import WorkedSlice
 
 
 @dataclass(slots=True)
@@ -44,17 +45,18 @@ class Course:
             self.started = worked.started
         self.students += len(worked.students.ids) + worked.refused
         self.slices += 1
-        begin = worked.started
-        for name, end in (
-            ("decode", worked.decoded),
-            ("compute", worked.computed),
-            ("policy", worked.decided),
-            ("encode", worked.encoded),
+        spent = worked.seconds
+        # Others may have had turns while it was decoded and computed, none afterwards.
+        decided = worked.ended - spent.encode
+        computed = decided - spent.policy
+        decoded = min(worked.started + spent.decode, computed)
+        edges = (worked.started, decoded, computed, decided, worked.ended)
+        for (name, seconds), (begin, end) in zip(
+            spent._asdict().items(), pairwise(edges), strict=True
         ):
             stage = self.stages.setdefault(name, Stage(begin, end, 0.0))
             stage.ended = end
-            stage.seconds += end - begin + (worked.reading if name == "decode" else 0.0)
-            begin = end
+            stage.seconds += seconds
 
     @property
     def seconds(self) -> float:

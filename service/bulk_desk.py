@@ -1,56 +1,70 @@
 """Answer cohorts whose bodies are in memory as a whole, in turns of the batcher.
 
-`submit` -> turns of the event loop, a slice or so each -> `Recipient`, as `service.batching` does
-for `score`, so that ASGI and the short way (`service.protocol`) get the same.
+`submit` -> `service.bulk_together` -> `Recipient`, as `service.batching` does for `score`, so that
+ASGI and the short way (`service.protocol`) get the same.
 """
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import TypeVar
 
 import pyarrow as pa
 
+from scoring.table_assessor import Wanted
 from scoring.table_formats import TableFormat
 from service.batching import Batcher
-from service.bulk import BulkRequest, BulkResponder, InTurn, Piece, WorkedSlice
+from service.bulk import BulkResponder, InTurn
+from service.bulk_cohort import BulkRequest, Cohort, Part, Piece, WorkedSlice
 from service.bulk_costs import BulkCosts
 from service.bulk_course import Course
+from service.bulk_together import News, Together
 from service.errors_log import log_without_values
 from service.jobs import Recipient
 from service.metrics import BULK
 from service.problems import INTERNAL, RequestError, stock_problem
 
-# Up to this size a body is read on the event loop: a millisecond or two. Arrow is laid out as it is
-# used, so that any that is taken in as a whole will do; handing it to a thread takes longer.
-_INLINE_BYTES, _INLINE_ARROW_BYTES = 128 * 1024, 2**20
-# A turn goes on to the next slice until so much time has passed: no longer than a slice takes that
-# was begun just before, and a cohort of a few hundred students is answered in a single turn.
-_TURN_SECONDS = 0.002
+# JSON is taken apart by code that lets no other thread run meanwhile, and Arrow is laid out as it
+# is used: handing these to a thread takes time and gives none to others.
+_READ_HERE = (None, TableFormat.ARROW)
+# Up to this size others are read on the event loop, too: a millisecond or two.
+_INLINE_BYTES = 128 * 1024
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
 class BulkDesk:
     """What answers cohorts, once the model is loaded; for one event loop.
 
-    Attributes:
+    Args:
         responder: Reads, scores and writes.
         batcher: Takes work in, and gives turns.
         costs: Reckons what a body takes.
         observe: Is told of every slice, on the event loop.
         readers: Where bodies are read whose reading would keep the event loop.
+
+    Attributes:
+        responder: As given.
+        batcher: As given.
+        costs: As given.
     """
 
-    responder: BulkResponder
-    batcher: Batcher
-    costs: BulkCosts
-    observe: Callable[[WorkedSlice], None]
-    readers: Executor
+    def __init__(
+        self,
+        responder: BulkResponder,
+        batcher: Batcher,
+        costs: BulkCosts,
+        observe: Callable[[WorkedSlice], None],
+        readers: Executor,
+    ) -> None:
+        self.responder = responder
+        self.batcher = batcher
+        self.costs = costs
+        self._observe = observe
+        self._readers = readers
+        self._together = Together(responder, batcher)
 
     def submit(
         self, body: bytes, request: BulkRequest, recipient: Recipient, course: Course
@@ -70,112 +84,88 @@ class BulkDesk:
         work = self.batcher.admit(self.costs.of(request, len(body)))
         if work is None:
             return False
-        job = _Job(self, body, request, recipient, course, work)
-        arrow = request.sent is TableFormat.ARROW
-        if len(body) <= (_INLINE_ARROW_BYTES if arrow else _INLINE_BYTES):
-            job.read_here()
+        cohort = self.responder.open(pa.BufferReader(body), request)
+        order = _Body(self, len(body), request, recipient, course, work, cohort)
+        if request.sent in _READ_HERE or len(body) <= _INLINE_BYTES:
+            self._together.add(order)
         else:
-            job.read_beside(self.readers)
+            self._read_beside(order)
         return True
 
     def note(self, worked: WorkedSlice | None, course: Course) -> None:
         """Note a slice, on the event loop."""
         if worked is not None:
             course.add(worked)
-            self.observe(worked)
+            self._observe(worked)
+
+    def _read_beside(self, order: "_Body") -> None:
+        """Read all of a body in a thread first."""
+
+        def has_read(reading: asyncio.Future[list[Part | None]]) -> None:
+            if (error := reading.exception()) is not None:
+                order.tell(error)
+                return
+            order.cohort.parts = iter(reading.result())
+            self._together.add(order)
+
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(self._readers, list, order.cohort.parts).add_done_callback(has_read)
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
-    """A body on its way to its answer.
+class _Body:
+    """A body on its way to its answer; a `service.bulk_together.Order`.
 
     Attributes:
         desk: Where it is answered.
-        body: The whole of it.
+        size: Its bytes.
         request: How it is written.
         recipient: Who waits.
         course: Is told how it goes.
         work: What the batcher took it in as.
-        loop: The event loop.
-        pieces: What comes of it, where it is read on the event loop.
+        cohort: Its slices, and its answer.
+        part: The next of its slices, where it is read already.
         written: Pieces of the answer.
     """
 
     desk: BulkDesk
-    body: bytes
+    size: int
     request: BulkRequest
     recipient: Recipient
     course: Course
     work: float
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    pieces: Iterator[Piece] = field(default_factory=lambda: iter(()))
+    cohort: Cohort
+    part: Part | None = None
     written: list[bytes] = field(default_factory=list)
 
-    def read_here(self) -> None:
-        """Answer it on the event loop, reading included."""
-        self.pieces = self.desk.responder.pieces(pa.BufferReader(self.body), self.request)
-        self._await_turn()
+    @property
+    def wanted(self) -> Wanted:
+        """What it asks for."""
+        return self.request.wanted
 
-    def read_beside(self, readers: Executor) -> None:
-        """Answer it with a thread that reads, and waits for the turn of each slice."""
-        self.loop.run_in_executor(readers, self._read).add_done_callback(self._has_read)
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.recipient.gone
 
-    def _read(self) -> None:
-        in_turn = turns_for_thread(self.loop, self.desk.batcher)
-        source = pa.BufferReader(self.body)
-        for piece in self.desk.responder.pieces(source, self.request, in_turn):
-            if self.recipient.gone:
-                return
-            self.written.append(piece.body)
-            self.loop.call_soon_threadsafe(self.desk.note, piece.worked, self.course)
-
-    def _has_read(self, reading: asyncio.Future[None]) -> None:
-        self._end(reading.exception())
-
-    def _await_turn(self) -> None:
-        turn: asyncio.Future[tuple[list[WorkedSlice], bool]] = self.loop.create_future()
-        turn.add_done_callback(self._stepped)
-        self.desk.batcher.take_turn(self._step, turn)
-
-    def _step(self) -> tuple[list[WorkedSlice], bool]:
-        """Do what there is time for; return the slices worked off, and whether all is done."""
-        worked: list[WorkedSlice] = []
-        began = perf_counter()
-        while not self.recipient.gone and perf_counter() - began < _TURN_SECONDS:
-            piece = next(self.pieces, None)
-            if piece is None:
-                return worked, True
-            self.written.append(piece.body)
-            if piece.worked is not None:
-                worked.append(piece.worked)
-        return worked, False
-
-    def _stepped(self, turn: asyncio.Future[tuple[list[WorkedSlice], bool]]) -> None:
-        if error := turn.exception():
-            self._end(error)
+    def tell(self, news: News) -> None:
+        """Take what has become of it."""
+        if isinstance(news, Piece):
+            self.written.append(news.body)
+            self.desk.note(news.worked, self.course)
             return
-        worked, ended = turn.result()
-        for one in worked:
-            self.desk.note(one, self.course)
-        if ended or self.recipient.gone:
-            self._end(None)
-        else:
-            self._await_turn()
-
-    def _end(self, error: BaseException | None) -> None:
         desk, recipient = self.desk, self.recipient
         desk.batcher.leave(self.work)
-        if error is None and not recipient.gone:  # else not all of it was worked off
-            desk.costs.learn(self.request, len(self.body), self.course.seconds)
-        elif error is not None and not isinstance(error, RequestError):
-            log_without_values(BULK, error)
-            error = stock_problem(INTERNAL.status, b"")
-        if recipient.gone:
+        if recipient.gone:  # not all of it was worked off, perhaps
             return
-        if error is not None:
-            recipient.fail(error)
-        else:
+        if news is None:
+            desk.costs.learn(self.request, self.size, self.course.seconds)
             recipient.succeed(b"".join(self.written))
+        elif isinstance(news, RequestError):
+            recipient.fail(news)
+        else:
+            log_without_values(BULK, news)
+            recipient.fail(stock_problem(INTERNAL.status, b""))
 
 
 def turns_for_thread(loop: asyncio.AbstractEventLoop, batcher: Batcher) -> InTurn:

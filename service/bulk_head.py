@@ -8,7 +8,7 @@ from scoring.table_assessor import Wanted
 from scoring.table_formats import TableFormat, count_rows
 from scoring.table_intake import TableError
 from service.body import JSON, header, media_type
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.problems import MEDIA, NOT_ACCEPTABLE, RequestError, refuse_field
 from service.reference import KEPT, WORDS
 

@@ -23,8 +23,9 @@ from scoring.table_formats import TableFormat
 from service.batching import Batcher
 from service.body import SILENCE, ClientGoneError, UnwantedError, header, receive_body, silent
 from service.body_budget import BodyBudget, PartialBody
-from service.bulk import BulkRequest, InTurn, Piece
+from service.bulk import InTurn
 from service.bulk_body import Arriving, Departing
+from service.bulk_cohort import BulkRequest, Piece
 from service.bulk_course import Course
 from service.bulk_desk import BulkDesk, turns_for_thread
 from service.bulk_head import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head

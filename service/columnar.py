@@ -83,6 +83,7 @@ class ColumnarReader:
             return (yield from self._read_tolerantly(body))
         if not _are_texts(columns.id):
             return (yield from self._read_tolerantly(body))
+        yield
         rows = sum(columns.lengths)
         named = {it.name: getattr(columns.features, it.name) for it in self._contract.features}
         self._check_shape(columns.id, columns.lengths, columns.period, named)

@@ -18,6 +18,7 @@ from scoring.intake import Admission
 from scoring.measures import Doubles, Positions
 from scoring.policy import Policy
 from scoring.table import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
+from scoring.table_intake import TableError
 from service.digits import risk_lists, written
 from service.problems import error_items
 from service.wire import ModelStamp
@@ -163,10 +164,12 @@ class ColumnarDocument:
 
     Args:
         answers: Writes the slices.
+        most: Students that it may hold.
     """
 
-    def __init__(self, answers: ColumnarAnswers) -> None:
+    def __init__(self, answers: ColumnarAnswers, most: int) -> None:
         self._answers = answers
+        self._most = most
         self._parts: dict[str, Any] = {}
 
     def add(
@@ -175,8 +178,18 @@ class ColumnarDocument:
         admission: Admission,
         table: AssessmentTable | None,
         first: int,
-    ) -> None:
-        """Append a slice, given as to `AnswerTables.batch`."""
+    ) -> bytes:
+        """Append a slice, given as to `AnswerTables.batch`; nothing can be sent before the end.
+
+        Raises:
+            TableError: There are more students than it may hold.
+        """
+        if first + len(ids) > self._most:
+            message = (
+                f"One document of JSON holds {self._most:,} students; accept Arrow, Parquet, CSV "
+                "or JSON lines, or send fewer."
+            )
+            raise TableError(None, "too_many_students", message)
         columns = self._answers.columns(ids, admission, table, first)
         for name, column in columns.items():
             if isinstance(column, dict):
@@ -185,6 +198,7 @@ class ColumnarDocument:
                     _append(whole[key], entries)
             else:
                 _append(self._parts.setdefault(name, []), column)
+        return b""
 
     def finish(self) -> bytes:
         """Return the whole document."""

@@ -10,7 +10,7 @@ import pyarrow.csv as pa_csv
 from records.contract import Contract, Kind
 from scoring.table_formats import TableFormat
 from service.answer import Responder
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.openapi_errors import error_references
 from service.reference import KEPT, WORDS
 

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from service import body as arrival
 from service.batching import Batcher
 from service.body import JSON, header, media_type
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.bulk_course import Course
 from service.bulk_head import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
 from service.front import Front

@@ -20,7 +20,7 @@ from scoring.intake import Admission, LoneStudent
 from scoring.measures import Positions
 from scoring.table import STATUSES
 from service.answer import Answered, Answers, count_by_name, refused_rows
-from service.bulk import WorkedSlice
+from service.bulk_cohort import WorkedSlice
 from service.bulk_course import Course
 from service.metrics import BULK, SCORE, add, metrics, refusal_counter, request_counter
 from service.problems import BUSY, NAMESPACE, RequestError
@@ -237,11 +237,8 @@ class _Noted:
 
     def add_slice(self, worked: WorkedSlice) -> None:
         """Note a slice of a cohort, but for its tiers and statuses."""
-        stages = self.stages
-        stages["decode"] += worked.reading + worked.decoded - worked.started
-        stages["compute"] += worked.computed - worked.decoded
-        stages["policy"] += worked.decided - worked.computed
-        stages["encode"] += worked.encoded - worked.decided
+        for name, seconds in worked.seconds._asdict().items():
+            self.stages[name] += seconds
         self.executions += worked.executions
         self.students["assessed"] += len(worked.students.ids)
         self.students["refused"] += worked.refused

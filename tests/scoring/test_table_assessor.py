@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 from records.load import load_cohort
 from scoring.assessment import Assessment, Assessor
 from scoring.bundle import read_bundle
-from scoring.intake import Intake, students_of
+from scoring.intake import Admission, Intake, students_of
 from scoring.scorer import Scorer
+from scoring.steps import finish
 from scoring.table_assessor import TableAssessor, Wanted
 from scoring.table_formats import TableFormat, open_writer, read_batches
 from scoring.table_intake import TableError
@@ -218,3 +220,51 @@ def test_a_batch_that_would_fill_the_memory_is_refused(tables: TableAssessor) ->
         writer.write_table(table)
     with pytest.raises(TableError, match="write batches of at most"):
         answer(tables, sink.getvalue(), TableFormat.ARROW)
+
+
+def test_steps_of_executions_give_what_one_call_gives(tables: TableAssessor) -> None:
+    cohort = load_cohort("simulated", students=700, seed=5)
+    lengths = np.random.default_rng(5).integers(0, 9, len(cohort.values)).astype(np.int32)
+    cohorts = [
+        Admission(np.arange(end - start), ["s"] * (end - start), values, some, [])
+        for start, end in ((0, 100), (100, 100), (100, 700))
+        for values, some in [(cohort.values[start:end], lengths[start:end])]
+    ]
+
+    said = finish(tables.tabulate(cohorts, ALL))
+
+    assert said is not None
+    assert sum(said.executions) == np.count_nonzero(lengths)
+    whole = tables.assessor.scorer.score(cohort.values, lengths)
+    expected = tables.assessor.tabulate(cohort.values, lengths, whole)
+    np.testing.assert_allclose(said.table.trajectory, expected.trajectory, atol=2e-6)
+    np.testing.assert_allclose(said.table.forecast, expected.forecast, atol=2e-3)
+
+
+def test_rows_of_a_table_are_what_is_said_of_these_students(tables: TableAssessor) -> None:
+    cohort = load_cohort("simulated", students=60, seed=6)
+    cohort.values[::7, 3, :] = 1e6  # outlying
+    said = finish(
+        tables.tabulate(
+            [Admission(np.arange(60), ["s"] * 60, cohort.values, cohort.lengths, [])], ALL
+        )
+    )
+    assert said is not None
+    assert len(said.table.advice)
+    assert len(said.table.outlying.row)
+    for start, end in ((0, 60), (0, 7), (7, 7), (7, 45), (45, 60)):
+        one = said.table.part(start, end)
+        alone = tables.assessor.tabulate(
+            cohort.values[start:end],
+            cohort.lengths[start:end],
+            tables.assessor.scorer.score(cohort.values[start:end], cohort.lengths[start:end]),
+        )
+        for field in fields(alone):
+            here, there = getattr(one, field.name), getattr(alone, field.name)
+            if is_dataclass(there):
+                for column in fields(there):
+                    np.testing.assert_allclose(
+                        getattr(here, column.name), getattr(there, column.name), atol=2e-3
+                    )
+            elif there is not None:
+                np.testing.assert_allclose(here, there, atol=2e-3)

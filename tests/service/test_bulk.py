@@ -21,8 +21,8 @@ from scoring.intake import students_of
 from scoring.steps import finish
 from scoring.table_formats import TableFormat
 from service.answer import Responder
-from service.bulk import BulkRequest
 from service.bulk_body import Arriving
+from service.bulk_cohort import BulkRequest
 from service.columnar import ColumnarReader
 from service.problems import RequestError
 from tests.scoring.tables import as_table

@@ -21,7 +21,7 @@ from records.load import load_cohort
 from scoring.intake import students_of
 from service.answer import Responder
 from service.batching import Batcher
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.bulk_costs import measure_bulk_costs, sample_bodies
 from service.bulk_route import MOST_STREAMS
 from service.problems import RequestError

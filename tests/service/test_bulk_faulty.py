@@ -12,8 +12,9 @@ from scoring import columns, intake
 from scoring.row_faults import RowFault, explain
 from scoring.steps import STEP_STUDENTS
 from scoring.table_formats import TableFormat
+from service import bulk
 from service.answer import Responder
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 
 STUDENTS = 2000
 
@@ -51,6 +52,7 @@ def test_a_step_explains_few_students(
 
     monkeypatch.setattr(columns, "explain", counted)
     monkeypatch.setattr(intake, "explain", counted)
+    monkeypatch.setattr(bulk, "TURN_SECONDS", 0.0)  # one step after the other
     pieces = responder.bulk.pieces(pa.BufferReader(body), BulkRequest(kind, None, whole=True))
     steps = [0, *(explained for _ in pieces)]
 

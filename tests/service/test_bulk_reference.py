@@ -28,7 +28,7 @@ from scoring.intake import students_of
 from scoring.table_assessor import Wanted
 from scoring.table_formats import TableFormat
 from service.answer import Responder
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.problems import RequestError
 from service.settings import Settings
 from tests.scoring.tables import as_table

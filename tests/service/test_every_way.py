@@ -17,7 +17,7 @@ from records.load import load_cohort
 from scoring.intake import students_of
 from scoring.table_formats import TableFormat
 from service.answer import Responder
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.settings import Settings
 from tests.cli.test_score import score
 from tests.conftest import REPOSITORY

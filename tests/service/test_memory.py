@@ -54,7 +54,7 @@ if sys.argv[2] == "together":
     share_memory()
 from scoring.table_formats import TableFormat
 from service.answer import Responder
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.settings import Settings
 
 responder = Responder(Path(sys.argv[1]), Settings(provider="cpu", threads=1))

@@ -20,7 +20,7 @@ from scoring.intake import students_of
 from scoring.table_formats import TableFormat
 from service import body as arrival
 from service.answer import Responder
-from service.bulk import BulkRequest
+from service.bulk_cohort import BulkRequest
 from service.bulk_course import Course
 from service.problems import RequestError
 from tests.scoring.tables import as_table
