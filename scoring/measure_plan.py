@@ -71,7 +71,15 @@ class Histories:
 
 
 class _Key(NamedTuple):
-    """One measure; in this order they are planned."""
+    """One measure; in this order they are planned.
+
+    Attributes:
+        kind: One of `_KINDS`.
+        gap: The rule's place, from 1, where it counts missing periods of its own; else 0.
+        history: What is read.
+        series: Which series of it; see `MeasurePlan`.
+        window: How many values it uses at most.
+    """
 
     kind: int
     gap: int
@@ -91,7 +99,6 @@ class MeasurePlan:
     Attributes:
         histories: What is read.
         depth: The largest window.
-        gaps: (gaps,) the history that each is of.
         series: How many series there are.
         trends: How many trends there are.
         means: (means,) history of each mean: the levels, then the means of each trend's values,
@@ -102,6 +109,7 @@ class MeasurePlan:
             series by series.
         moving: (2 · trends,) the series of each trend's values, then of their periods.
         beyond: (slots, 2 · trends) which of the last values a trend does not use.
+        gaps: (gaps,) the history that each is of.
         counted: (gaps, periods + 1) of how many of the first p periods each gap counts.
         of_rule: (rules,) the measure that decides.
         told: (rules,) the measure that is told, in raw units.
@@ -167,14 +175,13 @@ class MeasurePlan:
         )
 
 
-def _key(rules: Sequence[Rule], place: int, histories: Histories, kind: int) -> _Key:
-    """Return what a rule measures; in raw values where it does not compare."""
+def _key(rules: Sequence[Rule], place: int, histories: Histories, series: int) -> _Key:
+    """Return what a rule measures in one of its history's series; raw where it compares nothing."""
     rule, history = rules[place], int(histories.of_rule[place])
-    further = histories.compared * kind if rule.spreads is not None else 0
+    further = histories.compared * series if rule.spreads is not None else 0
     gap = rule.measure is Measure.GAP
     return _Key(
         kind=_MEASURES.index(rule.measure),
-        # Gaps stay in the order of the rules: each counts periods of its own.
         gap=place + 1 if gap else 0,
         history=history,
         series=history + further,
