@@ -10,6 +10,10 @@ from hypothesis import settings
 settings.register_profile("bellwether", deadline=None)
 settings.load_profile("bellwether")
 
+# Read when scikit-learn loads OpenMP, whose threads otherwise spin while they wait for each other:
+# two processes on two cores keep each other from what they wait for.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # A real tiny run and its bundle, for every room that needs one.
 pytest_plugins = ["tests.bundles"]
 
