@@ -16,6 +16,7 @@ from pydantic import WithJsonSchema
 from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.policy import Policy
+from service.accepting import take_turns
 from service.answer import Responder
 from service.dry_run import dry_run
 from service.front import Front
@@ -26,6 +27,7 @@ from service.openapi import OpenApiDocument, describe
 from service.problems import RequestError
 from service.protocol import take_over
 from service.settings import Settings, SettingsError
+from service.shares import prepare, share_of_this_worker
 from service.store import NAME, find_bundle
 from service.telemetry import switch_off_usage_reports
 from service.tracing import Tracing
@@ -38,6 +40,7 @@ try:
 except SettingsError as error:
     # BentoML shows an ImportError's message and no traceback.
     raise ImportError(f"settings: {error}") from None
+prepare(SETTINGS.workers)
 
 
 class FrontedService(Service[Any]):  # type: ignore[misc]
@@ -57,6 +60,8 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
         app = super().to_asgi(is_main=is_main)
         if SETTINGS.fast_path and SETTINGS.traces is None:
             take_over()
+        if share_of_this_worker() is not None:
+            take_turns()
         return Front(
             app,
             self,

@@ -41,6 +41,7 @@ from service.body_budget import PartialBody
 from service.bulk_course import Course
 from service.front import Front
 from service.problems import RequestError
+from service.shares import share_of_this_worker
 from service.short_way import AFTER_LENGTH, LAST_AFTER_LENGTH, Plain, ShortWay, render
 
 _LENGTH = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
@@ -75,6 +76,7 @@ class ScoreProtocol(HttpToolsProtocol):
         logs = self.access_log and self.access_logger.isEnabledFor(logging.INFO)
         own = not logs and not config.root_path and config.limit_concurrency is None
         self._short = _short_way(config.loaded_app) if own else None
+        self._share = share_of_this_worker()
         self.gone = False
         self._parsing = False
         self._awaiting = False
@@ -252,6 +254,7 @@ class ScoreProtocol(HttpToolsProtocol):
         """Send an answer."""
         if self._short is None or self.transport.is_closing():
             return
+        self._part_if_crowded()
         first = self._short.success(self._asked, self.server_state.default_headers)
         length = str(len(body)).encode()
         self.transport.write(
@@ -259,6 +262,16 @@ class ScoreProtocol(HttpToolsProtocol):
         )
         self._count(None)
         self._finish()
+
+    def _part_if_crowded(self) -> None:
+        """Let this answer be the connection's last where another worker has clearly fewer.
+
+        Clients open another one then, which that worker takes.
+        """
+        share = self._share
+        if share is not None and share.surplus and self._stays and not self._held:
+            share.surplus -= 1
+            self._stays = False
 
     def fail(self, refusal: RequestError) -> None:
         """Send the reason why there is no answer."""
