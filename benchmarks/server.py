@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,33 @@ class RunningServer:
     def cpu_seconds(self) -> float:
         """Return the processor time that its processes have taken so far."""
         return sum(self._ask(lambda process: sum(process.cpu_times()[:2])))
+
+    def connections(self, workers: int) -> tuple[int, ...]:
+        """Return how many connections each worker has accepted, the most first.
+
+        Args:
+            workers: So many processes accept.
+        """
+        return tuple(sorted(map(int, self._ask(self._accepted)), reverse=True)[:workers])
+
+    def await_workers(self, workers: int) -> None:
+        """Wait until every worker takes connections: `running` waits for the first.
+
+        Raises:
+            ServerError: They did not all come up in time.
+        """
+        give_up = time.monotonic() + _PATIENCE
+        with ExitStack() as opened:
+            while 0 in self.connections(workers):
+                if time.monotonic() > give_up:
+                    raise ServerError(f"not all of {workers} workers took connections.")
+                opened.enter_context(socket.create_connection((HOST, self.port)))
+                time.sleep(0.05)
+
+    def _accepted(self, process: psutil.Process) -> float:
+        links = process.net_connections("tcp")
+        there = [link for link in links if link.status == psutil.CONN_ESTABLISHED]
+        return float(sum(link.laddr.port == self.port for link in there))
 
     def _ask(self, question: Callable[[psutil.Process], float]) -> Iterator[float]:
         first = psutil.Process(self.process.pid)

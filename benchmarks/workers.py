@@ -1,10 +1,13 @@
 """`python -m benchmarks.workers BUNDLE`: what a second worker brings, in interleaved rounds.
 
 The load generator needs a core too: classes and cohorts are sent, whose answers cost the service
-far more than `wrk`, and the share of a core that it used is printed beside the ratio.
+far more than `wrk`, and the share of a core that it used is printed beside the ratio; so is how
+many connections each worker had halfway through every round.
 """
 
 import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +19,7 @@ from rich.table import Table
 from benchmarks.closed_loop import Closed, client_name, drive
 from benchmarks.command import run_command
 from benchmarks.machine import describe_machine
-from benchmarks.server import bellwether, running
+from benchmarks.server import RunningServer, bellwether, running
 from benchmarks.students import StudentSource
 from benchmarks.sweep import PATH
 from records.contract import Contract
@@ -26,8 +29,11 @@ from scoring.bundle import read_bundle
 SCENARIOS = ((30, 32), (256, 8))
 _VARIANTS = 16
 
-# (students, in parallel) and number of workers -> what each round saw.
-Seen = dict[tuple[tuple[int, int], int], list[Closed]]
+Scenario = tuple[int, int]
+# Scenario and number of workers -> what each round saw.
+Seen = dict[tuple[Scenario, int], list[Closed]]
+# Scenario -> connections that each worker had, for each round.
+Splits = dict[Scenario, list[tuple[int, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +53,52 @@ class Course:
     out: Path
 
 
-def measure(course: Course, *, workers: int, rounds: int) -> tuple[Seen, float]:
+def measure(course: Course, *, workers: int, rounds: int) -> tuple[Seen, Splits, float]:
     """Serve with one worker and with `workers`, in turn.
 
     Returns:
-        What was seen; and the MiB that each of several workers held, at most.
+        What was seen; how connections fell on several workers; and the MiB that each of several
+        workers held, at most.
     """
     seen: Seen = {}
+    splits: Splits = {}
     held = 0.0
     for _ in range(rounds):
         for count in (1, workers):
             launch = bellwether(course.bundle, workers=count)
             with running(launch, log=course.out / "workers.log") as server:
-                for students, in_parallel in SCENARIOS:
-                    bodies = StudentSource(course.contract).bodies(students, _VARIANTS)
-                    closed = drive(
-                        server.port,
-                        PATH,
-                        bodies,
-                        in_parallel=in_parallel,
-                        seconds=course.seconds,
-                        core=None,
-                    )
-                    seen.setdefault(((students, in_parallel), count), []).append(closed)
+                server.await_workers(count)
+                for scenario in SCENARIOS:
+                    closed, split = _drive(course, server, scenario, count)
+                    seen.setdefault((scenario, count), []).append(closed)
+                    if count > 1:
+                        splits.setdefault(scenario, []).append(split)
                 if count > 1:
                     held = max(held, server.memory() / count)
-    return seen, held
+    return seen, splits, held
+
+
+def _drive(
+    course: Course, server: RunningServer, scenario: Scenario, workers: int
+) -> tuple[Closed, tuple[int, ...]]:
+    students, in_parallel = scenario
+    bodies = StudentSource(course.contract).bodies(students, _VARIANTS)
+
+    def look_halfway() -> tuple[int, ...]:
+        time.sleep(course.seconds / 2)
+        return server.connections(workers)
+
+    with ThreadPoolExecutor(1) as beside:
+        split = beside.submit(look_halfway)
+        closed = drive(
+            server.port,
+            PATH,
+            bodies,
+            in_parallel=in_parallel,
+            seconds=course.seconds,
+            core=None,
+        )
+        return closed, split.result()
 
 
 def main(
@@ -89,10 +115,12 @@ def main(
     console.print(f"Unpinned; closed loops by {client_name()}.")
     course = Course(bundle, read_bundle(bundle).contract, seconds, out)
     with console.status("Serving …"):
-        seen, held = measure(course, workers=workers, rounds=rounds)
+        seen, splits, held = measure(course, workers=workers, rounds=rounds)
     table = Table(title=f"Workers, medians of {rounds} rounds", title_justify="left")
     table.add_column("students a request, in parallel")
-    for name in ("1 worker, students/s", f"{workers} workers", "ratio", "client CPU", "failed"):
+    for name in ("1 worker, students/s", f"{workers} workers", "ratio"):
+        table.add_column(name, justify="right")
+    for name in ("connections", "client CPU", "failed"):
         table.add_column(name, justify="right")
     for scenario in SCENARIOS:
         one, several = seen[scenario, 1], seen[scenario, workers]
@@ -102,6 +130,7 @@ def main(
             f"{scenario[0]}, {scenario[1]}",
             *(f"{each * scenario[0]:,.0f}" for each in rate),
             f"{statistics.median(ratios):.2f}",
+            ", ".join(":".join(map(str, split)) for split in splits[scenario]),
             f"{statistics.median(each.client_cpu for each in several):.0%}",
             f"{sum(each.other for each in (*one, *several)):,.0f}",
         )

@@ -1,5 +1,6 @@
 """A server that answers, shared by the tests of this room."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 
 from service.answer import Responder
 from service.settings import Settings
+from service.shares import prepare
 from tests.service.running import Running, environment, serving
+
+SHARES = "BELLWETHER_INTERNAL_SHARES"
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +37,13 @@ def http(server: Running) -> Iterator[httpx.Client]:
     """A client that keeps its connection to the server."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The page on which two workers share; its descriptor."""
+    monkeypatch.setenv(SHARES, "none yet")
+    prepare(2)
+    descriptor = int(os.environ[SHARES])
+    yield descriptor
+    os.close(descriptor)

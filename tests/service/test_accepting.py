@@ -1,0 +1,292 @@
+"""Connections fall on all workers, however they are opened and whatever becomes of a worker."""
+
+import asyncio
+import contextlib
+import errno
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import psutil
+import pytest
+
+from service import accepting
+from service.accepting import TurnTakingLoop
+from service.shares import Share
+from tests.service.asking import score, student
+from tests.service.running import TARGET, Running, command, environment, serving
+
+PATIENCE = 90
+
+
+def workers(running: Running) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(running.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # or dead, and not yet buried
+            if "_bentoml_impl.worker.service" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def port(running: Running) -> int:
+    return int(running.url.rpartition(":")[2])
+
+
+def split(running: Running) -> list[int]:
+    """Count the connections that each worker has accepted."""
+    counts = []
+    for worker in workers(running):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            links = worker.net_connections("tcp")
+            there = [link for link in links if link.status == psutil.CONN_ESTABLISHED]
+            counts.append(sum(link.laddr.port == port(running) for link in there))
+    return counts
+
+
+def connect(running: Running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port(running)), timeout=30)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def await_both(running: Running) -> None:
+    """Wait until both workers take connections; none is left open."""
+    links: list[socket.socket] = []
+
+    def both() -> bool:
+        links.append(connect(running))
+        time.sleep(0.1)
+        counts = split(running)
+        return len(counts) == 2 and all(counts)
+
+    until(both)
+    for link in links:
+        link.close()
+    until(lambda: split(running) == [0, 0])
+
+
+@pytest.mark.slow
+def test_connections_opened_at_once_fall_on_both_workers_also_after_one_was_killed(
+    bundle_dir: Path, tmp_path: Path
+) -> None:
+    variables = environment(tmp_path, bundle=bundle_dir, workers="2", threads="1")
+    with serving(tmp_path, variables) as running:
+        await_both(running)
+        # All wait before anybody can accept, and the first to wake has time to accept them all.
+        first, second = workers(running)
+        first.suspend()
+        second.suspend()
+        links = [connect(running) for _ in range(32)]
+        first.resume()
+        time.sleep(0.2)
+        second.resume()
+        until(lambda: sum(split(running)) == 32)
+        assert min(split(running)) >= 12, split(running)
+        for link in links:
+            link.close()
+
+        # Who hangs makes nobody wait for long.
+        second.suspend()
+        started = time.monotonic()
+        for _ in range(20):
+            assert httpx.get(running.url + "/livez", timeout=30).status_code == 200
+        assert time.monotonic() - started < 15
+        second.resume()
+
+        # Clients that keep their connections come back to a worker that was started again.
+        enough = threading.Event()
+        failed: list[str] = []
+
+        def insist() -> None:
+            with httpx.Client(base_url=running.url, timeout=30) as client:
+                while not enough.is_set():
+                    try:
+                        assert score(client, student()).status_code == 200
+                    except httpx.TransportError as error:
+                        failed.append(str(error))
+
+        crowd = [threading.Thread(target=insist) for _ in range(8)]
+        for one in crowd:
+            one.start()
+        try:
+            until(lambda: sum(split(running)) == 8)
+            doomed = workers(running)[0]
+            doomed.send_signal(signal.SIGKILL)
+            until(lambda: max(split(running)) == 8)
+            until(lambda: len(split(running)) == 2 and min(split(running)) >= 2)
+        finally:
+            enough.set()
+            for one in crowd:
+                one.join()
+
+        assert doomed.pid not in {worker.pid for worker in workers(running)}
+        assert len(failed) <= 8  # what the killed one had
+        assert "Traceback" not in running.said()
+
+
+def test_a_port_that_several_workers_have_is_refused_to_others(
+    bundle_dir: Path, tmp_path: Path
+) -> None:
+    variables = environment(tmp_path, bundle=bundle_dir, workers="2", threads="1")
+    with serving(tmp_path, variables) as running:
+        bellwether = str(Path(sys.executable).with_name("bellwether"))
+        again = (
+            command(TARGET, port(running)),
+            [bellwether, "serve", str(bundle_dir), "--port", str(port(running))],
+        )
+        for other in again:
+            done = subprocess.run(
+                other,
+                env=variables | {"BENTOML_HOME": str(tmp_path / "other")},
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+            assert done.returncode != 0
+            said = (done.stdout + done.stderr).lower()
+            assert "address already in use" in said
+        assert said.startswith("error: cannot listen on 127.0.0.1:")
+        assert httpx.get(running.url + "/readyz").status_code == 200
+
+
+class Echo(asyncio.Protocol):
+    """Sends back what comes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+@pytest.fixture
+def share(page: int, monkeypatch: pytest.MonkeyPatch) -> Share:
+    """What servers in this process share by."""
+    claimed = Share.claim(page)
+    assert claimed is not None
+    monkeypatch.setattr(accepting, "share_of_this_worker", lambda: claimed)
+    return claimed
+
+
+def run(main: Callable[[socket.socket], Coroutine[None, None, None]]) -> None:
+    """Run `main` with a socket that is bound, on the event loop that takes turns."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        asyncio.Runner(loop_factory=TurnTakingLoop) as runner,
+    ):
+        runner.run(main(listener))
+
+
+async def echo(address: tuple[str, int], **options: Any) -> bytes:
+    reader, writer = await asyncio.open_connection(*address, **options)
+    writer.write(b"to and fro")
+    try:
+        return await reader.readexactly(10)
+    finally:
+        writer.close()
+
+
+def test_a_server_that_closes_waits_for_the_connections_that_it_has(share: Share) -> None:
+    async def main(listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Echo, sock=listener)
+        address = listener.getsockname()
+        assert await echo(address) == b"to and fro"
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"here")
+        assert await reader.readexactly(4) == b"here"
+        assert share.count == 1
+        server.close()
+        server.close()
+        closed = loop.create_task(server.wait_closed())
+        # It waits in the socket's queue, for another worker.
+        late = loop.create_task(echo(address))
+        writer.write(b"still")
+        assert await reader.readexactly(5) == b"still"
+        assert not closed.done()
+        writer.close()
+        await closed
+        assert not late.done()
+        late.cancel()
+        assert share.count == 0
+
+    run(main)
+
+
+def test_a_socket_for_no_more_files_is_asked_again(
+    share: Share, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "_UNTIL_ROOM", 0.01)
+    refusals = [errno.EMFILE, errno.ECONNABORTED, errno.ENFILE]
+
+    class Full(socket.socket):
+        def accept(self) -> tuple[socket.socket, Any]:
+            if refusals:
+                raise OSError(refusals.pop(), "no")
+            return super().accept()
+
+    async def main(plain: socket.socket) -> None:
+        said: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: said.append(context["message"]))
+        with Full(fileno=plain.detach()) as listener:
+            server = await loop.create_server(Echo, sock=listener)
+            assert await echo(listener.getsockname()) == b"to and fro"
+            server.close()
+            await server.wait_closed()
+        assert said == ["no room for another connection"] * 2
+
+    run(main)
+    assert not refusals
+    assert share.count == 0
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes the certificate")
+def test_tls_goes_on_and_whoever_does_not_speak_it_is_counted_off(
+    share: Share, tmp_path: Path
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+
+    async def main(listener: socket.socket) -> None:
+        said: list[Any] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, about: said.append(about))
+        server = await loop.create_server(Echo, sock=listener, ssl=context)
+        address = listener.getsockname()
+        encrypted = await echo(address, ssl=trusting, server_hostname="localhost")
+        assert encrypted == b"to and fro"
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await echo(address)
+        while share.count:
+            await asyncio.sleep(0.01)
+        server.close()
+        await server.wait_closed()
+        assert not said
+
+    run(main)
