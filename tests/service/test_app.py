@@ -14,15 +14,11 @@ from scoring.bundle import CONTENTS, read_bundle, sha256, write_manifest
 from service.store import NAME
 from tests.conftest import REPOSITORY
 from tests.service.asking import kind, score, student
+from tests.service.links import workers
 from tests.service.running import Running, environment, failing, serving, stop
 
 TRAINING_ONLY = ("tensorflow", "keras", "tf2onnx", "sklearn", "pandas", "pandera")
 has_gpu = pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="CUDA may load on this machine")
-
-
-def workers(running: Running) -> list[psutil.Process]:
-    children = psutil.Process(running.process.pid).children(recursive=True)
-    return [child for child in children if "_bentoml_impl.worker.service" in child.cmdline()]
 
 
 def test_readiness_is_told(http: httpx.Client) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.service.asking import student
+from tests.service.links import await_workers, connected, split, until, workers
 from tests.service.running import Running, environment, serving
 
 CLIENTS = 8
@@ -24,11 +26,6 @@ def request(number: int) -> bytes:
     body = json.dumps({"students": [student(f"s-{number}-{row}") for row in range(60)]}).encode()
     head = f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
-
-
-def connected(running: Running) -> socket.socket:
-    host, port = running.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=30)
 
 
 def process_of(running: Running, module: str) -> psutil.Process:
@@ -51,12 +48,16 @@ def assert_answered(link: socket.socket, number: int) -> None:
     assert json.loads(body)["assessments"][0]["id"] == f"s-{number}-0"
 
 
+@pytest.mark.parametrize("count", [1, 2])
 def test_what_was_taken_in_is_answered_and_the_server_ends(
-    bundle_dir: Path, tmp_path: Path
+    bundle_dir: Path, tmp_path: Path, count: int
 ) -> None:
-    with serving(tmp_path, environment(tmp_path, bundle=bundle_dir, threads="1")) as running:
+    variables = environment(tmp_path, bundle=bundle_dir, threads="1", workers=str(count))
+    with serving(tmp_path, variables) as running:
+        await_workers(running, count)
         links = [connected(running) for _ in range(CLIENTS)]
-        worker = process_of(running, "_bentoml_impl.worker.service")
+        until(lambda: sum(split(running)) == CLIENTS)
+        there = workers(running)
         # Halfway through their bodies when the signal comes: taken in, and not to be dropped.
         for number, link in enumerate(links):
             link.sendall(request(number)[:-20])
@@ -69,7 +70,8 @@ def test_what_was_taken_in_is_answered_and_the_server_ends(
             assert_answered(link, number)
             link.close()
         assert running.process.wait(timeout=15) == 0
-        assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+        for worker in there:
+            assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
         assert "Traceback" not in running.said()
 
 
