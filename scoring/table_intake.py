@@ -88,8 +88,9 @@ class TableIntake:
         Raises:
             TableError: A column is unknown, missing, there twice, or of a type that it cannot have.
         """
-        if self._checked is not None and schema.equals(self._checked[0]):
-            return self._checked[1]
+        checked = self._checked  # other threads check tables, too
+        if checked is not None and schema.equals(checked[0]):
+            return checked[1]
         names = schema.names
         for name in names:
             if name not in self.columns and name not in self._ignored:

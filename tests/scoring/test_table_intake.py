@@ -151,6 +151,24 @@ def test_a_table_with_wrong_columns_is_refused_as_a_whole(
     assert (caught.value.field, caught.value.code) == (field, code)
 
 
+def test_a_table_is_checked_while_another_thread_checks_a_different_one() -> None:
+    """A thread may give way to another in the middle of a check."""
+    intake = TableIntake(MIXED)
+    names = [["id", "period"], ["id", "period", INTAKE.contract.feature_names[0]]]
+    ours, other = (pa.schema([(name, pa.string()) for name in columns]) for columns in names)
+
+    class Interrupted:
+        names = ours.names
+        field = ours.field
+
+        def equals(self, checked: pa.Schema) -> bool:
+            intake.check(other)
+            return bool(ours.equals(checked))
+
+    intake.check(ours)
+    assert intake.check(Interrupted()) == names[0]
+
+
 def test_columns_of_the_records_beside_the_features_are_left_out() -> None:
     names = ["id", "period", "risk", "score", "eligible", "clicks"]
     assert TABLES.check(pa.schema([(name, pa.string()) for name in names])) == [
