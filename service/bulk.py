@@ -176,10 +176,13 @@ class BulkResponder:
         except ModelProcessError as gone:
             return [RequestError(NOT_READY, str(gone)) for _ in taken]
         outcomes: list[Outcome] = []
-        start = 0
+        start, executions = 0, () if said is None else said.executions
         for one in admitted:
-            outcomes.append(one.write(said, start, started))
+            outcome = one.write(said, start, started, executions)
+            outcomes.append(outcome)
             start += len(one.students.ids)
+            if isinstance(outcome, Piece):
+                executions = ()
             yield
         return outcomes
 
@@ -191,7 +194,9 @@ class BulkResponder:
         started = thread_time()
         students = _SLICE_OF_TEXT if request.answer in _TEXT else SLICE
         if request.sent is None:
-            read, seconds = yield from timed(self._reader.read(source.read()), thread_time)
+            reading = self._reader.read(source.read())
+            del source  # a document may be large, and what follows takes a while
+            read, seconds = yield from timed(reading, thread_time)
             for part in slices_of(*read, students):
                 yield Part(len(part[0]), partial(_admitted, part), seconds)
                 seconds = 0.0
@@ -250,7 +255,9 @@ class _Admitted:
     students: Admission
     decode: float
 
-    def write(self, said: Tabulated | None, start: int, started: float) -> Outcome:
+    def write(
+        self, said: Tabulated | None, start: int, started: float, executions: tuple[int, ...]
+    ) -> Outcome:
         """Write down what is said of it, from row `start` of what is said of all."""
         known = len(self.students.ids)
         table = said.table.part(start, start + known) if said is not None and known else None
@@ -268,7 +275,7 @@ class _Admitted:
             students=self.students,
             refused=len(self.ids) - known,
             table=table,
-            executions=() if said is None or start else said.executions,
+            executions=executions,
             started=started,
             ended=ended,
             seconds=StageSeconds(

@@ -57,7 +57,7 @@ class WorkedSlice:
         refused: Number of the others.
         table: What is said of those admitted; None where there are none.
         executions: Rows of each execution of the risk graph; of slices that were worked off
-            together, the first has those of all.
+            together, the first that is written has those of all.
         started: When its work began, on the clock of `perf_counter`.
         ended: When all was written down.
         seconds: What each stage took, without the time that others had between its steps. What was

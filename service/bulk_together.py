@@ -121,7 +121,8 @@ class Together:
             if chosen and order.wanted != chosen[0].wanted:
                 others.append(order)
                 continue
-            part = order.part = order.part or (yield from self._read(order))
+            part = yield from self._next_part(order)
+            yield
             if part is None:
                 continue
             if chosen and students + part.students > SLICE:
@@ -132,13 +133,13 @@ class Together:
         self._waiting.extendleft(reversed(others))
         return chosen
 
-    def _read(self, order: Order) -> Steps[Part | None]:
+    def _next_part(self, order: Order) -> Steps[Part | None]:
         """Read the next slice; None where there is none, which is then the end of the order."""
         try:
             while not order.gone:
-                part = next(order.cohort.parts)
-                if part is not None:
-                    return part
+                order.part = order.part or next(order.cohort.parts)
+                if order.part is not None:
+                    return order.part
                 yield
         except StopIteration:
             self._finish(order)
@@ -170,6 +171,7 @@ class Together:
         for order, outcome in zip(orders, outcomes, strict=True):
             self._news.append((order, outcome))
             if isinstance(outcome, Piece):
-                order.part = yield from self._read(order)
-                if order.part is not None:
+                order.part = None
+                if (yield from self._next_part(order)) is not None:
                     self._waiting.append(order)
+                yield

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,10 +20,12 @@ from hypothesis import strategies as st
 
 from records.cohort import Bools, Floats, Ints
 from records.load import load_cohort
+from scoring import steps as steps_of_scoring
 from scoring.intake import students_of
 from scoring.scorer import Scorer, Scores
+from scoring.steps import Steps
 from scoring.table_assessor import Wanted
-from scoring.table_formats import TableFormat
+from scoring.table_formats import TableFormat, read_batches
 from service import bulk
 from service.answer import Responder
 from service.bulk_cohort import BulkRequest, WorkedSlice
@@ -158,6 +162,52 @@ def test_those_who_ask_for_the_same_share_executions(responder: Responder) -> No
     assert shares == pytest.approx([shares[0]] * 4)
 
 
+@pytest.mark.parametrize("state", ["all refused", "too long"])
+def test_executions_are_counted_once(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    sound = [Sent.of(responder, part_of(0, size)) for size in (20, 30)]
+    if state == "all refused":
+        first, scored = Sent.of(responder, [BAD]), 50
+    else:  # scored with the others, and then not to be answered
+        monkeypatch.setattr(responder.bulk, "_max_students", 49)
+        first, scored = Sent.of(responder, part_of(0, 50)), 100
+        first.request = replace(first.request, answer=None)
+
+    worked = answered(responder, [first, *sound])
+
+    assert sum(sum(one.executions) for one in worked) == scored
+
+
+def test_many_small_cohorts_make_no_long_turn(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that goes on for no time reads one of them, and ends the answer of one."""
+    turn = 0
+    read: Counter[int] = Counter()
+    finished: Counter[int] = Counter()
+
+    def advance(steps: Steps[Any], _seconds: float) -> Any:
+        nonlocal turn
+        turn += 1
+        return steps_of_scoring.advance(steps, 0.0)
+
+    def counted(call: Callable[..., Any], by: Counter[int]) -> Callable[..., Any]:
+        def counting(*given: Any) -> Any:
+            by[turn] += 1
+            return call(*given)
+
+        return counting
+
+    monkeypatch.setattr("service.bulk_together.advance", advance)
+    monkeypatch.setattr(bulk, "read_batches", counted(read_batches, read))
+    monkeypatch.setattr(bulk._TableAnswer, "finish", counted(bulk._TableAnswer.finish, finished))
+    answered(responder, [Sent.of(responder, part_of(at, 2)) for at in range(20)])
+
+    assert read.total() == finished.total() == 20
+    assert set(read.values()) == set(finished.values()) == {1}
+
+
 def test_a_long_cohort_is_worked_off_beside_short_ones(
     responder: Responder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +289,35 @@ def test_who_has_gone_is_left_out(responder: Responder, monkeypatch: pytest.Monk
     assert calls == [60]
     assert sent[1].asker.outcome is None
     assert sent[2].asker.outcome == sent[2].alone(responder)
+
+
+def test_who_goes_after_being_read_is_left_out(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.bulk_together.SLICE", 100)
+    monkeypatch.setattr("service.bulk_together.TURN_SECONDS", 0.0)
+    first, second = (Sent.of(responder, part_of(0, size)) for size in (80, 90))
+
+    class Leading(Asker):
+        def succeed(self, body: bytes) -> None:
+            super().succeed(body)
+            second.asker.gone = True
+
+    first.asker = Leading()
+    with failing(monkeypatch, lambda _: False) as calls:
+        answered(responder, [first, second])
+
+    assert calls == [80]
+    assert second.asker.outcome is None
+
+
+def test_a_document_is_let_go_once_it_is_read(responder: Responder) -> None:
+    source = io.BytesIO(in_columns(responder, part_of(0, 5)))
+    cohort = responder.bulk.open(source, BulkRequest(None, None, whole=True))
+    assert next(part for part in cohort.parts if part is not None).students == 5
+    held = weakref.ref(source)
+    del source
+    assert held() is None
 
 
 def test_all_that_wait_are_told_that_the_service_ends(responder: Responder) -> None:
