@@ -165,6 +165,7 @@ class TableAssessor:
         if self.relatives is not None:
             values, reference = self.relatives.complete(values, some)
         scores, compute = yield from timed(self._score(values, lengths, wanted.forecast))
+        yield
         started = perf_counter()
         table = self.assessor.tabulate(
             values,

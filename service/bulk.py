@@ -178,12 +178,12 @@ class BulkResponder:
         outcomes: list[Outcome] = []
         start, executions = 0, () if said is None else said.executions
         for one in admitted:
+            yield
             outcome = one.write(said, start, started, executions)
             outcomes.append(outcome)
             start += len(one.students.ids)
             if isinstance(outcome, Piece):
                 executions = ()
-            yield
         return outcomes
 
     def _parts(

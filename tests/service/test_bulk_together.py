@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 
 from records.cohort import Bools, Floats, Ints
 from records.load import load_cohort
-from scoring import steps as steps_of_scoring
+from scoring.answer_table import AnswerTables
 from scoring.intake import students_of
 from scoring.scorer import Scorer, Scores
-from scoring.steps import Steps
+from scoring.steps import Steps, advance
 from scoring.table_assessor import Wanted
-from scoring.table_formats import TableFormat, read_batches
+from scoring.table_formats import TableFormat
+from scoring.tabulator import Tabulator
 from service import bulk
 from service.answer import Responder
 from service.bulk_cohort import BulkRequest, WorkedSlice
@@ -179,33 +180,52 @@ def test_executions_are_counted_once(
     assert sum(sum(one.executions) for one in worked) == scored
 
 
+class Turns:
+    """Turns that go on for no time, and in which of them something is done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._turn = 0
+        monkeypatch.setattr("service.bulk_together.advance", self._advance)
+
+    def _advance(self, steps: Steps[Any], _seconds: float) -> Any:
+        self._turn += 1
+        return advance(steps, 0.0)
+
+    def of(self, owner: Any, name: str) -> Counter[int]:
+        """Return how often a function is called from now on, by turn."""
+        call, calls = getattr(owner, name), Counter[int]()
+
+        def counting(*given: Any, **named: Any) -> Any:
+            calls[self._turn] += 1
+            return call(*given, **named)
+
+        self._monkeypatch.setattr(owner, name, counting)
+        return calls
+
+
 def test_many_small_cohorts_make_no_long_turn(
     responder: Responder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A turn that goes on for no time reads one of them, and ends the answer of one."""
-    turn = 0
-    read: Counter[int] = Counter()
-    finished: Counter[int] = Counter()
+    turns = Turns(monkeypatch)
+    read, finished = turns.of(bulk, "read_batches"), turns.of(bulk._TableAnswer, "finish")
 
-    def advance(steps: Steps[Any], _seconds: float) -> Any:
-        nonlocal turn
-        turn += 1
-        return steps_of_scoring.advance(steps, 0.0)
-
-    def counted(call: Callable[..., Any], by: Counter[int]) -> Callable[..., Any]:
-        def counting(*given: Any) -> Any:
-            by[turn] += 1
-            return call(*given)
-
-        return counting
-
-    monkeypatch.setattr("service.bulk_together.advance", advance)
-    monkeypatch.setattr(bulk, "read_batches", counted(read_batches, read))
-    monkeypatch.setattr(bulk._TableAnswer, "finish", counted(bulk._TableAnswer.finish, finished))
     answered(responder, [Sent.of(responder, part_of(at, 2)) for at in range(20)])
 
-    assert read.total() == finished.total() == 20
-    assert set(read.values()) == set(finished.values()) == {1}
+    assert list(read.values()) == list(finished.values()) == [1] * 20
+
+
+def test_others_have_turns_between_the_stages(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns(monkeypatch)
+    scored, decided = turns.of(Scorer, "score"), turns.of(Tabulator, "say")
+    written = turns.of(AnswerTables, "batch")
+
+    answered(responder, [Sent.of(responder, part_of(at, 300)) for at in range(2)])
+
+    assert [len(one) for one in (scored, decided, written)] == [3, 1, 2]
+    assert len(scored | decided | written) == 6
 
 
 def test_a_long_cohort_is_worked_off_beside_short_ones(
