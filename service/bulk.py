@@ -6,7 +6,6 @@ Knows neither HTTP nor BentoML. Memory holds a slice at a time, but for JSON, wh
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter, thread_time
 from typing import IO, Protocol, TypeVar
@@ -15,15 +14,15 @@ import msgspec
 import pyarrow as pa
 
 from records.relative import Moments
-from scoring.answer_table import AnswerTables
 from scoring.assessment import Assessor
 from scoring.intake import Admission
 from scoring.model_wire import ModelProcessError
 from scoring.steps import Steps, advance, timed
-from scoring.table import BATCH, AssessmentTable
-from scoring.table_assessor import TableAssessor, Tabulated, Wanted
-from scoring.table_formats import TableFormat, TableWriter, open_writer, read_batches
+from scoring.table import BATCH
+from scoring.table_assessor import TableAssessor, Wanted
+from scoring.table_formats import TableFormat, open_writer, read_batches
 from scoring.table_intake import StudentRows, TableError
+from service.bulk_answer import AdmittedSlice, Outcome, TableAnswer, refusal_of
 from service.bulk_cohort import (
     Answer,
     BulkRequest,
@@ -31,20 +30,13 @@ from service.bulk_cohort import (
     Ids,
     Part,
     Piece,
-    StageSeconds,
-    WorkedSlice,
 )
 from service.columnar import ColumnarReader, slices_of
 from service.columnar_answers import ColumnarAnswers, ColumnarDocument
-from service.problems import INVALID, NOT_READY, TABLE, TOO_LARGE, ErrorItem, RequestError
+from service.problems import NOT_READY, RequestError
 from service.reference import KEPT, refer
 from service.wire import ModelStamp
 
-_PROBLEMS = {
-    "malformed_table": TABLE,
-    "unsupported_encoding": TABLE,
-    "batch_too_large": TOO_LARGE,
-}
 # Students in a slice. Others have turns between its steps, an execution or two of the graphs each,
 # so that a slice may be large enough for what costs the same for few and many to count little.
 SLICE = 1024
@@ -57,7 +49,6 @@ _TEXT = (TableFormat.CSV, TableFormat.JSON_LINES)
 TURN_SECONDS = 0.002
 
 T = TypeVar("T")
-Outcome = Piece | Exception
 
 
 class InTurn(Protocol):
@@ -145,7 +136,7 @@ class BulkResponder:
             answer = ColumnarDocument(self._columns, self._max_students)
         else:
             writer = open_writer(request.answer, self._schema, whole=request.whole)
-            answer = _TableAnswer(writer, self._tables.answers)
+            answer = TableAnswer(writer, self._tables.answers)
         return Cohort(_slices_or_refusal(self._parts(source, request, in_turn)), answer)
 
     def work(self, taken: Sequence[tuple[Cohort, Part]], wanted: Wanted) -> Steps[list[Outcome]]:
@@ -166,10 +157,10 @@ class BulkResponder:
                 then be tried without the others.
         """
         started = perf_counter()
-        admitted: list[_Admitted] = []
+        admitted: list[AdmittedSlice] = []
         for cohort, part in taken:
             (ids, students), seconds = yield from timed(part.admit(cohort.students))
-            admitted.append(_Admitted(cohort, ids, students, part.reading + seconds))
+            admitted.append(AdmittedSlice(cohort, ids, students, part.reading + seconds))
             yield
         try:
             said = yield from self._tables.tabulate([one.students for one in admitted], wanted)
@@ -230,64 +221,6 @@ class BulkResponder:
         return self._tables.slices(batches, students)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _TableAnswer:
-    """A table, written as record batches."""
-
-    writer: TableWriter
-    answers: AnswerTables
-
-    def add(
-        self, ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
-    ) -> bytes:
-        return self.writer.write(self.answers.batch(ids, admission, table, first))
-
-    def finish(self) -> bytes:
-        return self.writer.finish()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Admitted:
-    """A slice of a cohort, who of it is admitted, and the seconds that it took to read them."""
-
-    cohort: Cohort
-    ids: Ids
-    students: Admission
-    decode: float
-
-    def write(
-        self, said: Tabulated | None, start: int, started: float, executions: tuple[int, ...]
-    ) -> Outcome:
-        """Write down what is said of it, from row `start` of what is said of all."""
-        known = len(self.students.ids)
-        table = said.table.part(start, start + known) if said is not None and known else None
-        share = 0.0 if said is None else known / len(said.table)
-        began = perf_counter()
-        try:
-            body = self.cohort.answer.add(self.ids, self.students, table, self.cohort.students)
-        except TableError as error:
-            return _refusal(error)
-        except Exception as error:  # noqa: BLE001 - the fault of one is not the others'
-            return error
-        ended = perf_counter()
-        self.cohort.students += len(self.ids)
-        worked = WorkedSlice(
-            students=self.students,
-            refused=len(self.ids) - known,
-            table=table,
-            executions=executions,
-            started=started,
-            ended=ended,
-            seconds=StageSeconds(
-                decode=self.decode,
-                compute=0.0 if said is None else said.compute * share,
-                policy=0.0 if said is None else said.policy * share,
-                encode=ended - began,
-            ),
-        )
-        return Piece(body, worked)
-
-
 def _slices_or_refusal(parts: Iterator[Part | None]) -> Iterator[Part | None]:
     """Read slices, of which there is at least one; say why where that cannot be done."""
     some = False
@@ -296,15 +229,10 @@ def _slices_or_refusal(parts: Iterator[Part | None]) -> Iterator[Part | None]:
             some = some or part is not None
             yield part
     except TableError as error:
-        raise _refusal(error) from None
+        raise refusal_of(error) from None
     if not some:
         message = "The table holds no row; send at least one student."
-        raise _refusal(TableError(None, "empty_table", message))
-
-
-def _refusal(error: TableError) -> RequestError:
-    fault = ErrorItem(None, error.field, error.code, str(error))
-    return RequestError(_PROBLEMS.get(error.code, INVALID), str(error), [fault])
+        raise refusal_of(TableError(None, "empty_table", message))
 
 
 def _admitted(part: tuple[Ids, Admission], _first: int) -> Steps[tuple[Ids, Admission]]:

@@ -14,6 +14,8 @@ from scoring.table_assessor import Wanted
 from service.batching import Batcher
 from service.bulk import SLICE, TURN_SECONDS, BulkResponder
 from service.bulk_cohort import Cohort, Part, Piece
+from service.errors_log import log_without_values
+from service.metrics import BULK
 
 # What has become of an order in a turn: a piece of its answer, what went wrong with it, or None for
 # its end.
@@ -101,7 +103,10 @@ class Together:
     def _tell(self, order: Order, news: News) -> None:
         if not isinstance(news, Piece):
             self._orders.discard(order)
-        order.tell(news)
+        try:
+            order.tell(news)
+        except Exception as error:  # noqa: BLE001 - the fault of one is not the others'
+            log_without_values(BULK, error)
 
     def _work(self) -> Steps[bool]:
         while self._waiting:

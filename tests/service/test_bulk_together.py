@@ -29,6 +29,7 @@ from scoring.table_formats import TableFormat
 from scoring.tabulator import Tabulator
 from service import bulk
 from service.answer import Responder
+from service.bulk_answer import TableAnswer
 from service.bulk_cohort import BulkRequest, WorkedSlice
 from service.bulk_costs import BulkCosts
 from service.bulk_course import Course
@@ -208,7 +209,7 @@ def test_many_small_cohorts_make_no_long_turn(
     responder: Responder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns(monkeypatch)
-    read, finished = turns.of(bulk, "read_batches"), turns.of(bulk._TableAnswer, "finish")
+    read, finished = turns.of(bulk, "read_batches"), turns.of(TableAnswer, "finish")
 
     answered(responder, [Sent.of(responder, part_of(at, 2)) for at in range(20)])
 
@@ -329,6 +330,19 @@ def test_who_goes_after_being_read_is_left_out(
 
     assert calls == [80]
     assert second.asker.outcome is None
+
+
+def test_who_cannot_be_told_keeps_nobody_else_waiting(responder: Responder) -> None:
+    class Unable(Asker):
+        def succeed(self, body: bytes) -> None:
+            super().succeed(body)
+            raise ValueError("a fault of ours")
+
+    unable, other = (Sent.of(responder, part_of(0, size)) for size in (600, 590))
+    unable.asker = Unable()
+    answered(responder, [unable, other])
+
+    assert other.asker.outcome == other.alone(responder)
 
 
 def test_a_document_is_let_go_once_it_is_read(responder: Responder) -> None:
