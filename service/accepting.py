@@ -1,6 +1,10 @@
-"""Accept connections by turns with the other workers, on the socket that all of them share.
+"""Accept connections as they come, by turns with the other workers on the socket that all share.
 
-An event loop accepts whatever waits, and so one worker may get every connection of a client. Here a
+libuv accepts one connection between two rounds of the event loop, each of which may answer hundreds
+of requests: the last of a thousand clients that come at once would wait for seconds. Here a round
+takes up to `_AT_ONCE`.
+
+With several workers, one that accepts whatever waits may get every connection of a client. Here a
 worker that has clearly more than its share (`service.shares`) leaves what waits where it is, in the
 socket's queue, and looks again a millisecond later. Nothing is handed over and nothing is BentoML's
 inside: the socket, its address, TLS and the check that nobody else listens there stay as they are,
@@ -24,6 +28,8 @@ import uvloop
 
 from service.shares import Share, share_of_this_worker
 
+# A few milliseconds.
+_AT_ONCE = 64
 _AGAIN = 0.001
 _LOOK_ROUND = 0.5
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -50,10 +56,11 @@ class TurnTakingLoop(uvloop.Loop):
         self, protocol_factory: ProtocolFactory, *address: Any, **options: Any
     ) -> Any:
         """Listen, as asyncio has it."""
-        share, sock = share_of_this_worker(), options.get("sock")
-        if share is None or sock is None:
+        sock = options.get("sock")
+        if sock is None:
             return await super().create_server(protocol_factory, *address, **options)
         sock.listen(options.get("backlog", 100))
+        share = share_of_this_worker() or Share.alone()
         return TurnTakingServer(self, sock, share, protocol_factory, options.get("ssl"))
 
 
@@ -118,7 +125,10 @@ class TurnTakingServer:
     def _accept(self) -> None:
         """Take what waits, as far as it is for this worker."""
         self._share.tell()
-        while self._is_our_turn():
+        for _ in range(_AT_ONCE):
+            if not self._is_our_turn():
+                self._pause(_AGAIN)
+                return
             try:
                 accepted, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -133,7 +143,6 @@ class TurnTakingServer:
                 self._pause(_UNTIL_ROOM)
                 return
             self._start(accepted)
-        self._pause(_AGAIN)
 
     def _is_our_turn(self) -> bool:
         if self._share.may_take():

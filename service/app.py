@@ -27,7 +27,7 @@ from service.openapi import OpenApiDocument, describe
 from service.problems import RequestError
 from service.protocol import take_over
 from service.settings import Settings, SettingsError
-from service.shares import prepare, share_of_this_worker
+from service.shares import prepare
 from service.store import NAME, find_bundle
 from service.telemetry import switch_off_usage_reports
 from service.tracing import Tracing
@@ -60,8 +60,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
         app = super().to_asgi(is_main=is_main)
         if SETTINGS.fast_path and SETTINGS.traces is None:
             take_over()
-        if share_of_this_worker() is not None:
-            take_turns()
+        take_turns()
         return Front(
             app,
             self,

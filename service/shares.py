@@ -69,7 +69,7 @@ class Share:
     """This worker's place among the others.
 
     Args:
-        descriptor: Of the page.
+        descriptor: Of the page; -1 for one of this worker's own.
         place: Index of this worker's place, whose lock it holds.
 
     Attributes:
@@ -79,13 +79,18 @@ class Share:
 
     def __init__(self, descriptor: int, place: int) -> None:
         self._descriptor, self._place = descriptor, place
-        page = memoryview(mmap.mmap(descriptor, 0)).cast("q")
+        page = memoryview(mmap.mmap(descriptor, 0 if descriptor >= 0 else _WIDTH)).cast("q")
         self._counts, self._told = page[::2], page[1::2]
         self._is_here = False
         # Of those that should take what waits: what they had told, and since when no more.
         self._awaited: dict[int, tuple[int, float]] = {}
         self.count = 0
         self.surplus = 0
+
+    @classmethod
+    def alone(cls) -> Self:
+        """Return the share of who has nobody to share with: everything."""
+        return cls(-1, 0)
 
     @classmethod
     def claim(cls, descriptor: int) -> Self | None:

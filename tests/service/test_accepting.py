@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ import httpx
 import pytest
 
 from service import accepting
-from service.accepting import TurnTakingLoop
+from service.accepting import TurnTakingLoop, TurnTakingServer
 from service.shares import Share
 from tests.service.asking import score, student
 from tests.service.links import await_workers, connected, port, split, until, workers
@@ -151,6 +152,28 @@ async def to_and_fro(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
         return await reader.readexactly(10)
     finally:
         writer.close()
+
+
+def test_many_clients_that_come_at_once_wait_for_few_rounds_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accepting, "share_of_this_worker", lambda: None)  # there is one worker
+
+    async def main(listener: socket.socket) -> None:
+        listener.listen(200)
+        with ExitStack() as opened:
+            for _ in range(150):
+                opened.enter_context(socket.create_connection(listener.getsockname()))
+            server = await asyncio.get_running_loop().create_server(
+                Echo, sock=listener, backlog=200
+            )
+            for _ in range(6):
+                await asyncio.sleep(0)
+            assert cast("TurnTakingServer", server)._share.count == 150
+            server.close()
+        await server.wait_closed()
+
+    run(main)
 
 
 def test_a_server_that_closes_waits_for_the_connections_that_it_has(share: Share) -> None:
