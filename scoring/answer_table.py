@@ -180,7 +180,7 @@ class AnswerTables:
             return whole.empty(_OUTLYING)
         size = np.bincount(cells.row, minlength=len(table))
         found = pa.StructArray.from_arrays(
-            [_array(cells.period.astype(np.int32)), _named(self._features, cells.feature)],
+            [_array(cells.period.astype(np.int32)), self._features.take(_array(cells.feature))],
             fields=list(_OUTLYING),
         )
         return whole.lists(size, found)
@@ -281,10 +281,6 @@ def _empty_lists(students: int, kind: pa.DataType) -> pa.Array:
 @lru_cache(maxsize=8)
 def _nulls(students: int) -> pa.Array:
     return pa.nulls(students, pa.float64())
-
-
-def _named(names: pa.Array, positions: Positions) -> pa.Array:
-    return names.take(_array(positions))
 
 
 def _errors(faults: Sequence[RowFault], first: int, students: int) -> pa.Array:

@@ -1,6 +1,6 @@
 """The policy: tiers and rules, as a TOML file that an academic office edits without retraining."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cached_property
 from importlib import resources
@@ -229,10 +229,6 @@ class Policy(_Frozen):
         """(tiers,) the smallest probability of each tier, ascending."""
         return np.array([tier.from_ for tier in self.tiers])
 
-    @cached_property
-    def _bounds(self) -> list[float]:
-        return [tier.from_ for tier in self.tiers]
-
     def tier_of(self, probabilities: ArrayLike) -> NDArray[np.int8]:
         """Decide the tier of each probability: the one place where tiers are decided.
 
@@ -249,15 +245,29 @@ class Policy(_Frozen):
 
     def tier_of_rounded(self, probabilities: NDArray[np.float64]) -> NDArray[np.int8]:
         """Decide the tiers of probabilities that `rounded` returned; else as `tier_of`."""
-        # Nothing compares with NaN; the lowest tier's bound is one that every other number reaches.
-        tier = np.full(probabilities.shape, -1, np.int8)
-        for bound in self._bounds:
-            tier += probabilities >= bound
-        return tier
+        return highest_reached(probabilities, self.bounds)
 
     def tiers_of(self, rule: Rule) -> tuple[str, ...]:
         """Names of the tiers in which `rule` speaks."""
         return rule.tiers or tuple(tier.name for tier in self.tiers[1:])
+
+
+def highest_reached(
+    probabilities: NDArray[np.float64], bounds: Iterable[NDArray[np.float64] | float]
+) -> NDArray[np.int8]:
+    """Find the highest of some bounds that each probability reaches; a bound itself is reached.
+
+    Args:
+        probabilities: Any shape; NaN reaches nothing.
+        bounds: Ascending, the first one 0; numbers, or arrays that fit the probabilities.
+
+    Returns:
+        int8, the same shape: index into the bounds, -1 for NaN.
+    """
+    tier = np.full(probabilities.shape, -1, np.int8)
+    for bound in bounds:
+        tier += probabilities >= bound
+    return tier
 
 
 def rounded(probabilities: ArrayLike) -> NDArray[np.float64]:

@@ -183,11 +183,12 @@ class TableAssessor:
             return score(values, lengths, forecast=forecast)
         # By length, as one call for all of them would divide them.
         ragged = bool((lengths != lengths[0]).any())
-        order = np.argsort(lengths, kind="stable") if ragged else np.arange(records)
+        order = np.argsort(lengths, kind="stable") if ragged else None
         parts = []
         for start in range(0, records, CHUNK):
             if start:
                 yield
-            rows = order[start : start + CHUNK] if ragged else slice(start, start + CHUNK)
+            some = slice(start, start + CHUNK)
+            rows = some if order is None else order[some]
             parts.append(score(values[rows], lengths[rows], forecast=forecast))
-        return Scores.joined(parts, order if ragged else None)
+        return Scores.joined(parts, order)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from records.calibration import Calibration
 from records.errors import ContractError
-from scoring.policy import DECIMALS, Policy, rounded
+from scoring.policy import DECIMALS, Policy, highest_reached, rounded
 
 Doubles = NDArray[np.float64]
 Kind = Literal["fixed", "capacity"]
@@ -56,11 +56,7 @@ class Tiers:
         """Decide the tiers of probabilities that `rounded` returned; else as `of`."""
         if self.thresholds is None:
             return self.policy.tier_of_rounded(probabilities)
-        # A bound belongs to the upper tier; the lowest tier has none.
-        tier = np.where(np.isnan(probabilities), np.int8(-1), np.int8(0))
-        for bound in self.bounds(probabilities.shape[1])[1:]:
-            tier += probabilities >= bound
-        return tier
+        return highest_reached(probabilities, self.bounds(probabilities.shape[1]))
 
     def of_student(self, risks: Sequence[float]) -> list[int]:
         """Decide the tiers of one student's rounded risks, from the first period; else as `of`."""
