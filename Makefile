@@ -76,7 +76,7 @@ bench: $(BUNDLE)/manifest.json ## Load-test the service with Locust and measure 
 	@$(BIN)/python -m benchmarks.run $(BUNDLE)
 
 bench-overload: $(BUNDLE)/manifest.json ## Ask the service for up to three times its capacity
-	@$(BIN)/python -m benchmarks.overload $(BUNDLE)
+	@$(BIN)/python -m benchmarks.load.overload $(BUNDLE)
 
 bench-peers: $(BUNDLE)/manifest.json ## Bellwether beside its peers, interleaved (about 12 minutes)
 	@$(BIN)/python -m benchmarks.peers $(BUNDLE)

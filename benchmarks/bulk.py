@@ -22,21 +22,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.closed_loop import drive
 from benchmarks.cores import Cores, choose_cores, pinned
+from benchmarks.load.closed_loop import drive
 from benchmarks.machine import describe_machine
 from benchmarks.server import bellwether, running
 from benchmarks.students import StudentSource
 from records.contract import Contract
 from records.errors import BellwetherError
-from scoring.bundle import read_bundle
-from scoring.intake import Intake
-from scoring.providers import Provider, open_session
-from scoring.scorer import CHUNK
-from scoring.table_assessor import Wanted
-from scoring.table_formats import TableFormat
-from service.answer import Responder
-from service.bulk_cohort import BulkRequest
+from scoring.bundle.reader import read_bundle
+from scoring.runtime.providers import Provider, open_session
+from scoring.runtime.scorer import CHUNK
+from scoring.students.intake import Intake
+from scoring.tables.assessor import Wanted
+from scoring.tables.formats import TableFormat
+from service.bulk.pending import BulkRequest
+from service.responder import Responder
 from service.settings import Settings
 
 SIZES = (256, 4096)

@@ -9,19 +9,19 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bulk import measure_bulk
-from benchmarks.ceiling import Ceiling, Peak, measure_ceiling, measure_peak
-from benchmarks.closed_loop import client_name, drive
 from benchmarks.command import run_command
 from benchmarks.cores import Cores, choose_cores, pinned
-from benchmarks.load_test import LoadTest, run_profile
+from benchmarks.load.closed_loop import client_name, drive
+from benchmarks.load.load_test import LoadTest, run_profile
+from benchmarks.load.profiles import Profile
+from benchmarks.load.sweep import LOADS, PATH, Point, plot, sweep, write_csv
 from benchmarks.machine import describe_machine
-from benchmarks.memory import MemoryCourse
-from benchmarks.profiles import Profile
+from benchmarks.micro.ceiling import Ceiling, Peak, measure_ceiling, measure_peak
+from benchmarks.micro.memory import MemoryCourse
 from benchmarks.server import RunningServer, bellwether, running
 from benchmarks.students import StudentSource
-from benchmarks.sweep import LOADS, PATH, Point, plot, sweep, write_csv
 from records.contract import Contract
-from scoring.bundle import read_bundle
+from scoring.bundle.reader import read_bundle
 
 console = Console(width=120)
 # Students in a request, requests under way at once.

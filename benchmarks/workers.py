@@ -16,14 +16,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.closed_loop import Closed, client_name, drive
 from benchmarks.command import run_command
+from benchmarks.load.closed_loop import Closed, client_name, drive
+from benchmarks.load.sweep import PATH
 from benchmarks.machine import describe_machine
 from benchmarks.server import RunningServer, bellwether, running
 from benchmarks.students import StudentSource
-from benchmarks.sweep import PATH
 from records.contract import Contract
-from scoring.bundle import read_bundle
+from scoring.bundle.reader import read_bundle
 
 # Students in a request, requests under way at once.
 SCENARIOS = ((30, 32), (256, 8))

@@ -8,26 +8,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli import (
-    bundle,
-    check,
-    compare,
-    contract,
-    evaluate,
-    export,
-    models,
-    policy,
-    reference,
-    report,
-    reproduce,
-    request,
-    score,
-    search,
-    serve,
-    simulate,
-    train,
-)
+from cli.bundles import bundle, evaluate, export, policy
 from cli.console import errors
+from cli.data import check, contract, reference, request, simulate
+from cli.serving import score, serve
+from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
 
 app = typer.Typer(

@@ -17,8 +17,8 @@ from evaluation.figures import (
     ScoreFigures,
 )
 from evaluation.metrics import spread_horizons
-from scoring.manifest import GapLimit
-from scoring.policy import Policy
+from scoring.bundle.manifest import GapLimit
+from scoring.policy.model import Policy
 from training.run_folder import RunFolder
 
 _RISK = ("records", "base rate", "AUC", "Brier", "ECE", "recall", "precision")

@@ -5,8 +5,8 @@ import logging
 import onnx
 
 from export.backend import keras, tf, tf2onnx
-from export.canonical import canonical
-from export.lowering import can_lower, lower
+from export.graph.canonical import canonical
+from export.graph.lowering import can_lower, lower
 from export.specification import GraphSpecification
 
 

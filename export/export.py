@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.convert import lstm_layers, to_onnx
-from export.fairness_gate import check_gaps, held_limits
-from export.gate import prove
+from export.gate.fairness import check_gaps, held_limits
+from export.gate.gate import prove
+from export.gate.structure import inspect_graph
+from export.gate.variants import Limits, add_variants
 from export.pack import pack, seal
 from export.specification import PORTABLE_OPSET, SPECIFICATIONS
-from export.structure import inspect_graph
-from export.variants import Limits, add_variants
 from records.contract import SHIPPED
 from records.errors import BellwetherError
-from scoring.bundle import MANIFEST
-from scoring.policy import load_policy, policy_text
+from scoring.bundle.reader import MANIFEST
+from scoring.policy.model import load_policy, policy_text
 from scoring.precision import Precision
-from training.networks import load_network
+from training.networks.builders import load_network
 from training.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -53,10 +53,10 @@ def export_run(
             run's contract.
         overwrite: Whether a bundle that is there already gives way, once the new one is complete.
         max_gaps: Figure -> largest difference between two groups of an audit attribute that is
-            allowed (`export.fairness_gate`); manifest and card tell them.
+            allowed (`export.gate.fairness`); manifest and card tell them.
         portable: Whether to use only operators that nearly every provider has.
         precisions: Other precisions to try; graphs in them that win are packed too.
-        limits: What counts as winning (`export.variants`).
+        limits: What counts as winning (`export.gate.variants`).
         progress: Called with stage, step and number of steps.
 
     Returns:

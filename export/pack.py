@@ -10,7 +10,16 @@ import onnxruntime
 
 from export.backend import keras, tf, tf2onnx
 from export.card import model_card
-from scoring.bundle import (
+from scoring.bundle.manifest import (
+    ContractStamp,
+    GapLimit,
+    GraphFacts,
+    Manifest,
+    Parity,
+    PolicyStamp,
+    Variant,
+)
+from scoring.bundle.reader import (
     ADDITIONS,
     CALIBRATION,
     CARD,
@@ -25,16 +34,7 @@ from scoring.bundle import (
     sha256,
     write_manifest,
 )
-from scoring.manifest import (
-    ContractStamp,
-    GapLimit,
-    GraphFacts,
-    Manifest,
-    Parity,
-    PolicyStamp,
-    Variant,
-)
-from scoring.policy import load_policy
+from scoring.policy.model import load_policy
 from training.run_folder import RunFolder
 
 

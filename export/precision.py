@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from export.float16 import to_float16
+from export.graph.float16 import to_float16
 from scoring.precision import Precision
 
 # Nothing is left to fold; without this mark the quantiser advises to fold.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from records.contract import Contract
-from scoring.bundle import RISK_GRAPH, SCORE_GRAPH
+from scoring.bundle.reader import RISK_GRAPH, SCORE_GRAPH
 from training.run_folder import RISK_NETWORK, SCORE_NETWORK
 
 

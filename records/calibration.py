@@ -1,6 +1,6 @@
 """Calibration: how a risk network's logits become probabilities, and how those were spread.
 
-Learnt in training on records that the weights never saw; `training.calibration` fits it, the graph
+Learnt in training on records that the weights never saw; `training.fitting.calibration` fits it, the graph
 holds slopes and offsets, and the bundle keeps this table so that tiers by capacity can be decided
 for a single student.
 """

@@ -254,7 +254,7 @@ class Contract(_Frozen):
             raise ContractError(f"'{name}' is no feature of '{self.name}' ({known}).") from None
 
 
-# Columns that every long table may have beside the contract's own (see records/tables.py).
+# Columns that every long table may have beside the contract's own (see records/tables/read_write.py).
 RESERVED = ("id", "student", "cohort", "period", "observed", "eligible", "risk")
 
 

@@ -1,6 +1,6 @@
 """Intervals: how far next scores lay from their forecasts on records the weights never saw.
 
-`training.intervals` learns them by split conformal prediction; the bundle keeps them and every
+`training.fitting.intervals` learns them by split conformal prediction; the bundle keeps them and every
 forecast is answered with them.
 """
 

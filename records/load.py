@@ -34,8 +34,8 @@ def load_cohort(
         seed: Of the simulation.
         contract: What a table's columns mean: a shipped name or a TOML file. The named data sets
             bring their own.
-        on_error: For tables; see `records.tables.read_table`.
-        rejects: For tables; see `records.tables.read_table`.
+        on_error: For tables; see `records.tables.read_write.read_table`.
+        rejects: For tables; see `records.tables.read_write.read_table`.
         risk: For `midfield`, the outcome to be warned of: `low_gpa` (the default) or `no_degree`.
         progress: Called with a text, what is done and what there is to do, by whatever takes long.
 
@@ -109,7 +109,7 @@ def _table(
             f"'{data}' is a table: pass contract (--contract), a shipped name or a TOML file, "
             "which says what its columns mean."
         )
-    from records.tables import read_table
+    from records.tables.read_write import read_table
 
     cohort = read_table(
         path, load_contract(contract), on_error=on_error, rejects=rejects, progress=progress

@@ -72,8 +72,8 @@ def measure(model: str, students: int, periods: int) -> Measured:
 
 
 def _measure(name: str, students: int, periods: int) -> Measured:
+    from training.data.prepare import Prepared, prepare  # noqa: PLC0415
     from training.model import Fitted  # noqa: PLC0415 - in the process that measures
-    from training.prepare import Prepared, prepare  # noqa: PLC0415
     from training.registry import fit_preset, model  # noqa: PLC0415
     from training.settings import settings_for  # noqa: PLC0415
 
@@ -92,7 +92,7 @@ def _measure(name: str, students: int, periods: int) -> Measured:
         return fit_preset(known, "score", preset, 0, lambda *_: None)
 
     if row.preset is not None:
-        import training.fit_networks  # noqa: F401, PLC0415 - not what is measured
+        import training.fitting.fit_networks  # noqa: F401, PLC0415 - not what is measured
     fit(warm)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.process_time()

@@ -47,7 +47,7 @@ class Source:
 
 def read_source(run: RunFolder) -> Source:
     """Read all that the report shows."""
-    from training.networks import load_network  # noqa: PLC0415 - takes seconds
+    from training.networks.builders import load_network  # noqa: PLC0415 - takes seconds
 
     with (run.path / HISTORY).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -69,7 +69,7 @@ def read_source(run: RunFolder) -> Source:
 
 
 def _attention(run: RunFolder, heldout: Cohort, network: Any) -> Floats | None:
-    from training.networks import attention_weights  # noqa: PLC0415 - takes seconds
+    from training.networks.builders import attention_weights  # noqa: PLC0415 - takes seconds
 
     if run.record.settings.score.attention == "none":
         return None
@@ -80,7 +80,7 @@ def _attention(run: RunFolder, heldout: Cohort, network: Any) -> Floats | None:
 
 
 def _contributions(heldout: Cohort, risk: Any, score: Any) -> dict[str, Contribution]:
-    from training.networks import predict  # noqa: PLC0415 - takes seconds
+    from training.networks.builders import predict  # noqa: PLC0415 - takes seconds
 
     return {
         "score": contribution(

@@ -1,4 +1,4 @@
-"""Round numbers as they are told; risks have a rounding of their own (`scoring.policy`)."""
+"""Round numbers as they are told; risks have a rounding of their own (`scoring.policy.model`)."""
 
 from math import isfinite
 

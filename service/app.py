@@ -15,23 +15,23 @@ from pydantic import WithJsonSchema
 
 from records.contract import Contract
 from records.errors import BellwetherError
-from scoring.policy import Policy
-from service.accepting import take_turns
-from service.answer import Responder
+from scoring.policy.model import Policy
+from service.asgi import Front
+from service.bundle_store import NAME, find_bundle
 from service.dry_run import dry_run
-from service.front import Front
-from service.lean import keep_pandas_out, share_memory
-from service.metrics import show_model
+from service.http.problems import RequestError
 from service.model_choice import announce
-from service.openapi import OpenApiDocument, describe
-from service.problems import RequestError
-from service.protocol import take_over
+from service.observability.metrics import show_model
+from service.observability.telemetry import switch_off_usage_reports
+from service.observability.tracing import Tracing
+from service.openapi.document import OpenApiDocument, describe
+from service.openapi.schemas import ModelInfo, ScoreAnswer
+from service.process_memory import keep_pandas_out, share_memory
+from service.responder import Responder
 from service.settings import Settings, SettingsError
-from service.shares import prepare
-from service.store import NAME, find_bundle
-from service.telemetry import switch_off_usage_reports
-from service.tracing import Tracing
-from service.wire import ModelInfo, ScoreAnswer
+from service.transport.accepting import take_turns
+from service.transport.connection_share import prepare
+from service.transport.fast_path import take_over
 
 switch_off_usage_reports()
 share_memory()

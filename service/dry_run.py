@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from records.errors import BellwetherError
-from service.answer import Responder
 from service.model_choice import ModelProcess
+from service.responder import Responder
 from service.settings import Settings
 
 _ROOT = Path(__file__).resolve().parent.parent

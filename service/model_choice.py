@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from records.errors import BellwetherError
-from scoring.bundle import Bundle
-from scoring.model_client import SharedScorer
-from scoring.model_process import Life, ModelOptions
-from scoring.providers import RUNTIME_NAMES, Provider, thread_count
-from scoring.scorer import AnyScorer, Scorer
+from scoring.bundle.reader import Bundle
+from scoring.remote.client import SharedScorer
+from scoring.remote.server import Life, ModelOptions
+from scoring.runtime.providers import RUNTIME_NAMES, Provider, thread_count
+from scoring.runtime.scorer import AnyScorer, Scorer
 
 if TYPE_CHECKING:
     from service.settings import Settings

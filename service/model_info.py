@@ -6,11 +6,11 @@ import numpy as np
 import onnxruntime
 from pydantic import JsonValue
 
-from scoring.bundle import Bundle
-from scoring.scorer import AnyScorer
+from scoring.bundle.reader import Bundle
+from scoring.runtime.scorer import AnyScorer
 from service.model_choice import process_of
+from service.openapi.schemas import ModelInfo, ModelStamp, ParityFigure, ProviderState
 from service.settings import Settings
-from service.wire import ModelInfo, ModelStamp, ParityFigure, ProviderState
 
 
 def model_info(scorer: AnyScorer, settings: Settings, threads: int) -> ModelInfo:

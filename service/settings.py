@@ -18,8 +18,8 @@ from pydantic import (
 
 from records.errors import BellwetherError
 from scoring.precision import Precision
-from scoring.provider_options import DeviceOptions
-from scoring.providers import Provider
+from scoring.runtime.provider_options import DeviceOptions
+from scoring.runtime.providers import Provider
 from service.model_choice import ModelProcess
 
 PREFIX = "BELLWETHER_"
@@ -57,7 +57,7 @@ class Settings(BaseModel):
             that arrives in pieces beyond that is refused with 429. At least two of the largest.
         queue_milliseconds: Longest that a request may wait for its turn; one that would wait
             longer is refused at once with 429.
-        fast_path: Whether plain `score` requests pass ASGI by (`service.protocol`).
+        fast_path: Whether plain `score` requests pass ASGI by (`service.transport.fast_path`).
         traces: Collector that takes OTLP over HTTP; then every request to score is traced, and none
             passes ASGI by. None: nothing is traced.
     """

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from records.cohort import Bools, Cohort, Floats
-from training.history import History
-from training.prepare import Prepared
+from training.data.prepare import Prepared
+from training.fitting.history import History
 from training.settings import NetworkPreset
 
 Target = Literal["risk", "score"]

@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any
 
 from records.errors import BellwetherError
-from training import boosting, naive
-from training.estimators import RISK_ESTIMATORS, SCORE_ESTIMATORS, Estimator
+from training.baselines import boosting, naive
+from training.baselines.estimators import RISK_ESTIMATORS, SCORE_ESTIMATORS, Estimator
+from training.baselines.tabular import Tabular, fit_risk_tabular, fit_score_tabular
+from training.data.parts import Parts
+from training.data.prepare import Prepared
 from training.model import Fit, Fitted, Model, OnEpoch, Target
-from training.parts import Parts
-from training.prepare import Prepared
 from training.settings import (
     ARCHITECTURES,
     DISTILLED,
@@ -30,7 +31,6 @@ from training.settings import (
     BaselineChoice,
     NetworkPreset,
 )
-from training.tabular import Tabular, fit_risk_tabular, fit_score_tabular
 
 
 class UnknownModelError(BellwetherError):
@@ -89,7 +89,7 @@ def fit_preset(
     prepared: Prepared, target: Target, preset: NetworkPreset, seed: int, on_epoch: OnEpoch
 ) -> Fitted:
     """Fit a network of any hyperparameters."""
-    from training.fit_networks import fit_network  # noqa: PLC0415 - TensorFlow takes seconds
+    from training.fitting.fit_networks import fit_network  # noqa: PLC0415 - TensorFlow takes seconds
 
     return fit_network(prepared, target, preset, seed, on_epoch)
 
@@ -197,7 +197,7 @@ def _calibrated(name: str, preset: NetworkPreset) -> Model:
     """
 
     def fit(prepared: Prepared, seed: int, on_epoch: OnEpoch) -> Fitted:
-        from training.served import fit_calibrated  # noqa: PLC0415 - which asks this module
+        from training.fitting.serving_models import fit_calibrated  # noqa: PLC0415 - which asks this module
 
         _, calibrated, _ = fit_calibrated(prepared, preset, seed, lambda _stage: on_epoch)
         return calibrated

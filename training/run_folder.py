@@ -37,7 +37,7 @@ from records.fences import Fences
 from records.intervals import Intervals
 from records.reference import Reference
 from records.toml_file import parse_toml
-from training.selection import Selection
+from training.data.selection import Selection
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class RunFolder:
 
     def heldout(self) -> Cohort:
         """Read the test part."""
-        from records.tables import read_table  # noqa: PLC0415 - pandas is slow to import
+        from records.tables.read_write import read_table  # noqa: PLC0415 - pandas is slow to import
 
         return read_table(self.path / HELDOUT, self.contract)
 

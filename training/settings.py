@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from records.cohort import Cohort
-from training.targets import usable
+from training.data.targets import usable
 
 Attention = Literal["none", "before", "after", "only"]
 ScoreLoss = Literal["squared", "absolute", "huber"]
@@ -237,7 +237,7 @@ class TrainingSettings(_Frozen):
     Attributes:
         fence_reach: Interquartile ranges beyond the quartiles that still count as ordinary.
         outlying_limit: Largest share of the training records that may be removed for values
-            outside the fences; where there are more, none is removed, see `training.outliers`.
+            outside the fences; where there are more, none is removed, see `training.data.outliers`.
         risk_selection: Pearson |r| that a feature must reach to be read by the risk network; None
             reads all (paper A has no selection).
         score_selection: The same for the score network (paper B, preprocessing).

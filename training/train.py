@@ -18,14 +18,14 @@ from evaluation.naive import learn_naive
 from evaluation.predictions import risk_predictions, score_predictions
 from records.cohort import Cohort
 from records.progress import Progress
+from training.data.prepare import Prepared, prepare
+from training.data.targets import known_risk, known_score
 from training.environment import environment
+from training.fitting.serving_models import fit_served
 from training.model import TARGETS, Fitted, FittedNetwork, Target
-from training.prepare import Prepared, prepare
 from training.registry import baselines
 from training.run_folder import FitSummary, RunFolder, RunRecord, check_free, new_run_folder
-from training.served import fit_served
 from training.settings import TrainingSettings
-from training.targets import known_risk, known_score
 from training.write_run import write_run
 
 
@@ -61,7 +61,7 @@ def train(
     report("Splitting and learning statistics", 1, 1)
 
     report("Starting TensorFlow", 0, 1)
-    import training.fit_networks  # noqa: F401, PLC0415 - takes seconds, here as a stage of its own
+    import training.fitting.fit_networks  # noqa: F401, PLC0415 - takes seconds, here as a stage of its own
 
     report("Starting TensorFlow", 1, 1)
     served = fit_served(prepared, settings, partial(_epochs, report))

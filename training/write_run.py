@@ -15,10 +15,10 @@ from records.calibration import Calibration
 from records.cohort import Cohort
 from records.contract import SHIPPED, Contract, load_contract, shipped_text
 from records.intervals import Intervals
-from records.tables import write_table
+from records.tables.read_write import write_table
 from training import run_folder as names
-from training.history import History, write_histories
-from training.prepare import Prepared
+from training.data.prepare import Prepared
+from training.fitting.history import History, write_histories
 from training.run_folder import RunRecord
 
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.closed_loop import client_name
 from benchmarks.cores import choose_cores
+from benchmarks.load.closed_loop import client_name
 from benchmarks.machine import describe_machine
 from benchmarks.peers.contenders import BELLWETHER, PEERS, Contender
 from benchmarks.peers.environments import PeerError, prepare
@@ -34,7 +34,7 @@ from benchmarks.peers.rounds import (
 )
 from benchmarks.server import ServerError
 from records.errors import BellwetherError
-from scoring.bundle import read_bundle
+from scoring.bundle.reader import read_bundle
 
 console = Console(width=132)
 

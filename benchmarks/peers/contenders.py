@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.server import REPOSITORY, Launch, bellwether
 from records.cohort import Floats
-from scoring.bundle import Bundle
+from scoring.bundle.reader import Bundle
 
 FOLDER = Path(__file__).resolve().parent
 ENVIRONMENTS = REPOSITORY / "build" / "peers"

@@ -13,20 +13,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmarks import closed_loop
-from benchmarks.arrivals import constant_arrivals
 from benchmarks.bulk import ARROW, PARTS, Message, messages_of
 from benchmarks.cores import Cores, pinned
-from benchmarks.generator import Target, drive_open, send_once
-from benchmarks.http_client import http_request
-from benchmarks.outcomes import summarise
+from benchmarks.load import closed_loop
+from benchmarks.load.arrivals import constant_arrivals
+from benchmarks.load.generator import Target, drive_open, send_once
+from benchmarks.load.http_client import http_request
+from benchmarks.load.outcomes import summarise
 from benchmarks.peers.contenders import BELLWETHER, Contender, launch
 from benchmarks.peers.environments import PeerError
 from benchmarks.server import HOST, RunningServer, running
 from benchmarks.students import StudentSource
 from records.contract import Contract
-from scoring.bundle import Bundle
-from scoring.intake import Intake
+from scoring.bundle.reader import Bundle
+from scoring.students.intake import Intake
 
 Floats64 = NDArray[np.float64]
 

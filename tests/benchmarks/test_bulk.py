@@ -9,8 +9,8 @@ import pytest
 from benchmarks.bulk import in_process, messages, over_http
 from benchmarks.server import bellwether, running
 from records.errors import BellwetherError
-from scoring.bundle import read_bundle
-from scoring.table_assessor import Wanted
+from scoring.bundle.reader import read_bundle
+from scoring.tables.assessor import Wanted
 
 KINDS = ["row JSON", "columnar JSON", "Arrow"]
 

@@ -23,9 +23,9 @@ from benchmarks.peers.rounds import (
     make_payloads,
     medians,
 )
-from scoring.bundle import read_bundle
-from scoring.intake import Intake
-from scoring.scorer import Scorer
+from scoring.bundle.reader import read_bundle
+from scoring.runtime.scorer import Scorer
+from scoring.students.intake import Intake
 
 
 def measurement(number: int, requests: float, p99: float = 1.0) -> Measurement:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.workers import SCENARIOS, Course, measure
-from scoring.bundle import read_bundle
+from scoring.bundle.reader import read_bundle
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from export.export import ExportError
 from records.contract import SHIPPED, load_contract, shipped_text
-from records.tables import read_table
+from records.tables.read_write import read_table
 from training.run_folder import RunFolder
 
 COMMAND = Path(sys.executable).with_name("bellwether")

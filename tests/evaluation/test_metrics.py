@@ -20,7 +20,7 @@ from report.drawing import specification
 from report.score_figures import by_subject
 from report.tables import subject_tables
 from tests.training.small_cohort import PERIODS
-from training.targets import known_risk, known_score
+from training.data.targets import known_risk, known_score
 
 
 def test_risk_figures_by_hand() -> None:

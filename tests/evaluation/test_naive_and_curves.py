@@ -11,8 +11,8 @@ from evaluation.naive import learn_naive, naive_risk, naive_score
 from evaluation.weighted import Judged, expected_calibration_error, ones
 from records.cohort import Cohort
 from tests.training.small_cohort import small_cohort
-from training.naive import risk_base_rate, score_last, score_mean, score_mean_so_far
-from training.parts import Parts
+from training.baselines.naive import risk_base_rate, score_last, score_mean, score_mean_so_far
+from training.data.parts import Parts
 
 CASES = st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=1, max_size=60)
 

@@ -9,7 +9,7 @@ import pytest
 
 from export.convert import to_onnx
 from export.specification import RISK, SCORE, SPECIFICATIONS, GraphSpecification
-from training.networks import load_network
+from training.networks.builders import load_network
 from training.run_folder import RunFolder
 
 
@@ -40,7 +40,7 @@ def test_the_same_weights_give_the_same_bytes_in_every_process(run_folder: RunFo
         "import hashlib, sys, pathlib\n"
         "from export.convert import to_onnx\n"
         "from export.specification import SCORE\n"
-        "from training.networks import load_network\n"
+        "from training.networks.builders import load_network\n"
         "network = load_network(pathlib.Path(sys.argv[1]))\n"
         "print(hashlib.sha256(to_onnx(network, SCORE)).hexdigest())"
     )

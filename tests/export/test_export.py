@@ -11,15 +11,15 @@ from export import export
 from export.card import model_card
 from export.convert import to_onnx
 from export.export import ExportError, export_run
-from export.gate import GateError
+from export.gate.gate import GateError
 from export.specification import PORTABLE_OPSET, GraphSpecification
 from records.contract import load_contract
 from records.errors import ContractError
-from scoring.bundle import read_bundle
-from scoring.policy import load_policy, policy_text
-from scoring.scorer import Scorer
-from training.backend import keras
-from training.networks import load_network, predict
+from scoring.bundle.reader import read_bundle
+from scoring.policy.model import load_policy, policy_text
+from scoring.runtime.scorer import Scorer
+from training.networks.backend import keras
+from training.networks.builders import load_network, predict
 from training.run_folder import METRICS, RISK_NETWORK, RunFolder
 
 

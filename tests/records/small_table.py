@@ -15,7 +15,7 @@ from records.contract import (
     Targets,
 )
 from records.errors import Problem, RecordError
-from records.tables import read_table
+from records.tables.read_write import read_table
 
 CONTRACT = Contract(
     name="small",

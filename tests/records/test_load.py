@@ -10,7 +10,7 @@ from records.contract import shipped_text
 from records.errors import CohortError, ContractError, RecordError
 from records.load import load_cohort, row_policy
 from records.sources import semesters, simulated
-from records.tables import write_table
+from records.tables.read_write import write_table
 
 
 @pytest.mark.parametrize("data", ["simulated", "semesters"])

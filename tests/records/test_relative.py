@@ -41,7 +41,7 @@ from records.relative_reference import (
     parse_reference,
     read_reference,
 )
-from records.tables import write_table
+from records.tables.read_write import write_table
 
 WEEKS, CLASS = 3, 30
 LIMITS = {"minimum": -6, "maximum": 6}

@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.answer import Responder
+from service.responder import Responder
 from service.settings import Settings
-from service.shares import prepare
+from service.transport.connection_share import prepare
 from tests.service.running import Running, environment, serving
 
 SHARES = "BELLWETHER_INTERNAL_SHARES"

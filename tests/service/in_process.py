@@ -12,9 +12,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from service.answer import Responder
-from service.front import Front
-from service.protocol import ScoreProtocol
+from service.asgi import Front
+from service.responder import Responder
+from service.transport.fast_path import ScoreProtocol
 from tests.service.asking import student
 
 LIMIT = 2**20

@@ -10,8 +10,8 @@ import httpx
 import psutil
 import pytest
 
-from scoring.bundle import CONTENTS, read_bundle, sha256, write_manifest
-from service.store import NAME
+from scoring.bundle.reader import CONTENTS, read_bundle, sha256, write_manifest
+from service.bundle_store import NAME
 from tests.conftest import REPOSITORY
 from tests.service.asking import kind, score, student
 from tests.service.links import workers
@@ -85,8 +85,8 @@ def test_the_service_imports_nothing_of_training(bundle_dir: Path) -> None:
         "import sys; from pathlib import Path\n"
         "import service.app\n"
         "service.app.Bellwether.to_asgi()\n"  # as a worker does
-        "from service.answer import Responder\n"
-        "from service.openapi import describe\n"
+        "from service.responder import Responder\n"
+        "from service.openapi.document import describe\n"
         "from service.settings import Settings\n"
         "describe(Responder(Path(sys.argv[1]), Settings()))\n"
         "print(*{name.partition('.')[0] for name in sys.modules})\n"
@@ -242,7 +242,7 @@ def test_a_wrong_choice_is_told_before_anything_starts(
 
 def test_a_bundle_of_the_model_store_is_served(bundle_dir: Path, tmp_path: Path) -> None:
     variables = environment(tmp_path, threads="1")
-    program = f"from service.store import save_bundle; save_bundle({str(bundle_dir)!r})"
+    program = f"from service.bundle_store import save_bundle; save_bundle({str(bundle_dir)!r})"
     subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, env=variables, check=True)
 
     with serving(tmp_path, variables) as running:
@@ -265,7 +265,7 @@ def test_reporting_is_switched_off_unless_somebody_chose_it() -> None:
     program = (
         "from bentoml._internal.utils.analytics import usage_stats\n"
         "before = usage_stats.do_not_track()\n"
-        "from service.telemetry import switch_off_usage_reports\n"
+        "from service.observability.telemetry import switch_off_usage_reports\n"
         "switch_off_usage_reports()\n"
         "print(before, usage_stats.do_not_track())\n"
     )

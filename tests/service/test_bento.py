@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from scoring.bundle import read_bundle
+from scoring.bundle.reader import read_bundle
 from tests.conftest import REPOSITORY
 from tests.service.asking import problem, score, student
 from tests.service.running import environment, serving
@@ -37,7 +37,7 @@ def built(bundle_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     home = tmp_path_factory.mktemp("home")
     folder = tmp_path_factory.mktemp("exported") / "bento"
     variables = environment(home)
-    save = f"from service.store import save_bundle; save_bundle({str(bundle_dir)!r})"
+    save = f"from service.bundle_store import save_bundle; save_bundle({str(bundle_dir)!r})"
     export = f"import bentoml; bentoml.export_bento('bellwether', {str(folder)!r}, 'folder')"
     for arguments in (["-c", save], ["-m", "bentoml", "build"], ["-c", export]):
         done = subprocess.run(
@@ -63,7 +63,7 @@ def test_it_holds_the_code_that_serves_the_bundle_and_nothing_else(
     assert top == {"records", "scoring", "service", "LICENSE", "bentofile.yaml"}
     assert not list(source.rglob("__pycache__"))
     assert (source / "service" / "app.py").is_file()
-    assert (source / "scoring" / "policies" / "simulated.toml").is_file()
+    assert (source / "scoring" / "policy" / "shipped" / "simulated.toml").is_file()
     assert [model["tag"] for model in built.yaml("bento.yaml")["models"]] == [
         f"bellwether:simulated-{version}"
     ]

@@ -81,7 +81,7 @@ def test_what_waits_for_its_turn_is_answered_too(bundle_dir: Path, tmp_path: Pat
         tmp_path, bundle=bundle_dir, threads="1", model_process="shared", queue_milliseconds="60000"
     )
     with serving(tmp_path, variables) as running, ExitStack() as links:
-        model = process_of(running, "scoring.model_process")
+        model = process_of(running, "scoring.remote.server")
         idle, *asking = [links.enter_context(connected(running)) for _ in range(CLIENTS + 1)]
         model.suspend()
         for number, link in enumerate(asking):

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.load import load_cohort
-from scoring.intake import students_of
-from scoring.table_formats import TableFormat
-from service.answer import Responder
-from service.bulk_cohort import BulkRequest
+from scoring.students.intake import students_of
+from scoring.tables.formats import TableFormat
+from service.bulk.pending import BulkRequest
+from service.responder import Responder
 from service.settings import Settings
-from tests.cli.test_score import score
+from tests.cli.serving.test_score import score
 from tests.conftest import REPOSITORY
-from tests.scoring.tables import as_table
-from tests.service.test_bulk import columns_of
+from tests.scoring.arrow_tables import as_table
+from tests.service.bulk.test_responder import columns_of
 
 if TYPE_CHECKING:
     from training.run_folder import RunFolder
@@ -62,7 +62,7 @@ def bundle(
     usual = Responder(bundle_dir, Settings(threads=1))
     told = _rows(usual, [students]).values()
     middle, high = np.nanquantile([numbers[0] or np.nan for numbers, _ in told], (0.3, 0.7))
-    policy = (REPOSITORY / "scoring/policies/simulated.toml").read_text(encoding="utf-8")
+    policy = (REPOSITORY / "scoring/policy/shipped/simulated.toml").read_text(encoding="utf-8")
     for usually, here in (("0.4", middle), ("0.7", high)):
         assert f"\nfrom = {usually}\n" in policy
         policy = policy.replace(f"\nfrom = {usually}\n", f"\nfrom = {here:.4f}\n")

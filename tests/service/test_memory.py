@@ -12,7 +12,7 @@ _SCRIPT = """
 import json, sys
 from pathlib import Path
 import msgspec, numpy as np, psutil
-from service.answer import Responder
+from service.responder import Responder
 from service.settings import Settings
 
 kept = [] if sys.argv[2] == "leak" else None
@@ -48,13 +48,13 @@ import io, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np, psutil, pyarrow as pa
-from service.lean import share_memory
+from service.process_memory import share_memory
 
 if sys.argv[2] == "together":
     share_memory()
-from scoring.table_formats import TableFormat
-from service.answer import Responder
-from service.bulk_cohort import BulkRequest
+from scoring.tables.formats import TableFormat
+from service.responder import Responder
+from service.bulk.pending import BulkRequest
 from service.settings import Settings
 
 responder = Responder(Path(sys.argv[1]), Settings(provider="cpu", threads=1))

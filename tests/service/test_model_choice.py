@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from scoring.providers import RUNTIME_NAMES, Provider
+from scoring.runtime.providers import RUNTIME_NAMES, Provider
 from service.model_choice import (
     MeetingFolderError,
     ModelProcess,
@@ -75,7 +75,7 @@ def model_processes(running: Running) -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if "scoring.model_process" in (process.info["cmdline"] or ())
+        if "scoring.remote.server" in (process.info["cmdline"] or ())
         and folder in process.info["cmdline"]
     ]
 

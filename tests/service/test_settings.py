@@ -2,8 +2,8 @@
 
 import pytest
 
-from scoring.provider_options import DeviceOptions
-from scoring.providers import Provider
+from scoring.runtime.provider_options import DeviceOptions
+from scoring.runtime.providers import Provider
 from service.model_choice import ModelProcess
 from service.settings import Settings, SettingsError
 

@@ -10,9 +10,9 @@ from evaluation.known import known_score
 from evaluation.metrics import risk_report, score_report
 from tests.training.small_cohort import small_cohort
 from training import registry
-from training.fit import HUBER_DELTA
+from training.data.prepare import Prepared, prepare
+from training.fitting.fit import HUBER_DELTA
 from training.model import TARGETS, Model, Target
-from training.prepare import Prepared, prepare
 from training.registry import MODELS, UnknownModelError, baselines, fit_preset, model, network
 from training.settings import (
     RISK_PRESETS,

@@ -12,7 +12,7 @@ from evaluation.metrics import risk_figures, risk_report, score_figures, score_r
 from records.cohort import Cohort
 from records.errors import CohortError
 from tests.training.small_cohort import HOURS, small_cohort
-from training.networks import load_network, predict
+from training.networks.builders import load_network, predict
 from training.run_folder import FILES, RunFolder, RunFolderError
 from training.settings import (
     RISK_PRESETS,

@@ -1,0 +1,1 @@
+"""Scoring of files and tables beyond one request."""

@@ -1,0 +1,1 @@
+"""Prove that an exported graph equals its Keras model."""

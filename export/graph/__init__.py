@@ -1,0 +1,1 @@
+"""Keras models written as ONNX graphs."""

@@ -1,0 +1,1 @@
+"""Scores to assessments: tiers, trajectory, forecast, outliers, recommendations."""

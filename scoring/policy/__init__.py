@@ -1,0 +1,1 @@
+"""Tiers and rules: which deficiency leads to which recommendation."""

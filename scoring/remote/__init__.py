@@ -1,0 +1,1 @@
+"""A model process that several workers share."""

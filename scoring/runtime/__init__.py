@@ -1,0 +1,1 @@
+"""ONNX Runtime: execution providers, threads, sessions, scores."""

@@ -1,0 +1,285 @@
+"""Open ONNX Runtime sessions on the execution provider that was asked for, or say that it is not.
+
+ONNX Runtime falls back silently: asked for CUDA where CUDA cannot load, it answers on the CPU. So
+after every construction the active provider is compared with the wanted one. The export gate and
+the service both open their sessions here: what was proven is what runs.
+"""
+
+import contextlib
+import importlib.util
+import io
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_state
+
+from records.errors import BellwetherError
+from scoring.runtime.provider_options import (
+    OPENVINO_OPTIONS,
+    DeviceOptions,
+    ShapeProfile,
+    cuda_options,
+    tensorrt_options,
+)
+from scoring.runtime.threads import thread_count as thread_count  # noqa: PLC0414 - a public name here too
+
+_log = logging.getLogger(__name__)
+_NO_PREFERENCE = DeviceOptions()
+
+
+class Provider(StrEnum):
+    """An execution provider to ask for."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+    OPENVINO = "openvino"
+
+
+RUNTIME_NAMES = {
+    Provider.CPU: "CPUExecutionProvider",
+    Provider.CUDA: "CUDAExecutionProvider",
+    Provider.TENSORRT: "TensorrtExecutionProvider",
+    Provider.OPENVINO: "OpenVINOExecutionProvider",
+}
+
+# What is tried, best first. `auto` leaves TensorRT out: it compiles engines at start, for minutes,
+# so it answers only where somebody asked for it. OpenVINO is in builds of its own alone.
+_PREFERENCE = {
+    Provider.AUTO: (Provider.CUDA, Provider.CPU),
+    Provider.CPU: (Provider.CPU,),
+    Provider.CUDA: (Provider.CUDA, Provider.CPU),
+    Provider.TENSORRT: (Provider.TENSORRT, Provider.CUDA, Provider.CPU),
+    Provider.OPENVINO: (Provider.OPENVINO, Provider.CPU),
+}
+
+
+class ProviderError(BellwetherError):
+    """The execution provider that was asked for cannot answer."""
+
+
+def candidates(
+    asked: Provider, available: Sequence[str], *, strict: bool = False
+) -> tuple[Provider, ...]:
+    """List the providers to try for `asked`, best first.
+
+    Args:
+        asked: What the operator wants.
+        available: Names that this build of ONNX Runtime knows; knowing is not loading.
+        strict: Whether only the asked one will do; `auto` asks for nothing particular.
+    """
+    wanted = _PREFERENCE[asked]
+    if strict and asked is not Provider.AUTO:
+        wanted = wanted[:1]
+    return tuple(provider for provider in wanted if RUNTIME_NAMES[provider] in available)
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Build the options of production; the export gate proves the graphs under the same ones.
+
+    Args:
+        threads: Intra-op threads, at least 1.
+    """
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Memory patterns are kept for every shape ever seen: memory that only grows.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3  # errors; its warnings are about node placement, not results
+    if threads > 1:
+        # Spinning threads burn the CPU share of the other workers between two requests.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def active_provider(session: onnxruntime.InferenceSession) -> str:
+    """Return the provider that answers first, as ONNX Runtime names it."""
+    return str(session.get_providers()[0])
+
+
+def open_session(
+    model: Path | bytes,
+    provider: Provider | str = Provider.AUTO,
+    *,
+    strict: bool = False,
+    threads: int | None = None,
+    profile: ShapeProfile | None = None,
+) -> onnxruntime.InferenceSession:
+    """Open one graph; arguments and errors as `open_sessions`."""
+    profiles = None if profile is None else [profile]
+    return open_sessions([model], provider, strict=strict, threads=threads, profiles=profiles)[0]
+
+
+def open_sessions(
+    models: Sequence[Path | bytes],
+    provider: Provider | str = Provider.AUTO,
+    *,
+    strict: bool = False,
+    threads: int | None = None,
+    device: DeviceOptions = _NO_PREFERENCE,
+    profiles: Sequence[ShapeProfile] | None = None,
+) -> list[onnxruntime.InferenceSession]:
+    """Open several graphs, all on the first provider on which every one of them loads.
+
+    Args:
+        models: Paths or contents of ONNX files.
+        provider: What is wanted; `auto` takes CUDA where it really loads, else the CPU.
+        strict: Raise where anything but the wanted provider would answer. Without it, the next
+            best answers and a warning is logged.
+        threads: Intra-op threads; None takes `thread_count()`.
+        device: How an accelerator is used.
+        profiles: Shapes of each graph's input, where a provider compiles for them.
+
+    Raises:
+        ProviderError: No provider that will do can answer.
+    """
+    asked = Provider(provider)
+    options = session_options(thread_count() if threads is None else threads)
+    tries = candidates(asked, onnxruntime.get_available_providers(), strict=strict)
+    failed: list[Provider] = []
+    for candidate in tries:
+        # Where another may answer, ONNX Runtime's red lines about a missing GPU only frighten. In
+        # strict mode they are the reason: they name the missing library.
+        with contextlib.nullcontext() if strict else _silent_runtime():
+            sessions = _open_all(models, candidate, options, device, profiles)
+        if sessions is not None:
+            if asked not in (Provider.AUTO, candidate):
+                why = "did not load" if asked in failed else "is not part of this ONNX Runtime"
+                _log.warning(
+                    "Execution provider '%s' %s; '%s' answers instead. Strict mode says why.",
+                    *(asked, why, candidate),
+                )
+            return sessions
+        failed.append(candidate)
+    if asked in failed:
+        why = "did not load; ONNX Runtime's message above names what is missing"
+    else:
+        why = f"is not part of this ONNX Runtime ({onnxruntime.__version__}); see docs/providers.md"
+    raise ProviderError(
+        f"Execution provider '{asked}' {why}. Mend that (where it is an operator, "
+        "`bellwether export --portable` does without), or ask for 'cpu' or 'auto', or leave strict "
+        "mode."
+    )
+
+
+def loadable_providers(models: Sequence[Path | bytes]) -> tuple[Provider, ...]:
+    """List the execution providers on which all of `models` really load, the CPU first."""
+    options = session_options(threads=1)
+    available = onnxruntime.get_available_providers()
+    with _silent_runtime():
+        return tuple(
+            provider
+            for provider, name in RUNTIME_NAMES.items()
+            if name in available and _open_all(models, provider, options) is not None
+        )
+
+
+def _open_all(
+    models: Sequence[Path | bytes],
+    provider: Provider,
+    options: onnxruntime.SessionOptions,
+    device: DeviceOptions = _NO_PREFERENCE,
+    profiles: Sequence[ShapeProfile] | None = None,
+) -> list[onnxruntime.InferenceSession] | None:
+    """Open every model on `provider`, or return None where it would not be the one to answer."""
+    if provider is not Provider.CPU:
+        # TensorRT has no option for it: NVIDIA's libraries read this one when they load.
+        os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+        _preload_nvidia_wheels()
+    given: Sequence[ShapeProfile | None] = profiles or [None] * len(models)
+    sessions = []
+    for model, profile in zip(models, given, strict=True):
+        session = None
+        for shapes in _profiles_to_try(provider, profile):
+            chain = [
+                (RUNTIME_NAMES[p], options_of(p, device, model, shapes))
+                for p in _PREFERENCE[provider]
+            ]
+            try:
+                session = onnxruntime.InferenceSession(
+                    model, options, providers=chain, enable_fallback=0
+                )
+            except _LOADING_FAILURES as error:
+                if provider is Provider.CPU:
+                    raise  # nothing is left to fall back to: the model itself is at fault
+                _log.debug("%s: %s", provider, error)
+            else:
+                break
+        if session is None or active_provider(session) != RUNTIME_NAMES[provider]:
+            return None
+        sessions.append(session)
+    return sessions
+
+
+def _profiles_to_try(
+    provider: Provider, profile: ShapeProfile | None
+) -> tuple[ShapeProfile | None, ...]:
+    """List what to compile for, best first.
+
+    Where TensorRT takes only parts of a graph, it wants a profile of each part's inputs, whose
+    names nobody knows before; it then compiles for the shapes that come, while warming up.
+    """
+    return (profile, None) if provider is Provider.TENSORRT and profile is not None else (profile,)
+
+
+def options_of(
+    provider: Provider,
+    device: DeviceOptions = _NO_PREFERENCE,
+    model: Path | bytes = b"",
+    profile: ShapeProfile | None = None,
+) -> dict[str, str]:
+    """Return the options that `provider` is opened with.
+
+    Args:
+        provider: One that can be active; `auto` cannot.
+        device: What the operator wants.
+        model: The graph.
+        profile: Shapes of its input.
+    """
+    match provider:
+        case Provider.CUDA:
+            return cuda_options(device)
+        case Provider.TENSORRT:
+            return tensorrt_options(device, model, profile)
+        case Provider.OPENVINO:
+            return dict(OPENVINO_OPTIONS)
+        case _:
+            return {}
+
+
+_LOADING_FAILURES = (
+    RuntimeError,
+    ValueError,
+    runtime_state.EPFail,
+    runtime_state.Fail,
+    runtime_state.NotImplemented,
+    runtime_state.RuntimeException,
+)
+
+
+@contextlib.contextmanager
+def _silent_runtime() -> Iterator[None]:
+    """Keep ONNX Runtime's default logger, which session options do not reach, from speaking."""
+    onnxruntime.set_default_logger_severity(4)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(2)
+
+
+def _preload_nvidia_wheels() -> None:
+    """Load CUDA and cuDNN from NVIDIA's wheels where they are installed; they are on no path."""
+    if importlib.util.find_spec("nvidia") is None or not hasattr(onnxruntime, "preload_dlls"):
+        return
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):  # it prints what it did not find
+        onnxruntime.preload_dlls()
+    if said.getvalue():
+        _log.debug("preloading NVIDIA libraries: %s", said.getvalue().strip())

@@ -1,0 +1,128 @@
+"""What scoring records gives, and what any scorer can be asked."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Protocol, Self
+
+import numpy as np
+
+from records.cohort import Bools, Floats, Ints
+from records.contract import Contract
+from records.errors import CohortError
+from scoring.bundle.reader import Bundle
+from scoring.policy.measures import Positions
+from scoring.precision import Precision
+from scoring.runtime.placement import Placement
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What the models say of each record after each of its periods.
+
+    Attributes:
+        risk: (records, periods) float32 probability, NaN from the record's length on.
+        score: (records, periods, subjects) float32 forecast, raw units, NaN likewise, and where
+            none was asked for.
+        executions: Records of each execution of the risk graph.
+    """
+
+    risk: Floats
+    score: Floats
+    executions: tuple[int, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self], places: Positions | None = None) -> Self:
+        """Put the scores of parts of the same records together.
+
+        Args:
+            parts: With the same periods and subjects.
+            places: (records,) where each record of the parts, one after the other, belongs; None
+                where they are in order.
+        """
+        risk = np.concatenate([part.risk for part in parts])
+        score = np.concatenate([part.score for part in parts])
+        if places is not None:
+            risk[places], score[places] = risk.copy(), score.copy()
+        return cls(risk, score, tuple(chain.from_iterable(part.executions for part in parts)))
+
+
+class AnyScorer(Protocol):
+    """What scores records: `Scorer` here, or `scoring.remote.client.SharedScorer` elsewhere."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that answers."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        ...
+
+    @property
+    def provider(self) -> str:
+        """The active execution provider, as ONNX Runtime names it."""
+        ...
+
+    @property
+    def precision(self) -> dict[str, Precision]:
+        """Graph name -> precision that answers."""
+        ...
+
+    @property
+    def placement(self) -> Placement:
+        """How graphs run there; settled once it is warm."""
+        ...
+
+    @property
+    def loaded_at(self) -> datetime:
+        """Since when it is loaded, UTC."""
+        ...
+
+    @property
+    def unready(self) -> str | None:
+        """Why requests should go elsewhere; None where they should come here."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run what production runs, once."""
+        ...
+
+    def score(self, values: Floats, lengths: Ints, *, forecast: bool | Bools = True) -> Scores:
+        """Score records after each of their periods."""
+        ...
+
+
+def check_records(
+    contract: Contract, values: Floats, lengths: Ints, different: Collection[int]
+) -> None:
+    """Refuse arrays that do not fit a contract.
+
+    Args:
+        contract: What a record holds.
+        values: (records, periods, features).
+        lengths: (records,) periods observed.
+        different: The lengths that occur.
+
+    Raises:
+        CohortError: Shapes or lengths that do not fit.
+    """
+    if values.ndim != 3 or values.shape[2] != len(contract.features):
+        raise CohortError(
+            f"values have shape {values.shape}; contract '{contract.name}' expects "
+            f"(records, periods, {len(contract.features)} features)."
+        )
+    if values.shape[1] > contract.periods.maximum:
+        raise CohortError(
+            f"values have {values.shape[1]} periods; contract '{contract.name}' has at most "
+            f"{contract.periods.maximum}."
+        )
+    if lengths.shape != values.shape[:1]:
+        raise CohortError(f"{len(values)} records need as many lengths, not {lengths.shape}.")
+    if different and not 0 <= min(different) <= max(different) <= values.shape[1]:
+        wrong = np.flatnonzero((lengths < 0) | (lengths > values.shape[1]))
+        raise CohortError(
+            f"record {wrong[0]}: its length is not within 0 to {values.shape[1]} periods."
+        )

@@ -1,0 +1,1 @@
+"""Students' raw histories, checked and laid out as arrays."""

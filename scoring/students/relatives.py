@@ -1,0 +1,104 @@
+"""Fill in the relative features that students came without; `records.relative` has the formula."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from records.cohort import Bools, Floats, Ints
+from records.contract import Contract
+from records.relative import Moments, RelativeLayout, fill_relatives, learn_moments
+from records.relative_reference import RelativeReference
+from scoring.results import BATCH, BUNDLE, SENT
+from scoring.students.intake import Admission, LoneStudent
+
+Origins = NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Relatives:
+    """The relative features of a contract and what is compared with unless a request says.
+
+    Attributes:
+        layout: Which features are relative, and to what.
+        kept: What the bundle carries; None where it carries nothing, and nothing is filled in.
+    """
+
+    layout: RelativeLayout
+    kept: Moments | None
+
+    @classmethod
+    def of(cls, contract: Contract, reference: RelativeReference | None) -> Self | None:
+        """Lay out a contract's relative features; None where it has none."""
+        layout = RelativeLayout.of(contract)
+        if layout is None:
+            return None
+        return cls(layout, None if reference is None else reference.moments(layout))
+
+    def fill(
+        self, values: Floats, moments: Moments | None = None, origin: int = BUNDLE
+    ) -> tuple[Floats, Origins]:
+        """Fill in what is missing; a value that was sent stays.
+
+        Args:
+            values: (rows, periods, features) float32, raw units, NaN for missing.
+            moments: What to compare with; what the bundle carries where None.
+            origin: Position in `ORIGINS` of where the moments come from.
+
+        Returns:
+            A copy of `values`, and (rows,) position in `ORIGINS`: 'sent' where nothing was filled
+            in as it had all been sent.
+        """
+        sent = (~np.isnan(values[:, :, self.layout.columns])).any(axis=(1, 2))
+        if moments is None:
+            moments = self.kept
+        if moments is not None:
+            values, filled = fill_relatives(values, moments)
+            sent &= ~filled.any(axis=(1, 2))
+        return values, np.where(sent, np.int8(SENT), np.int8(origin))
+
+    def fill_from(self, students: Admission, moments: Moments, origin: int) -> Admission:
+        """Fill in students from moments that came with them."""
+        values, reference = self.fill(students.values, moments, origin)
+        return replace(students, values=values, reference=reference)
+
+    def fill_from_batch(self, students: Admission) -> Admission:
+        """Fill in students from their own numbers: each counts up to the last period sent."""
+        moments = learn_batch(self.layout, students.values, students.lengths)
+        return self.fill_from(students, moments, BATCH)
+
+    def leave(self, students: Admission) -> Admission:
+        """Fill nothing in: what is missing was not known to who sent the rest."""
+        return replace(students, reference=np.full(len(students.ids), SENT, np.int8))
+
+    def complete(
+        self, values: Floats, parts: Sequence[Admission | LoneStudent]
+    ) -> tuple[Floats, Origins]:
+        """Fill in the students of several requests in one go, unless they are filled in already.
+
+        Args:
+            values: (rows, periods, features) of all parts, one after the other.
+            parts: Who they are; those with a `reference` stay as they are.
+
+        Returns:
+            As `fill`.
+        """
+        done = [part.reference for part in parts if part.reference is not None]
+        if not done:
+            return self.fill(values)
+        if len(done) == len(parts):
+            return values, np.concatenate(done)
+        sizes = [len(part.ids) for part in parts]
+        waits: Bools = np.repeat([part.reference is None for part in parts], sizes)
+        values, reference = values.copy(), np.empty(len(values), np.int8)
+        reference[~waits] = np.concatenate(done)
+        values[waits], reference[waits] = self.fill(values[waits])
+        return values, reference
+
+
+def learn_batch(layout: RelativeLayout, values: Floats, lengths: Ints) -> Moments:
+    """Compute the moments of students who count up to the last period sent."""
+    within = np.arange(values.shape[1]) < lengths[:, None]
+    return learn_moments(layout, values, within)

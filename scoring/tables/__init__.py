@@ -1,0 +1,1 @@
+"""Tables of students: formats, slices, checks and answers."""

@@ -1,0 +1,1 @@
+"""Admission, fair queueing and batching of requests on the event loop."""

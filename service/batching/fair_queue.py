@@ -1,0 +1,174 @@
+"""Whose turn it is: short requests together, and long work in slices, taking turns."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from typing import Protocol
+
+from service.batching.jobs import Guest, Job
+from service.batching.slicing import cut
+from service.http.problems import INTERNAL, RequestError, stock_problem
+from service.observability.error_log import log_without_values
+from service.observability.metrics import SCORE
+from service.rows.decoder import ScoreRequest
+
+# Decoding takes about a millisecond for these; larger bodies are decoded beside the event loop.
+_INLINE_BYTES = 256 * 1024
+
+
+class Reader(Protocol):
+    """What decodes requests: `service.responder.Responder`."""
+
+    def read(self, body: bytes) -> ScoreRequest:
+        """Decode a body."""
+        ...
+
+
+class Lanes:
+    """What waits, in two lanes; for one event loop.
+
+    Args:
+        reader: Decodes requests.
+        rows: Most rows of one turn.
+        beside: Where large bodies are decoded; None for the event loop itself.
+        lose: Is told of requests that never come to a turn: which, and why; None where nobody
+            waits any more.
+        wake: Is called when something waits that did not before.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        rows: int,
+        beside: Executor | None,
+        *,
+        lose: Callable[[Job, RequestError | None], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._reader = reader
+        self._rows = rows
+        self._beside = beside
+        self._lose = lose
+        self._wake = wake
+        self._short: deque[Job] = deque()
+        self._long: deque[Job | Guest] = deque()
+        self._decoding: set[Job] = set()
+        self._long_next = False
+
+    @property
+    def ready(self) -> bool:
+        """Return whether anything waits for nothing but its turn."""
+        return bool(self._short or self._long)
+
+    @property
+    def waiting(self) -> int:
+        """Return how much waits, what is being decoded included."""
+        return len(self._short) + len(self._long) + len(self._decoding)
+
+    def add(self, one: Job | Guest) -> None:
+        """Let a request, or a step, wait for its turn."""
+        if isinstance(one, Guest) or (one.long and one.request is not None):
+            self._long.append(one)
+        elif not one.long:
+            self._short.append(one)
+        elif self._beside is None or len(one.body) <= _INLINE_BYTES:
+            self._long.append(one)
+        else:
+            self._decode_beside(one, self._beside)
+            return
+        self._wake()
+
+    def clear(self) -> Iterator[Job | Guest]:
+        """Let everything go, one after the other."""
+        waiting = (*self._short, *self._long, *self._decoding)
+        self._short.clear()
+        self._long.clear()
+        self._decoding.clear()
+        yield from waiting
+
+    def next_guest(self) -> Guest | None:
+        """Return the guest whose turn it is, if it is a guest's."""
+        while self._long and (self._long_next or not self._short):
+            guest = self._long[0]
+            if not isinstance(guest, Guest):
+                break
+            self._long.popleft()
+            if not guest.outcome.done():  # who has gone waits no longer
+                self._long_next = False
+                return guest
+        return None
+
+    def next_jobs(self) -> list[Job]:
+        """Return the requests whose turn it is, decoded: some short ones, or one long one."""
+        if self._long and (self._long_next or not self._short):
+            self._long_next = False
+            return self._next_slice()
+        self._long_next = True
+        return self._next_short()
+
+    def _next_short(self) -> list[Job]:
+        jobs: list[Job] = []
+        rows = 0
+        while self._short and rows < self._rows:
+            job = self._short[0]
+            if not self._is_ready(job):
+                self._short.popleft()
+                continue
+            number = len(job.decoded.students.ids)
+            if jobs and rows + number > self._rows:
+                break
+            rows += number
+            jobs.append(self._short.popleft())
+        return jobs
+
+    def _next_slice(self) -> list[Job]:
+        """Return the long request whose turn it is: they go round, a slice each."""
+        while self._long:
+            job = self._long[0]
+            if isinstance(job, Guest):
+                break
+            self._long.popleft()
+            if not self._is_ready(job):
+                continue
+            if not job.slices:
+                job.slices.extend(cut(job.decoded, self._rows))
+                job.share = job.work / len(job.slices)
+            return [job]
+        return []
+
+    def _is_ready(self, job: Job) -> bool:
+        """Decode a request; tell of it where that is its end."""
+        if job.recipient.gone:
+            self._lose(job, None)
+            return False
+        return job.request is not None or self._take(job, self._read(job.body))
+
+    def _take(self, job: Job, outcome: ScoreRequest | RequestError) -> bool:
+        if isinstance(outcome, RequestError):
+            self._lose(job, outcome)
+            return False
+        job.request, job.body = outcome, b""
+        return True
+
+    def _read(self, body: bytes) -> ScoreRequest | RequestError:
+        try:
+            return self._reader.read(body)
+        except RequestError as refusal:
+            return refusal
+        except Exception as error:  # noqa: BLE001 - the fault of one request is not the others'
+            log_without_values(SCORE, error)
+            return stock_problem(INTERNAL.status, b"")
+
+    def _decode_beside(self, job: Job, beside: Executor) -> None:
+        self._decoding.add(job)
+        decoding = asyncio.get_running_loop().run_in_executor(beside, self._read, job.body)
+
+        def decoded(done: asyncio.Future[ScoreRequest | RequestError]) -> None:
+            if job not in self._decoding:
+                return  # the service was closed meanwhile
+            self._decoding.discard(job)
+            if self._take(job, done.result()):
+                self.add(job)
+
+        decoding.add_done_callback(decoded)

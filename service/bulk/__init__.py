@@ -1,0 +1,1 @@
+"""Whole tables of students over HTTP: `POST /score/bulk`."""

@@ -1,0 +1,241 @@
+"""Answer whole cohorts from a loaded bundle: tables or columns in, tables or columns out.
+
+bytes -> record batches -> slices of whole students -> `TableAssessor` -> record batches -> bytes
+
+Knows neither HTTP nor BentoML. Memory holds a slice at a time, but for JSON, which is one document.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from time import perf_counter, thread_time
+from typing import IO, Protocol, TypeVar
+
+import msgspec
+import pyarrow as pa
+
+from records.relative import Moments
+from scoring.assessment.assessor import Assessor
+from scoring.remote.wire import ModelProcessError
+from scoring.results import BATCH
+from scoring.steps import Steps, advance, timed
+from scoring.students.intake import Admission
+from scoring.tables.assessor import TableAssessor, Wanted
+from scoring.tables.formats import TableFormat, open_writer, read_batches
+from scoring.tables.intake import StudentRows, TableError
+from service.bulk.columnar_decoder import ColumnarReader, slices_of
+from service.bulk.columnar_encoder import ColumnarAnswers, ColumnarDocument
+from service.bulk.pending import (
+    Answer,
+    BulkRequest,
+    Cohort,
+    Ids,
+    Part,
+    Piece,
+)
+from service.bulk.slice_writer import AdmittedSlice, Outcome, TableAnswer, refusal_of
+from service.http.problems import NOT_READY, RequestError
+from service.openapi.schemas import ModelStamp
+from service.rows.reference import KEPT, refer
+
+# Students in a slice. Others have turns between its steps, an execution or two of the graphs each,
+# so that a slice may be large enough for what costs the same for few and many to count little.
+SLICE = 1024
+# Text is written cell by cell, which takes several times as long as the graphs.
+_SLICE_OF_TEXT = 128
+_TEXT = (TableFormat.CSV, TableFormat.JSON_LINES)
+
+# A turn goes on to the next step until so much time has passed: a cohort of a few hundred students
+# is answered in a single turn, and who waits for it waits little longer than for an execution.
+TURN_SECONDS = 0.002
+
+T = TypeVar("T")
+
+
+class InTurn(Protocol):
+    """Does a step of the work when its turn comes, and returns what it returns."""
+
+    def __call__(self, step: Callable[[], T]) -> T:
+        """Do it."""
+        ...
+
+
+def at_once(step: Callable[[], T]) -> T:
+    """Do a step without waiting for anybody."""
+    return step()
+
+
+class BulkResponder:
+    """Answers whole cohorts.
+
+    Safe to call from several threads at once.
+
+    Args:
+        assessor: Scorer and policy.
+        model: What stands on every answer.
+        max_students: The most that one JSON document may carry, in or out.
+    """
+
+    def __init__(self, assessor: Assessor, model: ModelStamp, max_students: int) -> None:
+        contract, policy = assessor.scorer.bundle.contract, assessor.policy
+        self._max_students = max_students
+        self._tables = TableAssessor(assessor)
+        self._reader = ColumnarReader(contract, max_students, self._tables.relatives)
+        self._columns = ColumnarAnswers(contract, policy, model)
+        stamp = {"bellwether.model": msgspec.json.encode(model)}
+        self._schema: pa.Schema = self._tables.answers.schema.with_metadata(stamp)
+
+    def answer(self, source: IO[bytes], request: BulkRequest) -> Iterator[bytes]:
+        """Answer a request, piece by piece; else as `pieces`."""
+        return (piece.body for piece in self.pieces(source, request))
+
+    def pieces(
+        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn = at_once
+    ) -> Iterator[Piece]:
+        """Answer a request, slice by slice as the answer is ready.
+
+        The body is read by whoever iterates, who may have to wait for it; what is then done to a
+        slice is done in its turn.
+
+        Args:
+            source: As to `open`.
+            request: How it is written.
+            in_turn: Does a step of the work.
+
+        Raises:
+            RequestError: The body cannot be read as a whole; also after some pieces, where
+                something is wrong only with what comes later.
+        """
+        cohort = self.open(source, request, in_turn)
+        for part in cohort.parts:
+            if part is None:
+                yield Piece(b"")
+                continue
+            working = self.work([(cohort, part)], request.wanted)
+            while (done := in_turn(partial(advance, working, TURN_SECONDS))) is None:
+                yield Piece(b"")
+            (outcome,) = done
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+        yield Piece(in_turn(cohort.answer.finish))
+
+    def open(self, source: IO[bytes], request: BulkRequest, in_turn: InTurn = at_once) -> Cohort:
+        """Begin with a request.
+
+        Args:
+            source: The body; seekable for Parquet, and where `request.needs_all`.
+            request: How it is written.
+            in_turn: Does a step of the work that is part of reading.
+
+        Returns:
+            What to take slices from; RequestError is raised by taking one, where the body cannot
+            be read as a whole.
+        """
+        answer: Answer
+        if request.answer is None:
+            answer = ColumnarDocument(self._columns, self._max_students)
+        else:
+            writer = open_writer(request.answer, self._schema, whole=request.whole)
+            answer = TableAnswer(writer, self._tables.answers)
+        return Cohort(_slices_or_refusal(self._parts(source, request, in_turn)), answer)
+
+    def work(self, taken: Sequence[tuple[Cohort, Part]], wanted: Wanted) -> Steps[list[Outcome]]:
+        """Do everything that there is to do for some slices, in one go as far as that goes.
+
+        What is the same for few and many, and what the processor has to fetch for it, is spent
+        once for all of them.
+
+        Args:
+            taken: A slice of each of some requests.
+            wanted: What these ask for.
+
+        Returns:
+            What became of each slice.
+
+        Raises:
+            Exception: Before anything is written: whatever is wrong with one of them, which may
+                then be tried without the others.
+        """
+        started = perf_counter()
+        admitted: list[AdmittedSlice] = []
+        for cohort, part in taken:
+            (ids, students), seconds = yield from timed(part.admit(cohort.students))
+            admitted.append(AdmittedSlice(cohort, ids, students, part.reading + seconds))
+            yield
+        try:
+            said = yield from self._tables.tabulate([one.students for one in admitted], wanted)
+        except ModelProcessError as gone:
+            return [RequestError(NOT_READY, str(gone)) for _ in taken]
+        outcomes: list[Outcome] = []
+        start, executions = 0, () if said is None else said.executions
+        for one in admitted:
+            yield
+            outcome = one.write(said, start, started, executions)
+            outcomes.append(outcome)
+            start += len(one.students.ids)
+            if isinstance(outcome, Piece):
+                executions = ()
+        return outcomes
+
+    def _parts(
+        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn
+    ) -> Iterator[Part | None]:
+        """Read the slices; None where reading can be put off."""
+        # Not the time that passes: much of that is spent waiting for the body.
+        started = thread_time()
+        students = _SLICE_OF_TEXT if request.answer in _TEXT else SLICE
+        if request.sent is None:
+            reading = self._reader.read(source.read())
+            del source  # a document may be large, and what follows takes a while
+            read, seconds = yield from timed(reading, thread_time)
+            for part in slices_of(*read, students):
+                yield Part(len(part[0]), partial(_admitted, part), seconds)
+                seconds = 0.0
+            return
+        relatives, moments = self._tables.relatives, None
+        if request.needs_all and relatives is not None:
+            moments = Moments.none(relatives.layout)
+            for rows in self._slices(source, request.sent, students):
+                learnt = in_turn(partial(self._tables.learn, rows))
+                moments = moments if learnt is None else moments.joined(learnt)
+            source.seek(0)
+
+        for rows in self._slices(source, request.sent, students):
+            admit = partial(self._admit, rows, request, moments)
+            yield Part(len(rows.names), admit, thread_time() - started)
+            started = thread_time()
+
+    def _admit(
+        self, rows: StudentRows, request: BulkRequest, moments: Moments | None, first: int
+    ) -> Steps[tuple[Ids, Admission]]:
+        relatives = self._tables.relatives
+        ids, admission = yield from self._tables.admit(rows, first)
+        if relatives is not None and moments is not None:
+            return ids, relatives.fill_from(admission, moments, BATCH)
+        word = KEPT if request.needs_all else request.reference
+        return ids, refer(admission, word, relatives)
+
+    def _slices(self, source: IO[bytes], kind: TableFormat, students: int) -> Iterator[StudentRows]:
+        intake = self._tables.intake
+        batches = read_batches(source, kind, intake.check, intake.columns)
+        return self._tables.slices(batches, students)
+
+
+def _slices_or_refusal(parts: Iterator[Part | None]) -> Iterator[Part | None]:
+    """Read slices, of which there is at least one; say why where that cannot be done."""
+    some = False
+    try:
+        for part in parts:
+            some = some or part is not None
+            yield part
+    except TableError as error:
+        raise refusal_of(error) from None
+    if not some:
+        message = "The table holds no row; send at least one student."
+        raise refusal_of(TableError(None, "empty_table", message))
+
+
+def _admitted(part: tuple[Ids, Admission], _first: int) -> Steps[tuple[Ids, Admission]]:
+    """Admit what was admitted when it was read."""
+    yield from ()
+    return part

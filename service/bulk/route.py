@@ -1,0 +1,310 @@
+"""The route for whole cohorts over ASGI: what a request says of itself, and its body both ways.
+
+A small body is read as a whole, and taken in or refused like a `score` request, by the work that it
+is. A large one takes one of a few places and is worked off as it arrives; its answer begins once it
+is long enough or complete. Either is read in a thread, unless that takes but a moment, and worked
+off slice by slice in turns of the batcher, so that no other request waits for more than a slice.
+What is wrong before the answer begins is answered like every error; afterwards the connection is
+cut, so that no client takes what it has for the whole.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import IO, cast
+
+from starlette.types import Message, Receive, Scope, Send
+
+from scoring.tables.formats import TableFormat
+from service.batching.batcher import Batcher
+from service.batching.disconnect import answer_unless_gone
+from service.batching.jobs import Awaited
+from service.bulk.headers import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
+from service.bulk.pending import BulkRequest, Piece
+from service.bulk.queue import BulkDesk, turns_for_thread
+from service.bulk.responder import InTurn
+from service.bulk.streams import Arriving, Departing
+from service.bulk.timings import Course
+from service.http.body import SILENCE, ClientGoneError, UnwantedError, header, receive_body, silent
+from service.http.body_budget import BodyBudget, PartialBody
+from service.http.problems import BUSY, TOO_LARGE, RequestError
+
+MOST_BYTES = 2 * 2**30
+# An answer begins with its first so many bytes.
+_BEGIN_BYTES = 2**20
+_PIECE_BYTES = 256 * 1024
+# Of a body that is already refused, so much is still read: a sender that is refused while it still
+# sends may never see the answer.
+_PATIENCE_BYTES = 64 * 2**20
+# Streams that are worked on at once, each in a thread of its own, which mostly waits for its body.
+MOST_STREAMS = 8
+# Whole bodies that are read at once. What they are worked off in is turns.
+_READERS = 2
+
+
+class BulkRoute:
+    """Answers whole cohorts.
+
+    Args:
+        max_body_bytes: Larger bodies of JSON, which must be held as a whole, are refused.
+        max_bulk_bytes: Larger bodies of other formats are refused.
+        budget: What bodies may hold while they arrive.
+    """
+
+    def __init__(self, max_body_bytes: int, max_bulk_bytes: int, budget: BodyBudget) -> None:
+        self._document = max_body_bytes
+        self._limit = max_bulk_bytes
+        self._budget = budget
+        self._streams = 0
+        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="bulk")
+        self._long = ThreadPoolExecutor(MOST_STREAMS, thread_name_prefix="stream")
+
+    def close(self) -> None:
+        """Wait for what is being worked on."""
+        self.readers.shutdown(wait=True)
+        self._long.shutdown(wait=True)
+
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, desk: BulkDesk, course: Course
+    ) -> None:
+        """Answer one request.
+
+        Args:
+            scope: Its ASGI scope.
+            receive: Where its body comes from.
+            send: Where its answer goes.
+            desk: What answers it.
+            course: Is told how it goes.
+
+        Raises:
+            RequestError: Nothing has been sent yet, and why nothing will be.
+            AnswerCutError: Something was wrong after the answer had begun.
+            ClientGoneError: The client hung up.
+        """
+        asked = _Asked(read_head(scope), send, desk, course)
+        if asked.request.sent is None:
+            document = self._document_of(scope, receive, asked)
+            await self._whole(await document, receive, asked)
+            return
+        if int(header(scope, b"content-length") or 0) > self._limit:
+            raise self._too_large()
+        body, more = await self._beginning(receive, asked)
+        if more:
+            work = self._stream(body, receive, asked)
+        elif has_many_rows(body, asked.request.sent):
+            work = self._stream(body, _nothing_more, asked)
+        else:
+            work = self._whole(body, receive, asked)
+        del body  # whoever works on it has it; a refusal that is held back holds nothing
+        await work
+
+    async def _document_of(self, scope: Scope, receive: Receive, asked: "_Asked") -> bytes:
+        """Receive a body that must be held as a whole."""
+        try:
+            body = await receive_body(scope, receive, self._document, self._budget)
+        except UnwantedError as unwanted:
+            asked.course.arrived = perf_counter()
+            raise await held_back(unwanted.size, asked.desk.batcher) from None
+        asked.course.arrived = perf_counter()
+        return body
+
+    async def _beginning(self, receive: Receive, asked: "_Asked") -> tuple[bytes, bool]:
+        """Receive a body up to about `WHOLE_BYTES`; return that, and whether there is more."""
+        body, more = PartialBody(self._budget), True
+        try:
+            while more and body.size <= WHOLE_BYTES:
+                chunk, more = await _next(receive)
+                body.add(chunk, last=not more)
+            asked.course.arrived = perf_counter()
+            if body.is_kept:
+                return body.whole(), more
+        finally:
+            body.drop()
+        refusal = await held_back(body.size, asked.desk.batcher)
+        if more:
+            refusal.headers = (*refusal.headers, (b"connection", b"close"))
+        raise refusal
+
+    async def _whole(self, body: bytes, receive: Receive, asked: "_Asked") -> None:
+        desk, waiting, size = asked.desk, Awaited(), len(body)
+        request = replace(asked.request, whole=True)
+        is_taken_in = desk.submit(body, request, waiting, asked.course)
+        del body
+        if not is_taken_in:
+            raise await held_back(size, desk.batcher)
+        answer = await answer_unless_gone(waiting, receive)
+        await asked.begin((b"content-length", str(len(answer)).encode()))
+        await asked.send({"type": "http.response.body", "body": answer})
+
+    async def _stream(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
+        desk = asked.desk
+        work = None
+        if self._streams < MOST_STREAMS:
+            # What is held stands for the whole: it goes on, but nobody waits for all of it.
+            work = desk.batcher.admit(desk.costs.of(asked.request, len(held)))
+        if work is None:
+            raise self._no_place(desk.batcher)
+        self._streams += 1
+        try:
+            if asked.request.sent is TableFormat.PARQUET or asked.request.needs_all:
+                await self._from_file(held, receive, asked)
+            else:
+                await self._as_it_comes(held, receive, asked)
+        finally:
+            self._streams -= 1
+            desk.batcher.leave(work)
+
+    def _no_place(self, batcher: Batcher) -> RequestError:
+        refusal = batcher.refusal()
+        if self._streams >= MOST_STREAMS:
+            detail = f"{MOST_STREAMS} cohorts are being worked on; send this one in a moment."
+            refusal = RequestError(BUSY, detail, headers=[(b"retry-after", b"1")])
+        refusal.headers = (*refusal.headers, (b"connection", b"close"))
+        return refusal
+
+    async def _from_file(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
+        """Keep the body in an unnamed file first.
+
+        Parquet says at its end where its parts are, and who is compared with all is read twice.
+        """
+        with tempfile.TemporaryFile() as file:
+            file.write(held)
+            size, more = len(held), True
+            while more:
+                chunk, more = await _next(receive)
+                size += len(chunk)
+                if size > self._limit:
+                    raise self._too_large()
+                file.write(chunk)
+            file.seek(0)
+            await self._answer_from(file, asked)
+
+    async def _as_it_comes(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
+        arriving = Arriving()
+        feeding = asyncio.create_task(self._feed(held, receive, arriving))
+        try:
+            await self._answer_from(cast("IO[bytes]", arriving), asked, arriving.abandon, feeding)
+        finally:
+            feeding.cancel()
+            arriving.end(ClientGoneError())
+            with suppress(asyncio.CancelledError):
+                await feeding
+
+    async def _feed(self, held: bytes, receive: Receive, arriving: Arriving) -> None:
+        try:
+            await arriving.feed(held)
+            size, unread, more = len(held), 0, True
+            while more and unread < _PATIENCE_BYTES:
+                chunk, more = await _next(receive)
+                size += len(chunk)
+                unread += len(chunk) if arriving.abandoned else 0
+                if size > self._limit:
+                    raise self._too_large()
+                await arriving.feed(chunk)
+        except (RequestError, ClientGoneError) as error:
+            arriving.end(error)
+        else:
+            arriving.end()
+
+    async def _answer_from(
+        self,
+        source: IO[bytes],
+        asked: "_Asked",
+        abandon: Callable[[], None] = lambda: None,
+        feeding: "asyncio.Task[None] | None" = None,
+    ) -> None:
+        departing, loop = Departing(), asyncio.get_running_loop()
+
+        def work() -> None:
+            try:
+                for piece in asked.pieces(source, turns_for_thread(loop, asked.desk.batcher)):
+                    departing.write(piece.body)
+                    loop.call_soon_threadsafe(asked.desk.note, piece.worked, asked.course)
+            finally:
+                abandon()
+
+        working = loop.run_in_executor(self._long, work)
+        working.add_done_callback(lambda _: departing.wake())
+        try:
+            while not working.done() and departing.size < _BEGIN_BYTES:
+                await departing.grown()
+            if working.done() and (error := working.exception()):
+                if feeding is not None:  # a sender that is still sending would not see the answer
+                    await feeding
+                raise error
+            await asked.begin()
+            await _send_all(departing, working, asked.send)
+        finally:
+            departing.forsake()
+            abandon()
+            with suppress(Exception):
+                await asyncio.shield(working)
+            departing.close()
+
+    def _too_large(self) -> RequestError:
+        detail = f"The body may hold {self._limit:,} bytes. Send the students in several requests."
+        return RequestError(TOO_LARGE, detail, headers=[(b"connection", b"close")])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, where its answer goes, who makes it and how it goes."""
+
+    request: BulkRequest
+    send: Send
+    desk: BulkDesk
+    course: Course
+
+    def pieces(self, source: IO[bytes], in_turn: InTurn) -> Iterator[Piece]:
+        """Answer the body, piece by piece."""
+        return self.desk.responder.pieces(source, self.request, in_turn)
+
+    async def begin(self, *more: tuple[bytes, bytes]) -> None:
+        """Send the head of the answer."""
+        kind = (b"content-type", TYPE_OF[self.request.answer])
+        headers = [kind, *more, (b"cache-control", b"no-store")]
+        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _send_all(departing: Departing, working: "asyncio.Future[None]", send: Send) -> None:
+    sent = 0
+    while not working.done() or sent < departing.size:
+        if sent < departing.size:
+            piece = departing.read(sent, _PIECE_BYTES)
+            sent += len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        else:
+            await departing.grown()
+    if working.exception() is not None:
+        raise AnswerCutError
+    await send({"type": "http.response.body", "body": b""})
+
+
+class AnswerCutError(Exception):
+    """Something was wrong after the answer had begun; it stays without an end."""
+
+
+async def held_back(size: int, batcher: Batcher) -> RequestError:
+    """Return the refusal of a body of `size` bytes, once it is due."""
+    await asyncio.sleep(batcher.hold(size))
+    return batcher.refusal()
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _next(receive: Receive) -> tuple[bytes, bool]:
+    """Receive the next part of a body, and whether there is more."""
+    try:
+        async with asyncio.timeout(SILENCE):
+            message = await receive()
+    except TimeoutError:
+        raise silent() from None
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    return message.get("body", b""), message.get("more_body", False)

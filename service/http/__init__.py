@@ -1,0 +1,1 @@
+"""HTTP pieces that every route shares: bodies, responses, rejections, error documents."""

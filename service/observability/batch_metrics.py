@@ -1,0 +1,298 @@
+"""What the turns of the batcher did, noted as they end and written to the metrics together.
+
+Slices of cohorts are noted in the same place as passes over `score` requests.
+"""
+
+import asyncio
+import functools
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from prometheus_client import Counter
+
+from records.cohort import Floats, Ints
+from records.contract import Contract
+from scoring.policy.measures import Positions
+from scoring.results import STATUSES
+from scoring.students.intake import Admission, LoneStudent
+from service.bulk.pending import WorkedSlice
+from service.bulk.timings import Course
+from service.http.problems import BUSY, NAMESPACE, RequestError
+from service.observability.metrics import (
+    BULK,
+    SCORE,
+    add,
+    metrics,
+    refusal_counter,
+    request_counter,
+)
+from service.responder import Answered, Answers, count_by_name, refused_rows
+from service.rows.decoder import ScoreRequest
+
+STAGES = ("decode", "compute", "policy", "encode")
+# Short, so that no write keeps a request waiting for long: its length grows with what was noted.
+_NOTED_SECONDS = 0.1
+_BETWEEN_PARTS_SECONDS = 0.003
+_NOTED_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of the batcher did (`service.batching.batcher`).
+
+    Attributes:
+        requests: Those that were worked on together.
+        answers: The passes: one, or one a request where the common one failed.
+        outcomes: What became of the requests that ended in this turn.
+        seconds: From the last byte of each of these to its answer.
+        queued: From the last byte of each request whose work began in this turn to its beginning.
+        decode: Seconds of decoding.
+        refused: Requests that were not taken in since the turn before.
+        recipients: Who was told of each outcome.
+        started: When decoding began, on the clock of `perf_counter`.
+        ended: When the last recipient had been told.
+    """
+
+    requests: Sequence[ScoreRequest]
+    answers: Sequence[Answers]
+    outcomes: Sequence[Answered | RequestError]
+    seconds: Sequence[float]
+    queued: Sequence[float]
+    decode: float = 0.0
+    refused: int = 0
+    recipients: Sequence[object] = ()
+    started: float = 0.0
+    ended: float = 0.0
+
+
+class TurnMeter:
+    """Counts the turns of the batcher.
+
+    Writing a figure takes a microsecond, and a turn has some fifty: for a student alone that was a
+    seventh of the work. So turns are only noted, and written together: after `_NOTED_SECONDS`, in
+    parts between which requests are answered, or all at once when somebody asks (`write`).
+
+    Args:
+        contract: Names the features.
+        tiers: Names of the policy's tiers.
+    """
+
+    def __init__(self, contract: Contract, tiers: Iterable[str]) -> None:
+        figures = metrics()
+        # All labels are resolved once, so that a figure that is still zero is shown too.
+        self._seconds = figures.seconds.labels(SCORE)
+        self._cohort_seconds = figures.seconds.labels(BULK)
+        self._stages = {stage: figures.stage_seconds.labels(stage) for stage in STAGES}
+        self._tiers = {tier: figures.tiers.labels(tier) for tier in tiers}
+        self._statuses: dict[str, Counter] = {
+            status: figures.statuses.labels(status) for status in STATUSES
+        }
+        self._outcomes = {name: figures.students.labels(name) for name in ("assessed", "refused")}
+        names = [feature.name for feature in contract.features]
+        self._values = {
+            state: [figures.feature_values.labels(name, state) for name in names]
+            for state in ("observed", "missing", "outlying")
+        }
+        self._noted = _Noted()
+        self._features = len(names)
+        self._parts: deque[Callable[[], None]] = deque()
+
+    def observe(self, turn: Turn) -> None:
+        """Note a turn; to be called on the event loop."""
+        self._begin().add(turn)
+        self._end()
+
+    def observe_slice(self, worked: WorkedSlice) -> None:
+        """Note a slice of a cohort; to be called on the event loop."""
+        noted = self._begin()
+        noted.add_slice(worked)
+        if worked.table is not None:
+            _count(noted.tiers, count_by_name(self._tiers, worked.table.tier))
+            _count(noted.statuses, count_by_name(self._statuses, worked.table.status))
+        self._end()
+
+    def observe_course(self, course: Course, status: int | None) -> None:
+        """Note a request for a cohort that has ended.
+
+        Args:
+            course: How it went.
+            status: What it was answered with; None where nobody was there any more.
+        """
+        noted = self._begin()
+        if status is not None:
+            noted.cohorts[status] += 1
+            noted.cohort_seconds.append(perf_counter() - course.arrived)
+        if course.started is not None:
+            noted.queued.append(course.started - course.arrived)
+        if course.students:
+            noted.sizes.append(course.students)
+        self._end()
+
+    def _begin(self) -> "_Noted":
+        noted = self._noted
+        if not noted.due:
+            noted.due = True
+            asyncio.get_running_loop().call_later(_NOTED_SECONDS, self._write_in_parts)
+        return noted
+
+    def _end(self) -> None:
+        if self._noted.rows > _NOTED_ROWS:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was noted."""
+        self._begin_parts()
+        while self._parts:
+            self._parts.popleft()()
+
+    def _write_in_parts(self) -> None:
+        self._begin_parts()
+        self._write_part()
+
+    def _write_part(self) -> None:
+        if self._parts:
+            self._parts.popleft()()
+        if self._parts:
+            asyncio.get_running_loop().call_later(_BETWEEN_PARTS_SECONDS, self._write_part)
+
+    def _begin_parts(self) -> None:
+        """Turn what was noted into parts to write, and begin to note anew."""
+        noted, self._noted = self._noted, _Noted()
+        for part in (self._write_times, self._write_sizes, self._write_counts, self._write_values):
+            self._parts.append(functools.partial(part, noted))
+
+    def _write_times(self, noted: "_Noted") -> None:
+        self._seconds.observe_many(noted.seconds)
+        self._cohort_seconds.observe_many(noted.cohort_seconds)
+        metrics().queue_seconds.observe_many(noted.queued)
+        add(self._stages, noted.stages)
+
+    def _write_sizes(self, noted: "_Noted") -> None:
+        metrics().execution_rows.observe_many(noted.executions)
+        metrics().students_per_request.observe_many(noted.sizes)
+
+    def _write_counts(self, noted: "_Noted") -> None:
+        add(self._tiers, noted.tiers)
+        add(self._statuses, noted.statuses)
+        add(self._outcomes, noted.students)
+        for status, number in noted.answers.items():
+            request_counter(SCORE, status).inc(number)
+        for status, number in noted.cohorts.items():
+            request_counter(BULK, status).inc(number)
+        for kind, number in noted.refusals.items():
+            refusal_counter(kind).inc(number)
+
+    def _write_values(self, noted: "_Noted") -> None:
+        for state, numbers in noted.count_values(self._features).items():
+            for counter, number in zip(self._values[state], numbers, strict=True):
+                if number:
+                    counter.inc(number)
+
+
+class _Noted:
+    """What turns did, not yet written.
+
+    Attributes:
+        due: Whether a time to write is set.
+        rows: Students noted.
+    """
+
+    def __init__(self) -> None:
+        self.due = False
+        self.rows = 0
+        self.seconds: list[float] = []
+        self.queued: list[float] = []
+        self.executions: list[int] = []
+        self.sizes: list[int] = []
+        self.stages = dict.fromkeys(STAGES, 0.0)
+        self.tiers: Tally[str] = Tally()
+        self.statuses: Tally[str] = Tally()
+        self.students: Tally[str] = Tally()
+        self.answers: Tally[int] = Tally()
+        self.cohorts: Tally[int] = Tally()
+        self.cohort_seconds: list[float] = []
+        self.refusals: Tally[str] = Tally()
+        self._histories: list[Floats] = []
+        self._periods: list[Ints] = []
+        self._outlying: list[Positions] = []
+
+    def add(self, turn: Turn) -> None:
+        """Note a turn."""
+        self.seconds += turn.seconds
+        self.queued += turn.queued
+        stages = self.stages
+        stages["decode"] += turn.decode
+        for answers in turn.answers:
+            stages["compute"] += answers.stages.compute
+            stages["policy"] += answers.stages.policy
+            stages["encode"] += answers.stages.encode
+            self.executions += answers.executions
+            _count(self.tiers, answers.tiers)
+            _count(self.statuses, answers.statuses)
+            self._outlying.append(answers.outlying)
+        if turn.refused:
+            self.answers[BUSY.status] += turn.refused
+            self.refusals[NAMESPACE + BUSY.code] += turn.refused
+        for outcome in turn.outcomes:
+            self._add_outcome(outcome)
+        for request in turn.requests:
+            self._add_values(request.students)
+
+    def add_slice(self, worked: WorkedSlice) -> None:
+        """Note a slice of a cohort, but for its tiers and statuses."""
+        for name, seconds in worked.seconds._asdict().items():
+            self.stages[name] += seconds
+        self.executions += worked.executions
+        self.students["assessed"] += len(worked.students.ids)
+        self.students["refused"] += worked.refused
+        if worked.table is not None:
+            self._outlying.append(worked.table.outlying.feature)
+        self._add_values(worked.students)
+
+    def _add_values(self, students: Admission | LoneStudent) -> None:
+        if students.ids:
+            self.rows += len(students.ids)
+            self._histories.append(students.values)
+            self._periods.append(students.lengths)
+
+    def _add_outcome(self, outcome: Answered | RequestError) -> None:
+        if isinstance(outcome, RequestError):
+            self.answers[outcome.status] += 1
+            self.refusals[outcome.details.type] += 1
+            assessed, refused = 0, refused_rows(outcome.details.errors)
+        else:
+            self.answers[200] += 1
+            assessed, refused = outcome.assessed, outcome.refused
+        if assessed or refused:
+            self.sizes.append(assessed + refused)
+        if assessed:
+            self.students["assessed"] += assessed
+        if refused:
+            self.students["refused"] += refused
+
+    def count_values(self, features: int) -> dict[str, list[int]]:
+        """Count values by state and feature, over all periods that were handed in."""
+        if not self._histories:
+            return {}
+        values = np.concatenate(self._histories)
+        periods = int(np.concatenate(self._periods).sum())
+        behind = values.shape[0] * values.shape[1] - periods  # there are no values
+        # Column by column: counting along an axis takes four times as long.
+        absent = np.isnan(values).reshape(-1, features)
+        missing = [np.count_nonzero(column) - behind for column in absent.T]
+        outside = np.concatenate(self._outlying) if self._outlying else np.empty(0, np.intp)
+        return {
+            "observed": [periods - number for number in missing],
+            "missing": missing,
+            "outlying": np.bincount(outside, minlength=features).tolist(),
+        }
+
+
+def _count(tally: Tally[str], numbers: Mapping[str, int]) -> None:
+    for key, number in numbers.items():
+        if number:
+            tally[key] += number

@@ -1,0 +1,308 @@
+"""The OpenAPI 3.1 description, made from the loaded bundle: its features, and real answers."""
+
+from typing import Any
+
+import msgspec
+import yaml  # type: ignore[import-untyped]
+from pydantic import TypeAdapter
+
+from records.contract import Contract, Feature, Kind
+from records.relative_reference import RelativeReference
+from scoring.policy.model import Policy
+from scoring.students.faults import ID_LENGTH
+from service.http.problems import ProblemDetails
+from service.openapi.bulk import describe_bulk
+from service.openapi.errors import ERROR_RESPONSES, error_references
+from service.openapi.schemas import ModelInfo, ScoreAnswer
+from service.responder import Responder
+
+API_VERSION = "1"
+_REF = "#/components/schemas/{model}"
+_SCORING, _ABOUT, _SERVER = "Scoring", "What is loaded", "Server"
+
+
+class OpenApiDocument(dict[str, Any]):
+    """A description as BentoML wants one: with `asdict`, and writable as YAML."""
+
+    def asdict(self) -> dict[str, Any]:
+        """Return the description as a plain dictionary."""
+        return dict(self)
+
+
+yaml.add_representer(OpenApiDocument, yaml.representer.SafeRepresenter.represent_dict)
+
+
+def describe(responder: Responder) -> OpenApiDocument:
+    """Describe every route, with examples made from the contract and answered by the model."""
+    contract = responder.bundle.contract
+    return OpenApiDocument(
+        openapi="3.1.0",
+        info={
+            "title": "Bellwether",
+            "version": API_VERSION,
+            "description": _INTRODUCTION.format(
+                title=contract.title,
+                period=contract.periods.name,
+                maximum=contract.periods.maximum,
+                outcome=contract.targets.risk.label,
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        servers=[{"url": "."}],
+        tags=[
+            {"name": _SCORING, "description": "Assess students."},
+            {"name": _ABOUT, "description": "Contract, policy and model that answer."},
+            {"name": _SERVER, "description": "Health, metrics and descriptions."},
+        ],
+        paths={
+            "/score": {"post": _score(responder)},
+            "/score/bulk": {"post": describe_bulk(responder, _SCORING)},
+            **{f"/{name}": _about(responder, name) for name in _PAGES},
+            **{path: {"get": _plain(path)} for path in _PLAIN},
+        },
+        components={"schemas": _schemas(contract), "responses": ERROR_RESPONSES},
+    )
+
+
+_INTRODUCTION = """\
+Early, explained, actionable warnings from students' period-by-period records.
+
+Loaded: **{title}**, up to {maximum} periods ({period}). The risk is the estimated probability of
+this outcome: {outcome}. All numbers are estimates that support a person's decision and do not
+replace it.
+
+Every error of every route has one shape, RFC 9457 problem details."""
+
+
+def _score(responder: Responder) -> dict[str, Any]:
+    request = msgspec.json.decode(responder.sample_request)
+    partly = {"students": [request["students"][-1], {"id": "s-9", "periods": []}]}
+    return {
+        "operationId": "score",
+        "tags": [_SCORING],
+        "summary": "Assess one or many students",
+        "description": "Each student is assessed at the end of the last period sent. A student "
+        "with a fault is listed in `errors` and changes nothing for the others; if none can be "
+        "assessed, the answer is a 422.",
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": _REF.format(model="ScoreRequest")},
+                    "examples": {
+                        "students": {"summary": "Students", "value": request},
+                        "partly": {"summary": "One student with a fault", "value": partly},
+                    },
+                }
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "At least one student was assessed.",
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": _REF.format(model="ScoreAnswer")},
+                        "examples": {
+                            "students": {
+                                "summary": "All assessed",
+                                "value": msgspec.json.decode(responder.sample_answer),
+                            },
+                            "partly": {
+                                "summary": "One student with a fault",
+                                "value": msgspec.json.decode(
+                                    responder.score(msgspec.json.encode(partly)).body
+                                ),
+                            },
+                        },
+                    }
+                },
+            },
+            **error_references(400, 405, 408, 413, 415, 422, 429, 500),
+        },
+    }
+
+
+_PAGES: dict[str, tuple[type, str, str]] = {
+    "contract": (Contract, "Contract", "What a student's record holds, feature by feature"),
+    "policy": (Policy, "Policy", "Tiers and rules: which deficiency leads to which advice"),
+    "model": (ModelInfo, "ModelInfo", "Which model is loaded, where it runs, since when"),
+}
+
+
+def _about(responder: Responder, name: str) -> dict[str, Any]:
+    _, model, summary = _PAGES[name]
+    operation = {
+        "tags": [_ABOUT],
+        "summary": summary,
+        "responses": {
+            "200": {
+                "description": summary + ".",
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": _REF.format(model=model)},
+                        "example": msgspec.json.decode(getattr(responder, name)),
+                    }
+                },
+            },
+            **error_references(405, 500),
+        },
+    }
+    also = "The same by POST, as BentoML's clients ask; the body is not read."
+    return {
+        "get": {"operationId": name, **operation},
+        "post": {"operationId": f"{name}_by_post", "description": also, **operation},
+    }
+
+
+_PLAIN: dict[str, tuple[str, str, str]] = {
+    "/card": ("card", "Model card: use, data, figures, limits", "text/markdown"),
+    "/readyz": ("readyz", "Ready: loaded, warmed up, on the provider asked for", "text/plain"),
+    "/livez": ("livez", "Alive: the process answers", "text/plain"),
+    "/healthz": ("healthz", "The same as `/livez`", "text/plain"),
+    "/metrics": ("metrics", "Figures for Prometheus", "text/plain"),
+    "/schema.json": ("schema", "What BentoML's clients read", "application/json"),
+    "/docs.json": ("docs", "This description", "application/json"),
+    "/docs": ("page", "This description as a page, also at `/`", "text/html"),
+}
+
+
+def _plain(path: str) -> dict[str, Any]:
+    name, summary, media_type = _PLAIN[path]
+    schema = {"type": "object"} if media_type == "application/json" else {"type": "string"}
+    example = {} if media_type == "application/json" else {"example": _PLAIN_EXAMPLES.get(path, "")}
+    return {
+        "operationId": name,
+        "tags": [_SERVER],
+        "summary": summary,
+        "responses": {
+            "200": {
+                "description": summary + ".",
+                "content": {media_type: {"schema": schema, **example}},
+            },
+            **error_references(*((503,) if path == "/readyz" else ()), 405),
+        },
+    }
+
+
+_PLAIN_EXAMPLES = {
+    "/readyz": "\n",
+    "/livez": "\n",
+    "/healthz": "\n",
+    "/metrics": 'bellwether_requests_total{route="/score",status="200"} 42.0\n',
+    "/docs": "<!DOCTYPE html>…",
+}
+
+
+def _schemas(contract: Contract) -> dict[str, Any]:
+    schemas: dict[str, Any] = {
+        "ScoreRequest": _request_schema(),
+        "Student": _student_schema(contract),
+        "Period": _period_schema(contract),
+    }
+    for model in (ScoreAnswer, ModelInfo, Contract, Policy, ProblemDetails):
+        mode: Any = "serialization"
+        schema = TypeAdapter(model).json_schema(ref_template=_REF, mode=mode)
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+    schema = RelativeReference.model_json_schema(ref_template=_REF)
+    schemas |= schema.pop("$defs", {})
+    return schemas | {RelativeReference.__name__: schema}
+
+
+def _request_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["students"],
+        "additionalProperties": False,
+        "properties": {
+            "students": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"$ref": _REF.format(model="Student")},
+            },
+            "recommendations": {
+                "type": "boolean",
+                "default": True,
+                "description": "Whether to say what is advised.",
+            },
+            "forecast": {
+                "type": "boolean",
+                "default": True,
+                "description": "Whether to forecast the next score.",
+            },
+            "reference": {
+                "description": "What relative features that are absent are computed from: the "
+                "cohort kept in the bundle, the students of this request (`batch`, each counting "
+                "up to the last period sent), what `bellwether reference` writes, or nothing "
+                "(`sent`: what is absent is missing). A value that is sent stays.",
+                "default": "bundle",
+                "anyOf": [
+                    {"type": "string", "enum": ["bundle", "batch", "sent"]},
+                    {"$ref": _REF.format(model="RelativeReference")},
+                ],
+            },
+        },
+    }
+
+
+def _student_schema(contract: Contract) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": contract.description or contract.title,
+        "required": ["id", "periods"],
+        "additionalProperties": False,
+        "properties": {
+            "id": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": ID_LENGTH,
+                "description": "Pseudonymous; comes back with the answer.",
+            },
+            "periods": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": contract.periods.maximum,
+                "description": f"One entry per {contract.periods.name}, earliest first, each "
+                "once; the last one is the period that the student is assessed at.",
+                "items": {"$ref": _REF.format(model="Period")},
+            },
+        },
+    }
+
+
+def _period_schema(contract: Contract) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "A feature that is null or absent is missing.",
+        "required": ["period"],
+        "additionalProperties": False,
+        "properties": {
+            "period": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": contract.periods.maximum,
+                "description": f"Number of the {contract.periods.name}.",
+            },
+            **{feature.name: _feature_schema(feature) for feature in contract.features},
+        },
+    }
+
+
+def _feature_schema(feature: Feature) -> dict[str, Any]:
+    unit = f" ({feature.unit})" if feature.unit else ""
+    filled = ""
+    if feature.relative is not None:
+        filled = (
+            f" Where it is absent it is computed from `{feature.relative.of}`; see `reference`."
+        )
+    described = {
+        "title": feature.label,
+        "description": f"{feature.description or feature.label}{unit}: {feature.expected}.{filled}",
+    }
+    if feature.levels:
+        return {"type": ["string", "null"], "enum": [*feature.levels, None], **described}
+    if feature.kind is Kind.FLAG:
+        return {"type": ["boolean", "null"], **described}
+    limits = {"minimum": feature.minimum, "maximum": feature.maximum}
+    known = {name: limit for name, limit in limits.items() if limit is not None}
+    return {"type": ["number", "null"], **known, **described}

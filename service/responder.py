@@ -1,0 +1,343 @@
+"""Answer requests from a loaded bundle: bytes in, bytes out. Knows neither HTTP nor BentoML.
+
+body -> `RequestReader` -> admitted students -> `Assessor` -> `AssessmentTable` -> body
+
+The students of several requests go through the model and the policy together; each request's
+answer is made of its own rows and errors alone.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from records.cohort import Bools
+from scoring.assessment.assessor import Assessment, Assessor
+from scoring.assessment.tabulator import Said
+from scoring.bundle.reader import read_bundle
+from scoring.policy.measures import Positions
+from scoring.remote.wire import ModelProcessError
+from scoring.results import STATUSES
+from scoring.runtime.providers import RUNTIME_NAMES, Provider
+from scoring.students.intake import Intake
+from scoring.students.relatives import Relatives
+from service.bulk.responder import BulkResponder
+from service.http.problems import NOT_READY, STUDENTS, ErrorItem, RequestError, error_items
+from service.model_choice import load_scorer
+from service.model_info import model_info
+from service.openapi.sample import sample_students
+from service.openapi.schemas import ModelInfo, ScoreAnswer, of_student
+from service.rows.decoder import RequestReader, ScoreRequest
+from service.rows.encoder import TableEncoder
+from service.settings import Settings
+
+SAMPLE_STUDENTS = 3
+# Positions of names: an array, or those of few students.
+Counted = NDArray[np.int8] | Sequence[int]
+_NO_ERRORS = b'],"errors":[]}'
+_NOTHING = np.empty(0, np.intp)
+_NO_CARD = (
+    "This bundle has no model card: it was exported by an earlier version. Export it again.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer to a `score` request, and what the metrics want to know of it.
+
+    Attributes:
+        body: JSON.
+        assessed: Students in it.
+        refused: Students that were refused.
+    """
+
+    body: bytes
+    assessed: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageSeconds:
+    """Where the time of one pass over several requests went, in seconds.
+
+    Attributes:
+        compute: Lone students to arrays, then `Scorer.score`, both graphs.
+        policy: `Assessor.say`: tiers, trajectories, rules.
+        encode: Assessments to JSON.
+    """
+
+    compute: float = 0.0
+    policy: float = 0.0
+    encode: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers to several requests that were worked on together.
+
+    Attributes:
+        results: One a request, in order: its answer, or why none of its students can be scored.
+        stages: Seconds of the whole pass.
+        executions: Rows of each execution of the risk graph.
+        tiers: Students by the name of their tier; every tier of the policy is a key.
+        statuses: Students by status; every status is a key.
+        outlying: (values,) position of the feature of every outlying value.
+    """
+
+    results: list[Answered | RequestError]
+    stages: StageSeconds
+    executions: tuple[int, ...]
+    tiers: dict[str, int]
+    statuses: dict[str, int]
+    outlying: Positions
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """JSON bodies in order; of a refused request the problem's."""
+        return [one.body() if isinstance(one, RequestError) else one.body for one in self.results]
+
+
+class Responder:
+    """A bundle, loaded and warmed up, that answers requests.
+
+    Safe to call from several threads at once.
+
+    Args:
+        folder: The bundle's folder.
+        settings: Provider, threads and limits.
+
+    Raises:
+        BundleError: The bundle cannot be trusted.
+        ProviderError: Strict, and the provider that was asked for cannot answer.
+        ModelProcessError: The model process could not be started.
+
+    Attributes:
+        bundle: The bundle.
+        contract: Body of the `contract` answer, JSON.
+        policy: Body of the `policy` answer, JSON.
+        model: Body of the `model` answer, JSON.
+        bulk: Answers whole cohorts.
+        card: Body of the `card` answer, Markdown.
+        sample_request: A valid body for `score`, made up from the contract.
+        sample_answer: What `score` answers to it, really.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.bundle = read_bundle(folder)
+        self._scorer, threads = load_scorer(self.bundle, settings)
+        self._assessor = Assessor(self._scorer)
+        self._tiers = [tier.name for tier in self.bundle.policy.tiers]
+        # None where no feature is relative: nothing is then looked at or filled in.
+        self._relatives = Relatives.of(self.bundle.contract, self.bundle.reference.relative)
+        self._intake = Intake(self.bundle.contract)
+        self._reader = RequestReader(self._intake, settings.max_students, self._relatives)
+        self.info = model_info(self._scorer, settings, threads)
+        self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
+        self._encoder = TableEncoder(
+            self.bundle.contract, self.bundle.policy, self._assessor.recommender.advice
+        )
+        # Every answer begins alike.
+        empty = msgspec.json.encode(ScoreAnswer(self.info.model, [], []))
+        self._before = empty.removesuffix(_NO_ERRORS)
+        self.contract = self.bundle.contract.model_dump_json().encode()
+        self.policy = self.bundle.policy.model_dump_json(by_alias=True).encode()
+        self.model = TypeAdapter(ModelInfo).dump_json(self.info)
+        self.card = (self.bundle.card or _NO_CARD).encode()
+        sample = sample_students(self.bundle.contract, self.bundle.reference, SAMPLE_STUDENTS)
+        self.sample_request = msgspec.json.encode({"students": sample, "recommendations": True})
+        self.sample_answer = self.score(self.sample_request).body
+
+    def read(self, body: bytes) -> ScoreRequest:
+        """Read the body of a `score` request.
+
+        Raises:
+            RequestError: It cannot be read as a whole: no JSON, not the expected shape, no
+                student, too many.
+        """
+        return self._reader.read(body)
+
+    def answer(self, requests: Sequence[ScoreRequest]) -> Answers:
+        """Answer several requests in one pass over all their students.
+
+        What one request asks for, or got wrong, changes nothing for another.
+        """
+        kept = [request for request in requests if request.students.ids]
+        results: Iterator[Answered] = iter(())
+        stages = StageSeconds()
+        executions: tuple[int, ...] = ()
+        said: Said = []
+        started = perf_counter()
+        if kept:
+            values, lengths = self._intake.lay_out([request.students for request in kept])
+            reference = None
+            if self._relatives is not None:
+                values, reference = self._relatives.complete(
+                    values, [request.students for request in kept]
+                )
+            forecast = _wanted([request.forecast for request in kept], kept)
+            advice = _wanted([request.recommendations for request in kept], kept)
+            try:
+                scores = self._scorer.score(values, lengths, forecast=forecast)
+            except ModelProcessError as gone:
+                return self._unanswered(requests, gone)
+            computed = perf_counter()
+            said = self._assessor.say(
+                values, lengths, scores, recommendations=advice, reference=reference
+            )
+            decided = perf_counter()
+            results = iter(self._encoded(kept, said))
+            ended = perf_counter()
+            executions = scores.executions
+            stages = StageSeconds(computed - started, decided - computed, ended - decided)
+        tiers, statuses, outlying = _counted(said)
+        return Answers(
+            results=[
+                next(results) if request.students.ids else _refusal(request) for request in requests
+            ],
+            stages=stages,
+            executions=executions,
+            tiers=count_by_name(self._tiers, tiers),
+            statuses=count_by_name(STATUSES, statuses),
+            outlying=outlying,
+        )
+
+    def _unanswered(self, requests: Sequence[ScoreRequest], gone: ModelProcessError) -> Answers:
+        unanswered = RequestError(NOT_READY, str(gone))
+        return Answers(
+            results=[
+                unanswered if request.students.ids else _refusal(request) for request in requests
+            ],
+            stages=StageSeconds(),
+            executions=(),
+            tiers=count_by_name(self._tiers, []),
+            statuses=count_by_name(STATUSES, []),
+            outlying=_NOTHING,
+        )
+
+    def score(self, body: bytes) -> Answered:
+        """Answer a `score` request.
+
+        Raises:
+            RequestError: It cannot be read, or none of its students can be scored.
+        """
+        (result,) = self.answer([self.read(body)]).results
+        if isinstance(result, RequestError):
+            raise result
+        return result
+
+    def score_students(
+        self,
+        students: Any,
+        recommendations: Any = True,
+        forecast: Any = True,
+        reference: Any = "bundle",
+    ) -> ScoreAnswer:
+        """Answer a `score` request whose fields are JSON-like Python objects already.
+
+        Raises:
+            RequestError: As `score`.
+        """
+        request = self._reader.admit(students, recommendations, forecast, reference)
+        admitted = request.students
+        if not admitted.ids:
+            raise _refusal(request)
+        values, origins = admitted.values, None
+        if self._relatives is not None:
+            values, origins = self._relatives.complete(values, [admitted])
+        try:
+            assessments = self._assessor.assess(
+                values,
+                admitted.lengths,
+                recommendations=request.recommendations,
+                forecast=request.forecast,
+                reference=origins,
+            )
+        except ModelProcessError as gone:
+            raise RequestError(NOT_READY, str(gone)) from None
+        return self._answer(request, assessments)
+
+    @property
+    def unready(self) -> str | None:
+        """Say why requests should go elsewhere, or None where they should come here."""
+        if self._scorer.unready:
+            return self._scorer.unready
+        asked, active = Provider(self.info.provider.asked), self.info.provider.active
+        if asked is Provider.AUTO or active == RUNTIME_NAMES[asked]:
+            return None
+        return (
+            f"Execution provider '{asked}' was asked for and {active} answers. "
+            "Mend that, or ask for 'auto' if any will do."
+        )
+
+    def _encoded(self, requests: Sequence[ScoreRequest], said: Said) -> list[Answered]:
+        admitted = [request.students for request in requests]
+        ids = list(chain.from_iterable(students.ids for students in admitted))
+        rows = list(chain.from_iterable(students.rows.tolist() for students in admitted))
+        encoded = self._encoder.encode(said, ids, rows)
+        answered, start = [], 0
+        for students in admitted:
+            end = start + len(students.ids)
+            after, refused = _NO_ERRORS, 0
+            if students.faults:
+                errors = error_items(students.faults)
+                after = b'],"errors":%b}' % msgspec.json.encode(errors)
+                refused = refused_rows(errors)
+            body = encoded.listed(start, end, self._before, after)
+            answered.append(Answered(body, end - start, refused))
+            start = end
+        return answered
+
+    def _answer(self, request: ScoreRequest, assessments: Iterable[Assessment]) -> ScoreAnswer:
+        students = request.students
+        rows = students.rows.tolist()
+        return ScoreAnswer(
+            model=self.info.model,
+            assessments=list(map(of_student, students.ids, rows, assessments)),
+            errors=error_items(students.faults),
+        )
+
+
+def _wanted(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool | Bools:
+    """Return whether a part is wanted: by all, by none, or row by row."""
+    if all(options) or not any(options):
+        return options[0]
+    return np.repeat(options, [len(request.students.ids) for request in requests])
+
+
+def _refusal(request: ScoreRequest) -> RequestError:
+    detail = "None of the students can be scored; each error says what to mend."
+    return RequestError(STUDENTS, detail, error_items(request.students.faults))
+
+
+def _counted(said: Said) -> tuple[Counted, Counted, Positions]:
+    """Return what is counted of students: tiers, statuses, features of outlying values."""
+    if isinstance(said, list):
+        cells = [feature for one in said for _, feature in one.outlying]
+        outlying = np.array(cells, np.intp) if cells else _NOTHING
+        return [one.tier for one in said], [one.status for one in said], outlying
+    return said.tier, said.status, said.outlying.feature
+
+
+def count_by_name(names: Collection[str], positions: Counted) -> dict[str, int]:
+    """Count positions by name; negative ones count for none."""
+    counts = dict.fromkeys(names, 0)
+    if isinstance(positions, np.ndarray):
+        found = np.bincount(positions + 1, minlength=len(names) + 1).tolist()[1:]
+        return dict(zip(names, found, strict=True))
+    listed = list(counts)
+    for position in positions:
+        if position >= 0:
+            counts[listed[position]] += 1
+    return counts
+
+
+def refused_rows(errors: Sequence[ErrorItem]) -> int:
+    """Count the students that errors speak of."""
+    return len({error.row for error in errors if error.row is not None})

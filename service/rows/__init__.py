@@ -1,0 +1,1 @@
+"""JSON requests of single students and classes: bytes to arrays and back."""

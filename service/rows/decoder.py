@@ -1,0 +1,184 @@
+"""Read the body of a `score` request: bytes -> admitted students, or one precise refusal.
+
+A valid body is decoded in one pass of compiled code. Only when that fails is the body read again,
+tolerantly, so that the answer can say which student and which field is at fault while the other
+students are still scored.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from scoring.students.faults import FAULTS_PER_ROW, field_name
+from scoring.students.intake import Admission, Intake, LoneStudent
+from scoring.students.relatives import Relatives
+from service.http.problems import INVALID, MALFORMED, ErrorItem, RequestError, refuse_field
+from service.rows.reference import KEPT, refer
+
+# Whether an answer holds this part; true unless told.
+OPTIONS = ("recommendations", "forecast")
+FIELDS = ("students", *OPTIONS, "reference")
+# Longer whole numbers fit no feature, and `int` takes quadratic time over their digits.
+_LONGEST_INTEGER = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """What a request asks for.
+
+    Attributes:
+        students: Those that can be scored, and what is wrong with the others.
+        recommendations: Whether recommendations are wanted.
+        forecast: Whether the forecast of the next score is wanted.
+    """
+
+    students: Admission | LoneStudent
+    recommendations: bool = True
+    forecast: bool = True
+
+
+class RequestReader:
+    """Reads `score` requests for one contract.
+
+    Args:
+        intake: Takes the students in.
+        max_students: The most that one request may carry.
+        relatives: Fills relative features in; None where the contract has none.
+    """
+
+    def __init__(
+        self, intake: Intake, max_students: int, relatives: Relatives | None = None
+    ) -> None:
+        self._intake = intake
+        self._relatives = relatives
+        self._max_students = max_students
+        body_type = msgspec.defstruct(
+            "Body",
+            [
+                ("students", list[intake.student_type]),  # type: ignore[name-defined]
+                *((option, bool, True) for option in OPTIONS),
+                ("reference", str | dict[str, Any], KEPT),
+            ],
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body_type)
+
+    def read(self, body: bytes) -> ScoreRequest:
+        """Read a JSON body.
+
+        Raises:
+            RequestError: The request as a whole cannot be read: no JSON, not the expected shape,
+                no student, too many.
+        """
+        try:
+            request = self._decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._read_tolerantly(body)
+        self._check_number(request.students)
+        if request.reference == KEPT:
+            students = self._intake.take(request.students)
+        else:
+            gathered = self._intake.gather(request.students)
+            students = refer(gathered, request.reference, self._relatives)
+        return ScoreRequest(students, request.recommendations, request.forecast)
+
+    def admit(
+        self,
+        students: object,
+        recommendations: object = True,
+        forecast: object = True,
+        reference: object = KEPT,
+    ) -> ScoreRequest:
+        """Read a request whose fields are already JSON-like Python objects.
+
+        Raises:
+            RequestError: As `read`.
+        """
+        if not isinstance(students, list | tuple):
+            message = "`students` must be a list with one object per student."
+            raise refuse_field("students", "wrong_type", message)
+        options = [
+            _boolean(name, value)
+            for name, value in zip(OPTIONS, (recommendations, forecast), strict=True)
+        ]
+        self._check_number(students)
+        admitted = refer(self._intake.read(students), reference, self._relatives)
+        return ScoreRequest(admitted, *options)
+
+    def _read_tolerantly(self, body: bytes) -> ScoreRequest:
+        request = parse_json(body)
+        if not isinstance(request, dict):
+            message = "The body must be an object with `students`."
+            raise RequestError(INVALID, message, [ErrorItem(None, None, "wrong_type", message)])
+        strange = islice((key for key in request if key not in FIELDS), FAULTS_PER_ROW)
+        if unknown := [_unknown_field(key) for key in strange]:
+            raise RequestError(INVALID, unknown[0].message, unknown)
+        if "students" not in request:
+            message = "`students` is missing: a list with one object per student."
+            raise refuse_field("students", "missing_field", message)
+        recommendations, forecast = (request.get(option, True) for option in OPTIONS)
+        reference = request.get("reference", KEPT)
+        return self.admit(request["students"], recommendations, forecast, reference)
+
+    def _check_number(self, students: Sequence[object]) -> None:
+        if not students:
+            message = "`students` is empty: send at least one student."
+            raise refuse_field("students", "empty_list", message)
+        if len(students) > self._max_students:
+            message = (
+                f"`students` holds {len(students):,}; one request takes {self._max_students:,}. "
+                "Send the rest in further requests."
+            )
+            raise refuse_field("students", "too_many_students", message)
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse JSON, NaN and infinity included, so that the student who has them can be named.
+
+    Raises:
+        RequestError: It is no JSON even so; the detail says at which byte.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _malformed(f"it is not UTF-8 at byte {error.start}") from None
+    try:
+        return json.loads(text, parse_int=_whole_number)
+    except json.JSONDecodeError as error:
+        offset = len(text[: error.pos].encode())
+        reason = error.msg.removesuffix(" at")
+        raise _malformed(f"{reason[:1].lower()}{reason[1:]} at byte {offset}") from None
+    except RecursionError:
+        raise _malformed("it is nested too deeply") from None
+
+
+def _whole_number(digits: str) -> float:
+    if len(digits) <= _LONGEST_INTEGER:
+        return int(digits)
+    return -math.inf if digits.startswith("-") else math.inf
+
+
+def _malformed(reason: str) -> RequestError:
+    message = f"The body cannot be read as JSON: {reason}."
+    return RequestError(MALFORMED, message, [ErrorItem(None, None, "malformed_json", message)])
+
+
+def _boolean(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise refuse_field(name, "wrong_type", f"`{name}` must be true or false.")
+    return value
+
+
+def _unknown_field(key: object) -> ErrorItem:
+    name = field_name(key)
+    close = difflib.get_close_matches(name, FIELDS, n=1)
+    known = ", ".join(f"`{one}`" for one in FIELDS)
+    advice = f"did you mean `{close[0]}`?" if close else f"known are {known}."
+    return ErrorItem(None, name, "unknown_field", f"`{name}` is no field of a request; {advice}")

@@ -1,0 +1,1 @@
+"""Connections: accepting, balancing between workers, and the fast path."""

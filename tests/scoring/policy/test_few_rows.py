@@ -1,0 +1,134 @@
+"""Plain numbers and arrays follow one plan: the same advice, to the last bit."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from records.cohort import Floats, Ints
+from scoring.policy.model import Policy
+from scoring.policy.recommender import Recommender
+from scoring.policy.rules import CompiledRules
+from scoring.results import AdviceTable
+from tests.scoring.policy.test_rules import CONTRACT, FEATURES, PERIODS, REFERENCE
+
+unhurried = settings(deadline=None, max_examples=150)
+WORDS = {"recommendation": "Talk.", "message": "Hello.", "owner": "tutor", "effort_minutes": 5}
+TIERS = ("moderate", "high")  # the lowest is never advised
+
+
+def windows(least: int) -> st.SearchStrategy[int]:
+    return st.integers(least, PERIODS)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> dict[str, Any]:
+    numeric = draw(st.sampled_from(["mark", "late"]))
+    amount = draw(st.sampled_from([0.01, 0.1]) | st.floats(0.01, 60))
+    kinds: list[dict[str, Any]] = [
+        {"feature": numeric, "measure": "level", "window": draw(windows(1)), "worse_than": amount},
+        {
+            "feature": numeric,
+            "measure": "level",
+            "window": draw(windows(1)),
+            "spreads": amount / 20,
+        },
+        {"feature": numeric, "measure": "trend", "window": draw(windows(2)), "worsens_by": amount},
+        {
+            "feature": numeric,
+            "measure": "trend",
+            "window": draw(windows(2)),
+            "spreads": amount / 60,
+        },
+        {"feature": "rating", "measure": "level", "worse_than": "good"},
+        {"feature": "rating", "measure": "level", "is_any": ["poor", "fair"]},
+        {"feature": "tutored", "measure": "level", "is_any": [draw(st.booleans())]},
+        {"feature": "group", "measure": "level", "is_any": ["a", "d"]},
+        {
+            "feature": draw(st.sampled_from(FEATURES)),
+            "measure": "gap",
+            "at_least": draw(windows(1)),
+            "usual_share": draw(st.none() | st.floats(0.1, 1)),
+        },
+    ]
+    chosen = draw(st.sampled_from(kinds))
+    tiers = draw(st.none() | st.lists(st.sampled_from(TIERS), min_size=1, unique=True))
+    return {
+        **chosen,
+        "priority": draw(st.sampled_from([1, 1, 1, 2, 3])),
+        **({"tiers": tiers} if tiers else {}),
+    }
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    drawn = draw(st.lists(rules(), min_size=6, max_size=12) | st.lists(rules(), max_size=2))
+    return Policy.model_validate(
+        {
+            "name": "school",
+            "version": 1,
+            "contract": "school",
+            "owners": {"tutor": {"label": "Tutor"}},
+            "max_recommendations": draw(st.sampled_from([1, 3, 12])),
+            "one_per_feature": draw(st.booleans()),
+            "rules": [
+                {"id": f"r{at}", "due_days": 7, **WORDS, **rule} for at, rule in enumerate(drawn)
+            ],
+        }
+    )
+
+
+@st.composite
+def students(draw: st.DrawFn) -> tuple[Floats, Ints, NDArray[np.int8]]:
+    """Students of numbers that tie, that are anything, and of sizes far apart."""
+    rows = draw(st.sampled_from([12, 1, 0]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (rows, PERIODS, len(FEATURES))
+    kinds = (
+        generator.choice([50, 60, 70, 0, -0.0, 3], shape),
+        generator.uniform(-50, 150, shape),
+        generator.normal(0, 1, shape) * 10.0 ** generator.integers(-20, 30, shape),
+    )
+    values = np.choose(generator.integers(0, draw(st.integers(1, 3)), shape), kinds)
+    for column, top in ((2, 2), (3, 1), (4, 3)):
+        values[:, :, column] = generator.integers(0, top + 1, shape[:2])
+    values[generator.random(shape) < draw(st.sampled_from([0.1, 0.0, 0.7]))] = np.nan
+    lengths = generator.choice([*range(PERIODS), *[PERIODS] * PERIODS], rows)
+    tiers = generator.choice([-1, 0, 1, 2, 2, 2, 2], rows)
+    return values.astype(np.float32), lengths.astype(np.int32), tiers.astype(np.int8)
+
+
+@unhurried
+@given(policies(), students())
+def test_plain_numbers_and_arrays_advise_the_same(
+    policy: Policy, batch: tuple[Floats, Ints, NDArray[np.int8]]
+) -> None:
+    values, lengths, tiers = batch
+    recommender = Recommender(policy, CONTRACT, REFERENCE)
+    arrays = recommender.advise(values, lengths, tiers)
+    columns = [getattr(arrays, field.name) for field in fields(AdviceTable)[1:]]
+    for row, (length, tier) in enumerate(zip(lengths.tolist(), tiers.tolist(), strict=True)):
+        alone = recommender.advise_one(values[row], length, tier)
+        together = zip(*(column[arrays.row == row].tolist() for column in columns), strict=True)
+        # As text, in which NaN is NaN and -0.0 is not 0.0.
+        assert list(map(repr, map(tuple, alone))) == list(map(repr, together))
+
+
+@unhurried
+@given(policies(), students())
+def test_plain_numbers_and_arrays_find_the_same(
+    policy: Policy, batch: tuple[Floats, Ints, NDArray[np.int8]]
+) -> None:
+    values, lengths, _ = batch
+    few = Recommender(policy, CONTRACT, REFERENCE).few
+    if few is None:
+        assert not policy.rules
+        return
+    arrays = CompiledRules(policy, CONTRACT, REFERENCE).evaluate(values, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        found = few.severities(values[row], length)
+        assert [*found] == np.flatnonzero(arrays.hits[row]).tolist()
+        np.testing.assert_array_equal([*found.values()], arrays.severity[row, [*found]])

@@ -1,0 +1,60 @@
+"""However many students of a cohort are refused, others never wait for many of them at once."""
+
+import io
+import json
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from scoring.steps import STEP_STUDENTS
+from scoring.students import columns, intake
+from scoring.students.faults import RowFault, explain
+from scoring.tables.formats import TableFormat
+from service.bulk import responder as bulk
+from service.bulk.pending import BulkRequest
+from service.responder import Responder
+
+STUDENTS = 2000
+
+
+def in_columns(name: str) -> bytes:
+    whole = {"id": [name] * STUDENTS, "lengths": [1] * STUDENTS, "features": {}}
+    return json.dumps(whole | {"period": [99] * STUDENTS}).encode()
+
+
+def in_arrow() -> bytes:
+    table = pa.table({"id": [f"s-{at}" for at in range(STUDENTS)], "period": [99] * STUDENTS})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [(None, in_columns("a")), (None, in_columns("")), (TableFormat.ARROW, in_arrow())],
+    ids=["columns", "columns read tolerantly", "arrow"],
+)
+def test_a_step_explains_few_students(
+    responder: Responder,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: TableFormat | None,
+    body: bytes,
+) -> None:
+    explained = 0
+
+    def counted(*args: Any, **more: Any) -> list[RowFault]:
+        nonlocal explained
+        explained += 1
+        return explain(*args, **more)
+
+    monkeypatch.setattr(columns, "explain", counted)
+    monkeypatch.setattr(intake, "explain", counted)
+    monkeypatch.setattr(bulk, "TURN_SECONDS", 0.0)  # one step after the other
+    pieces = responder.bulk.pieces(pa.BufferReader(body), BulkRequest(kind, None, whole=True))
+    steps = [0, *(explained for _ in pieces)]
+
+    assert explained == STUDENTS
+    assert max(b - a for a, b in pairwise(steps)) <= STEP_STUDENTS

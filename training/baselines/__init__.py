@@ -1,0 +1,1 @@
+"""Naive rows and strong baselines that every table prints."""

@@ -1,0 +1,1 @@
+"""From a cohort to what networks learn from: splits, statistics, outliers, targets."""

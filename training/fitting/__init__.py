@@ -1,0 +1,1 @@
+"""Fit networks, calibrate them and learn their intervals."""

@@ -1,0 +1,1 @@
+"""Comparisons, searches and the reproduction of published tables."""
