@@ -1,0 +1,1 @@
+"""Users, roles, sign-in, sessions, tokens and the audit trail, without pages."""

@@ -1,0 +1,1 @@
+"""Cases, interventions, reassessment and effects: the domain and its store, without HTTP."""

@@ -1,0 +1,1 @@
+"""Engine, sessions and the one migration history of the desk's database."""

@@ -1,0 +1,1 @@
+"""The desk: API and pages for people, a client of the scoring service."""
