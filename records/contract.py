@@ -73,6 +73,15 @@ class Feature(_Frozen):
     actionable: bool = False
     description: str = ""
     relative: Relative | None = None
+    group: str | None = Field(
+        default=None,
+        pattern=r"^\S(.*\S)?$",
+        max_length=40,
+        description="Label of the group that reasons name it in; see `records.groups`.",
+    )
+    after_hand_in: FiniteFloat | None = Field(
+        default=None, description="Its value once everything that is due is handed in."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -99,6 +108,15 @@ class Feature(_Frozen):
     def _relative_in_numbers(self) -> Self:
         if self.relative is not None and self.kind is not Kind.NUMERIC:
             raise ValueError("a `relative` feature is a number of standard deviations: numeric")
+        return self
+
+    @model_validator(mode="after")
+    def _handed_in_by_action(self) -> Self:
+        if (value := self.after_hand_in) is not None:
+            if not self.actionable:
+                raise ValueError("`after_hand_in` belongs to features that are `actionable`")
+            if not self.lower_bound <= value <= self.upper_bound:
+                raise ValueError(f"`after_hand_in` must be {self.expected}")
         return self
 
     @property
@@ -235,10 +253,10 @@ class Contract(_Frozen):
     def fingerprint(self) -> str:
         """SHA-256 of the contract's meaning, independent of the file's layout.
 
-        What a relative feature is computed from is no part of it: its values mean the same where
-        the sender computed them, and models from before contracts could say it stay valid.
+        What a relative feature is computed from is no part of it, nor is how features are explained:
+        values mean the same, and models from before contracts could say it stay valid.
         """
-        meaning = self.model_dump_json(exclude={"features": {"__all__": {"relative"}}})
+        meaning = self.model_dump_json(exclude={"features": {"__all__": _NOT_MEANING}})
         return hashlib.sha256(meaning.encode()).hexdigest()
 
     def feature(self, name: str) -> Feature:
@@ -254,6 +272,8 @@ class Contract(_Frozen):
             raise ContractError(f"'{name}' is no feature of '{self.name}' ({known}).") from None
 
 
+# Keys of a feature that do not change what its values mean.
+_NOT_MEANING = {"relative", "group", "after_hand_in"}
 # Columns that every long table may have beside the contract's own (see records/tables/read_write.py).
 RESERVED = ("id", "student", "cohort", "period", "observed", "eligible", "risk")
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from cli.console import console
 from records.contract import RESERVED, SHIPPED, load_contract
+from records.groups import feature_groups, group_label
 
 # Of the columns that every table shares, those that it must have.
 _REQUIRED = ("id", "period")
@@ -31,11 +32,17 @@ def show(
 ) -> None:
     """Show a contract's features, or the lines of a file that break the rules."""
     loaded = load_contract(contract)
-    table = Table("feature", "label", "kind", "expected", "better", title=loaded.title)
+    columns = ("feature", "label", "kind", "expected", "better", "group")
+    table = Table(*columns, title=loaded.title)
     for feature in loaded.features:
         unit = f" {feature.unit}" if feature.unit else ""
         table.add_row(
-            feature.name, feature.label, feature.kind, feature.expected + unit, feature.better
+            feature.name,
+            feature.label,
+            feature.kind,
+            feature.expected + unit,
+            feature.better,
+            group_label(loaded, feature),
         )
     console.print(table)
     console.print(f"1 to {loaded.periods.maximum} {loaded.periods.name}s a record")
@@ -43,6 +50,8 @@ def show(
     console.print(
         f"score: {loaded.targets.score.label} ({', '.join(loaded.targets.score.subjects)})"
     )
+    labels = ", ".join(group.label for group in feature_groups(loaded))
+    console.print(f"groups in reasons: {labels}")
     optional = [name for name in RESERVED if name not in _REQUIRED]
     optional += [*loaded.targets.score.columns, *(attribute.name for attribute in loaded.audit)]
     console.print(f"columns of a table: {', '.join(_REQUIRED)} and every feature above")
