@@ -4,7 +4,11 @@ contract file -> `ContractError`; table row -> `RecordError`; a whole data set -
 No message ever contains a student's value.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 
 class BellwetherError(Exception):
@@ -19,34 +23,43 @@ class CohortError(BellwetherError):
     """A data set as a whole cannot be used: files missing, nobody eligible, one class only."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with one row of a table.
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a row or a field of data. Never contains a student's value."""
 
-    Attributes:
-        file: Name of the file, without its folder.
-        row: Row number as an editor shows it: the header is row 1. In a Parquet file, which has no
-            lines, the first record is row 1. 0 where the file as a whole is at fault.
-        column: Name of the column, or None where the whole row is at fault.
-        code: Machine-readable reason, such as `out_of_range`.
-        message: What was expected and what to do; never the value itself.
-    """
+    row: Annotated[
+        int | None,
+        Field(
+            description="Position of the student in the request, from 0; null where no student "
+            "is at fault.",
+            examples=[1],
+        ),
+    ]
+    """In a file the row number as an editor shows it: the header of a CSV file is row 1. In a
+    format without lines, such as Parquet, the first record is row 1. None for the whole file."""
+    field: Annotated[
+        str | None,
+        Field(
+            description="Where in the student, or in the request; null for the whole of it.",
+            examples=["periods[2].attendance"],
+        ),
+    ]
+    """In a table the name of the column."""
+    code: Annotated[str, Field(description="Machine-readable reason.", examples=["out_of_range"])]
+    message: Annotated[
+        str,
+        Field(
+            description="What was expected and what to do.",
+            examples=["Attendance must be a number from 0 to 100, or null where missing."],
+        ),
+    ]
 
-    file: str
-    row: int
-    column: str | None
-    code: str
-    message: str
-
-    def __str__(self) -> str:
-        """Give `file:row, column: message`, or `file, row …` where rows are no lines."""
-        if not self.row:
-            where = self.file
-        elif self.file.endswith(".parquet"):
-            where = f"{self.file}, row {self.row}"
-        else:
-            where = f"{self.file}:{self.row}"
-        column = f", column '{self.column}'" if self.column else ""
+    def located(self, file: str) -> str:
+        """Write `file:row, column: message`, or `file, row …` where rows are no lines."""
+        where = file
+        if self.row:
+            where += f":{self.row}" if ".csv" in file.lower() else f", row {self.row}"
+        column = f", column '{self.field}'" if self.field else ""
         return f"{where}{column}: {self.message}"
 
 
@@ -54,14 +67,16 @@ class RecordError(BellwetherError):
     """A table holds rows that break its contract.
 
     Args:
-        problems: What is wrong, in the order of the rows.
-        total: How many problems there are where `problems` does not hold them all.
+        faults: What is wrong, in the order of the rows.
+        file: Name of the file, without its folder.
+        total: How many faults there are where `faults` does not hold them all.
     """
 
-    def __init__(self, problems: list[Problem], total: int | None = None) -> None:
-        self.problems = problems
-        self.total = len(problems) if total is None else total
-        shown = problems[:20]
-        lines = "\n".join(f"  {problem}" for problem in shown)
+    def __init__(self, faults: Sequence[Fault], file: str, total: int | None = None) -> None:
+        self.faults = list(faults)
+        self.file = file
+        self.total = len(self.faults) if total is None else total
+        shown = self.faults[:20]
+        lines = "\n".join(f"  {fault.located(file)}" for fault in shown)
         more = f"\n  … and {self.total - len(shown)} more" if self.total > len(shown) else ""
         super().__init__(f"{self.total} problem(s) in the table:\n{lines}{more}")

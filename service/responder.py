@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from records.cohort import Bools
+from records.errors import Fault
 from scoring.assessment.assessor import Assessment, Assessor
 from scoring.assessment.tabulator import Said
 from scoring.bundle.reader import read_bundle
@@ -29,7 +30,7 @@ from scoring.runtime.providers import RUNTIME_NAMES, Provider
 from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
 from service.bulk.responder import BulkResponder
-from service.http.problems import NOT_READY, STUDENTS, ErrorItem, RequestError, error_items
+from service.http.problems import NOT_READY, STUDENTS, RequestError
 from service.model_choice import load_scorer
 from service.model_info import model_info
 from service.openapi.sample import sample_students
@@ -286,7 +287,7 @@ class Responder:
             end = start + len(students.ids)
             after, refused = _NO_ERRORS, 0
             if students.faults:
-                errors = error_items(students.faults)
+                errors = students.faults
                 after = b'],"errors":%b}' % msgspec.json.encode(errors)
                 refused = refused_rows(errors)
             body = encoded.listed(start, end, self._before, after)
@@ -300,7 +301,7 @@ class Responder:
         return ScoreAnswer(
             model=self.info.model,
             assessments=list(map(of_student, students.ids, rows, assessments)),
-            errors=error_items(students.faults),
+            errors=students.faults,
         )
 
 
@@ -313,7 +314,7 @@ def _wanted(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool |
 
 def _refusal(request: ScoreRequest) -> RequestError:
     detail = "None of the students can be scored; each error says what to mend."
-    return RequestError(STUDENTS, detail, error_items(request.students.faults))
+    return RequestError(STUDENTS, detail, request.students.faults)
 
 
 def _counted(said: Said) -> tuple[Counted, Counted, Positions]:
@@ -338,6 +339,6 @@ def count_by_name(names: Collection[str], positions: Counted) -> dict[str, int]:
     return counts
 
 
-def refused_rows(errors: Sequence[ErrorItem]) -> int:
+def refused_rows(errors: Sequence[Fault]) -> int:
     """Count the students that errors speak of."""
     return len({error.row for error in errors if error.row is not None})

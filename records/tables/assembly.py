@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from records.cohort import Bools, Cohort, Floats, Ints, Strings
 from records.contract import Contract
 from records.errors import CohortError
-from records.tables.cells import Cells, Fault, observed_of
+from records.tables.cells import CellFaults, Cells, observed_of
 
 Positions = NDArray[np.intp]
 
@@ -75,7 +75,7 @@ class Assembly:
         self._vocabulary = {name: {"": 0} for name in names}
         self._grid = _Grid.with_room(self.contract, _FIRST_ROOM)
 
-    def add(self, cells: Cells, rows: Positions) -> list[Fault]:
+    def add(self, cells: Cells, rows: Positions) -> list[CellFaults]:
         """Lay `rows` of `cells` into the cohort; leave out and report those that do not fit.
 
         Args:
@@ -140,7 +140,7 @@ class Assembly:
 
     def _contradictions(
         self, cells: Cells, rows: Positions, record: Positions, known: int
-    ) -> list[Fault]:
+    ) -> list[CellFaults]:
         """Keep the words of new records (those from `known` on) and compare the others' with it."""
         records, first = np.unique(record, return_index=True)
         new = records >= known
@@ -154,10 +154,10 @@ class Assembly:
             kept[records[new]] = codes[first[new]]
             differs = codes != kept[record]
             if differs.any():
-                faults.append(Fault(rows[differs], name, "inconsistent", _INCONSISTENT))
+                faults.append(CellFaults(rows[differs], name, "inconsistent", _INCONSISTENT))
         return faults
 
-    def _out_of_order(self, rows: Positions, record: Positions, period: Ints) -> list[Fault]:
+    def _out_of_order(self, rows: Positions, record: Positions, period: Ints) -> list[CellFaults]:
         grid = self._grid
         pairs = pd.DataFrame({"record": record, "period": period})
         duplicate = grid.seen[record, period - 1] | pairs.duplicated().to_numpy()
@@ -167,7 +167,7 @@ class Assembly:
         grid.seen[record, period - 1] = True
         np.maximum.at(grid.last, record, period)
         return [
-            Fault(rows[mask], "period", code, message)
+            CellFaults(rows[mask], "period", code, message)
             for mask, code, message in (
                 (duplicate, "duplicate_period", _DUPLICATE),
                 (unordered, "unordered_periods", _UNORDERED),

@@ -29,14 +29,14 @@ _A_FLAG = f"expected true or false (or 1 and 0, yes and no, Y and N){_OR_EMPTY}"
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One thing wrong with some rows of a batch.
+class CellFaults:
+    """One thing that is wrong with some rows of a batch.
 
     Attributes:
         positions: The rows, counted from 0 within the batch.
         column: Name of the column, or None where the whole row is at fault.
-        code: As in `Problem`.
-        message: As in `Problem`.
+        code: As in `records.errors.Fault`.
+        message: As in `records.errors.Fault`.
     """
 
     positions: NDArray[np.intp]
@@ -72,7 +72,9 @@ class Cells:
         return len(self.period)
 
 
-def read_cells(columns: Mapping[str, pa.Array], contract: Contract) -> tuple[Cells, list[Fault]]:
+def read_cells(
+    columns: Mapping[str, pa.Array], contract: Contract
+) -> tuple[Cells, list[CellFaults]]:
     """Read the columns of a batch as the contract understands them.
 
     Args:
@@ -82,7 +84,7 @@ def read_cells(columns: Mapping[str, pa.Array], contract: Contract) -> tuple[Cel
     Returns:
         The cells and what could not be read (`wrong_type` and `unknown_level`).
     """
-    faults: list[Fault] = []
+    faults: list[CellFaults] = []
     rows = len(columns["id"])
 
     def read(name: str, how: Callable[[pa.Array], Reals], code: str, message: str) -> Reals:
@@ -91,7 +93,7 @@ def read_cells(columns: Mapping[str, pa.Array], contract: Contract) -> tuple[Cel
         numbers = how(columns[name])
         unreadable = np.nonzero(numbers == UNREADABLE)[0]
         if unreadable.size:
-            faults.append(Fault(unreadable, name, code, message))
+            faults.append(CellFaults(unreadable, name, code, message))
             numbers[unreadable] = np.nan
         return numbers
 

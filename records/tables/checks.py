@@ -13,8 +13,8 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from records.contract import RESERVED, Contract, Feature, Kind
-from records.errors import CohortError, Problem, RecordError
-from records.tables.cells import Cells, Fault, expected_period, observed_of
+from records.errors import CohortError, Fault, RecordError
+from records.tables.cells import CellFaults, Cells, expected_period, observed_of
 
 
 def check_header(header: Sequence[str], contract: Contract, file: str) -> None:
@@ -33,34 +33,34 @@ def check_header(header: Sequence[str], contract: Contract, file: str) -> None:
     )
     if not known.keys() & {name.lower() for name in header}:
         raise CohortError(_nothing_known(header, list(known), file))
-    line = 0 if file.endswith(".parquet") else 1
+    line = None if file.endswith(".parquet") else 1
 
-    def problem(column: str, code: str, message: str) -> Problem:
-        return Problem(file, line, column, code, message)
+    def fault(column: str, code: str, message: str) -> Fault:
+        return Fault(line, column, code, message)
 
-    problems = [
-        problem(name, "duplicate_column", "the name occurs twice; rename or drop one.")
+    faults = [
+        fault(name, "duplicate_column", "the name occurs twice; rename or drop one.")
         for name in dict.fromkeys(header)
         if header.count(name) > 1
     ]
     for name in header:
         if name in ("", "__index_level_0__"):
             message = "is the index that pandas writes; drop it or write with index=False."
-            problems.append(problem(name, "unknown_column", message))
+            faults.append(fault(name, "unknown_column", message))
         elif name not in known:
             near = difflib.get_close_matches(name.lower(), known, n=1)
             advice = f"did you mean '{near[0]}'?" if near else "drop it or add it to the contract."
             message = f"is no column of the contract '{contract.name}'; {advice}"
-            problems.append(problem(name, "unknown_column", message))
-    problems += [
-        problem(name, "missing_column", "is missing; every row needs it (cells may be empty).")
+            faults.append(fault(name, "unknown_column", message))
+    faults += [
+        fault(name, "missing_column", "is missing; every row needs it (cells may be empty).")
         if name not in ("id", "period")
-        else problem(name, "missing_column", "is missing; every row needs it.")
+        else fault(name, "missing_column", "is missing; every row needs it.")
         for name in required
         if name not in header and name not in computed
     ]
-    if problems:
-        raise RecordError(problems)
+    if faults:
+        raise RecordError(faults, file)
 
 
 def _nothing_known(header: Sequence[str], known: Sequence[str], file: str) -> str:
@@ -99,7 +99,9 @@ def table_schema(contract: Contract) -> pandera.DataFrameSchema:
     )
 
 
-def check_cells(cells: Cells, schema: pandera.DataFrameSchema, contract: Contract) -> list[Fault]:
+def check_cells(
+    cells: Cells, schema: pandera.DataFrameSchema, contract: Contract
+) -> list[CellFaults]:
     """Find every cell that says what it may not, whatever `read_cells` found before."""
     observed = observed_of(cells)
     filled = ~np.isnan(cells.features).all(axis=1)
@@ -122,12 +124,12 @@ def check_cells(cells: Cells, schema: pandera.DataFrameSchema, contract: Contrac
     return []
 
 
-def _fault(error: pandera.errors.SchemaError) -> Fault:
+def _fault(error: pandera.errors.SchemaError) -> CellFaults:
     positions = np.unique(np.asarray(error.failure_cases["index"], np.intp))
     if isinstance(error.check, pandera.Check):
         column = error.schema.name if isinstance(error.schema, pandera.Column) else None
-        return Fault(positions, column, str(error.check.name), str(error.check.error))
-    return Fault(positions, error.schema.name, "missing_value", "must not be empty.")
+        return CellFaults(positions, column, str(error.check.name), str(error.check.error))
+    return CellFaults(positions, error.schema.name, "missing_value", "must not be empty.")
 
 
 def _feature_checks(feature: Feature) -> list[pandera.Check]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from records.errors import CohortError, Problem, RecordError
+from records.errors import CohortError, Fault, RecordError
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
 BATCH_ROWS = 16_384  # larger ones cost more: the garbage collector walks every row of a CSV
@@ -39,7 +39,7 @@ class Batch:
     """Some rows of a table.
 
     Attributes:
-        rows: (rows,) row numbers as `Problem.row` counts them.
+        rows: (rows,) row numbers as `Fault.row` counts them.
         columns: Name -> (rows,) Arrow array; strings in CSV, any type in Parquet.
         misfits: The rows in between that are in no column.
         percent: How much of the file has been read with this batch.
@@ -83,10 +83,10 @@ def read_header(path: Path) -> list[str]:
     if row is None:
         raise CohortError(f"{path.name} is empty; expected a header and one row per period.")
     if isinstance(row, Misfit):
-        raise RecordError([Problem(path.name, row.row, None, row.code, row.message)])
+        raise RecordError([Fault(row.row, None, row.code, row.message)], path.name)
     names = [name.strip() for name in row[1]]
     if not _is_text(names):
-        raise RecordError([Problem(path.name, 1, None, "bad_encoding", _NOT_UTF8)])
+        raise RecordError([Fault(1, None, "bad_encoding", _NOT_UTF8)], path.name)
     return names
 
 
@@ -201,7 +201,7 @@ def _parquet(path: Path) -> pq.ParquetFile:
 def _parquet_names(path: Path, schema: pa.Schema) -> list[str]:
     if odd := [f.name for f in schema if pa.types.is_nested(f.type) or pa.types.is_binary(f.type)]:
         message = "holds lists or bytes; expected one number or text in each row."
-        raise RecordError([Problem(path.name, 0, name, "wrong_type", message) for name in odd])
+        raise RecordError([Fault(None, name, "wrong_type", message) for name in odd], path.name)
     return list(schema.names)
 
 

@@ -25,10 +25,10 @@ import numpy as np
 
 from records.cohort import Cohort
 from records.contract import Contract
-from records.errors import CohortError, Problem, RecordError
+from records.errors import CohortError, Fault, RecordError
 from records.progress import Progress
 from records.tables.assembly import Assembly
-from records.tables.cells import Cells, Fault, read_cells
+from records.tables.cells import CellFaults, Cells, read_cells
 from records.tables.checks import check_cells, check_header, table_schema
 from records.tables.files import Batch, read_batches, read_header
 from records.tables.rejects import Rejects
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 OnError = Literal["fail", "reject-rows"]
 # A file that is wrong in every row would otherwise fill the memory with messages.
-MOST_PROBLEMS = 10_000
+MAX_FAULTS = 10_000
 
 
 def read_table(
@@ -75,23 +75,23 @@ def read_table(
     schema = table_schema(contract)
     assembly = Assembly(contract)
     set_aside = Rejects(path, header, rejects) if on_error == "reject-rows" else None
-    problems: list[Problem] = []
+    faults: list[Fault] = []
     rows = total = 0
     for batch in read_batches(path, header):
         rows += len(batch.rows) + len(batch.misfits)
-        cells, faults = read_cells(batch.columns, contract)
-        faults += check_cells(cells, schema, contract)
-        found = _add(batch, cells, faults, assembly, path.name)
+        cells, wrong = read_cells(batch.columns, contract)
+        wrong += check_cells(cells, schema, contract)
+        found = _add(batch, cells, wrong, assembly)
         if set_aside and found:
             set_aside.write(batch, found)
         total += len(found)
-        problems += found[: MOST_PROBLEMS - len(problems)]
+        faults += found[: MAX_FAULTS - len(faults)]
         if progress:
             progress(f"Reading {path.name}", batch.percent, 100)
     if not rows:
         raise CohortError(f"{path.name} holds a header and no rows; nothing can be read from it.")
-    if problems and not set_aside:
-        raise RecordError(problems, total)
+    if faults and not set_aside:
+        raise RecordError(faults, path.name, total)
     if set_aside and total:
         at_fault, where = set_aside.count, set_aside.target
         _log.warning("set aside %d of the %d rows of %s in %s", at_fault, rows, path.name, where)
@@ -115,25 +115,18 @@ def write_table(cohort: Cohort | Iterable[Cohort], path: Path) -> None:
     write_chunks([cohort] if isinstance(cohort, Cohort) else cohort, Path(path))
 
 
-def _add(
-    batch: Batch, cells: Cells, faults: list[Fault], assembly: Assembly, file: str
-) -> list[Problem]:
+def _add(batch: Batch, cells: Cells, found: list[CellFaults], assembly: Assembly) -> list[Fault]:
     """Lay the sound rows of a batch into the cohort; return what is wrong with the others."""
     wrong = np.zeros(len(cells), np.bool_)
-    for fault in faults:
-        wrong[fault.positions] = True
-    faults = faults + assembly.add(cells, np.nonzero(~wrong)[0])
-    problems = [
-        Problem(file, misfit.row, None, misfit.code, misfit.message) for misfit in batch.misfits
-    ]
-    told: defaultdict[str | None, set[int]] = defaultdict(set)
-    for fault in faults:
+    for one in found:
+        wrong[one.positions] = True
+    found = found + assembly.add(cells, np.nonzero(~wrong)[0])
+    faults = [Fault(misfit.row, None, misfit.code, misfit.message) for misfit in batch.misfits]
+    reported: defaultdict[str | None, set[int]] = defaultdict(set)
+    for one in found:
         # One cell, one reason: the first is the one that explains the others.
-        new = [at for at in fault.positions.tolist() if at not in told[fault.column]]
-        told[fault.column].update(new)
-        problems += [
-            Problem(file, int(batch.rows[at]), fault.column, fault.code, fault.message)
-            for at in new
-        ]
+        new = [at for at in one.positions.tolist() if at not in reported[one.column]]
+        reported[one.column].update(new)
+        faults += [Fault(int(batch.rows[at]), one.column, one.code, one.message) for at in new]
     order = {name: place for place, name in enumerate(batch.columns)}
-    return sorted(problems, key=lambda p: (p.row, order.get(p.column or "", -1)))
+    return sorted(faults, key=lambda fault: (fault.row or 0, order.get(fault.field or "", -1)))

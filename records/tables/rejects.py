@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from records.errors import CohortError, Problem
+from records.errors import CohortError, Fault
 from records.tables.files import Batch, table_format
 
 _OWN = ("row", "reason")
@@ -40,12 +40,12 @@ class Rejects:
         self.count = 0
         self.target.unlink(missing_ok=True)
 
-    def write(self, batch: Batch, problems: Sequence[Problem]) -> None:
-        """Append the rows of `batch` that have `problems`."""
+    def write(self, batch: Batch, faults: Sequence[Fault]) -> None:
+        """Append the rows of `batch` that have `faults`."""
         reasons: defaultdict[int, list[str]] = defaultdict(list)
-        for problem in problems:
-            column = f"{problem.column}: " if problem.column else ""
-            reasons[problem.row].append(column + problem.message)
+        for fault in faults:
+            column = f"{fault.field}: " if fault.field else ""
+            reasons[fault.row or 0].append(column + fault.message)
         cells: dict[int, Sequence[object]] = {
             misfit.row: [_legible(cell) for cell in misfit.cells] for misfit in batch.misfits
         }

@@ -6,12 +6,12 @@ No message contains a student's value.
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from records.contract import Contract, Feature, Kind
+from records.errors import Fault
 
 ID_LENGTH = 128
 FAULTS_PER_ROW = 20
@@ -19,24 +19,7 @@ _FLOAT32_LIMIT = float(np.finfo(np.float32).max)
 _STUDENT_FIELDS = ("id", "periods")
 
 
-@dataclass(frozen=True, slots=True)
-class RowFault:
-    """One thing wrong with one student of a request.
-
-    Attributes:
-        row: Position among the students handed in, from 0.
-        field: Where in the student, such as `periods[2].attendance`; None for the whole row.
-        code: Machine-readable reason, such as `out_of_range`.
-        message: What was expected and what to do; never the value itself.
-    """
-
-    row: int
-    field: str | None
-    code: str
-    message: str
-
-
-def explain(contract: Contract, row: int, student: object, *, limit: int) -> list[RowFault]:
+def explain(contract: Contract, row: int, student: object, *, limit: int) -> list[Fault]:
     """List what is wrong with a student that `Intake` could not admit, at least one fault.
 
     Args:
@@ -47,7 +30,7 @@ def explain(contract: Contract, row: int, student: object, *, limit: int) -> lis
     """
     found = list(islice(_student_faults(contract, row, student), limit))
     return found or [
-        RowFault(row, None, "wrong_type", "The student holds something that is not plain JSON.")
+        Fault(row, None, "wrong_type", "The student holds something that is not plain JSON.")
     ]
 
 
@@ -61,15 +44,15 @@ def is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
-def order_faults(row: int, periods: Sequence[int]) -> list[RowFault]:
+def order_faults(row: int, periods: Sequence[int]) -> list[Fault]:
     """List the periods that do not come after the one before them."""
     return list(islice(_order_faults(row, enumerate(periods)), FAULTS_PER_ROW))
 
 
-def _student_faults(contract: Contract, row: int, student: object) -> Iterator[RowFault]:
+def _student_faults(contract: Contract, row: int, student: object) -> Iterator[Fault]:
     if not isinstance(student, Mapping):
         message = "A student must be an object with `id` and `periods`."
-        yield RowFault(row, None, "wrong_type", message)
+        yield Fault(row, None, "wrong_type", message)
         return
     for key in student:
         if key not in _STUDENT_FIELDS:
@@ -77,21 +60,21 @@ def _student_faults(contract: Contract, row: int, student: object) -> Iterator[R
     yield from _id_faults(row, student)
     if "periods" not in student:
         message = "`periods` is missing: a list with one object per period."
-        yield RowFault(row, "periods", "missing_field", message)
+        yield Fault(row, "periods", "missing_field", message)
         return
     periods, maximum = student["periods"], contract.periods.maximum
     if not isinstance(periods, list | tuple):
         message = "`periods` must be a list with one object per period."
-        yield RowFault(row, "periods", "wrong_type", message)
+        yield Fault(row, "periods", "wrong_type", message)
     elif not periods:
         message = "`periods` is empty: a student needs at least one period."
-        yield RowFault(row, "periods", "empty_list", message)
+        yield Fault(row, "periods", "empty_list", message)
     elif len(periods) > maximum:
         message = (
             f"`periods` holds {len(periods)} entries; this contract ends with "
             f"{contract.periods.name} {maximum}."
         )
-        yield RowFault(row, "periods", "too_many_periods", message)
+        yield Fault(row, "periods", "too_many_periods", message)
     else:
         for at, entry in enumerate(periods):
             yield from _period_faults(contract, row, f"periods[{at}]", entry)
@@ -103,36 +86,36 @@ def _student_faults(contract: Contract, row: int, student: object) -> Iterator[R
         yield from _order_faults(row, numbered)
 
 
-def _id_faults(row: int, student: Mapping[object, object]) -> Iterator[RowFault]:
+def _id_faults(row: int, student: Mapping[object, object]) -> Iterator[Fault]:
     identity = student.get("id")
     if "id" not in student:
-        yield RowFault(row, "id", "missing_field", "`id` is missing: a pseudonymous string.")
+        yield Fault(row, "id", "missing_field", "`id` is missing: a pseudonymous string.")
     elif not isinstance(identity, str):
-        yield RowFault(row, "id", "wrong_type", "`id` must be a string.")
+        yield Fault(row, "id", "wrong_type", "`id` must be a string.")
     elif not 1 <= len(identity) <= ID_LENGTH:
         message = f"`id` must have 1 to {ID_LENGTH} characters."
-        yield RowFault(row, "id", "out_of_range", message)
+        yield Fault(row, "id", "out_of_range", message)
     elif not is_text(identity):
         message = "`id` holds half of a surrogate pair; send valid Unicode."
-        yield RowFault(row, "id", "not_text", message)
+        yield Fault(row, "id", "not_text", message)
 
 
-def _period_faults(contract: Contract, row: int, where: str, entry: object) -> Iterator[RowFault]:
+def _period_faults(contract: Contract, row: int, where: str, entry: object) -> Iterator[Fault]:
     if not isinstance(entry, Mapping):
         message = "A period must be an object with `period` and the features' values."
-        yield RowFault(row, where, "wrong_type", message)
+        yield Fault(row, where, "wrong_type", message)
         return
     number, maximum = entry.get("period"), contract.periods.maximum
     expected = f"a whole number from 1 to {maximum}"
     if "period" not in entry:
         message = f"`period` is missing: {expected}."
-        yield RowFault(row, f"{where}.period", "missing_field", message)
+        yield Fault(row, f"{where}.period", "missing_field", message)
     elif not isinstance(number, int) or isinstance(number, bool):
         message = f"`period` must be {expected}."
-        yield RowFault(row, f"{where}.period", "wrong_type", message)
+        yield Fault(row, f"{where}.period", "wrong_type", message)
     elif not _is_period(number, maximum):
         message = f"`period` must be {expected}."
-        yield RowFault(row, f"{where}.period", "out_of_range", message)
+        yield Fault(row, f"{where}.period", "out_of_range", message)
     for key, value in entry.items():
         if key == "period":
             continue
@@ -143,7 +126,7 @@ def _period_faults(contract: Contract, row: int, where: str, entry: object) -> I
             feature = contract.feature(str(key))
             if code := _value_fault(feature, value):
                 message = f"{feature.label} must be {feature.expected}, or null where missing."
-                yield RowFault(row, f"{where}.{feature.name}", code, message)
+                yield Fault(row, f"{where}.{feature.name}", code, message)
 
 
 def _value_fault(feature: Feature, value: object) -> str | None:
@@ -162,7 +145,7 @@ def _value_fault(feature: Feature, value: object) -> str | None:
     return None if lower <= value <= upper else "out_of_range"
 
 
-def _order_faults(row: int, numbered: Iterable[tuple[int, int]]) -> Iterator[RowFault]:
+def _order_faults(row: int, numbered: Iterable[tuple[int, int]]) -> Iterator[Fault]:
     """Walk (position, period) pairs; a period must come after every one before it."""
     latest = 0
     seen: set[int] = set()
@@ -170,10 +153,10 @@ def _order_faults(row: int, numbered: Iterable[tuple[int, int]]) -> Iterator[Row
         where = f"periods[{at}].period"
         if period in seen:
             message = "The period occurs twice; send each period once."
-            yield RowFault(row, where, "duplicate_period", message)
+            yield Fault(row, where, "duplicate_period", message)
         elif period < latest:
             message = "The period comes before an earlier entry's; sort them, earliest first."
-            yield RowFault(row, where, "unordered_periods", message)
+            yield Fault(row, where, "unordered_periods", message)
         seen.add(period)
         latest = max(latest, period)
 
@@ -182,9 +165,7 @@ def _is_period(number: object, maximum: int) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= maximum
 
 
-def _unknown(
-    contract: Contract, row: int, where: str, key: object, known: Sequence[str]
-) -> RowFault:
+def _unknown(contract: Contract, row: int, where: str, key: object, known: Sequence[str]) -> Fault:
     name = field_name(key)
     if not where and name in contract.feature_names:
         advice = "a feature belongs into the objects of `periods`."
@@ -192,7 +173,7 @@ def _unknown(
         advice = f"did you mean `{close[0]}`?"
     else:
         advice = f"contract '{contract.name}' names the fields there are."
-    return RowFault(row, f"{where}{name}", "unknown_field", f"`{name}` is no field here; {advice}")
+    return Fault(row, f"{where}{name}", "unknown_field", f"`{name}` is no field here; {advice}")
 
 
 def field_name(key: object) -> str:

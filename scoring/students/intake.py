@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from records.cohort import Cohort, Floats, Ints
 from records.contract import Contract, Feature, Kind
+from records.errors import Fault
 from scoring.steps import STEP_STUDENTS, Steps, finish
 from scoring.students.faults import (
     FAULTS_PER_ROW,
-    RowFault,
     explain,
     is_text,
     order_faults,
@@ -52,7 +52,7 @@ class Admission:
     ids: list[str]
     values: Floats
     lengths: Ints
-    faults: list[RowFault]
+    faults: list[Fault]
     reference: NDArray[np.int8] | None = None
 
 
@@ -88,7 +88,7 @@ class LoneStudent:
     def __init__(self, intake: "Intake", typed: Any) -> None:
         self._intake, self.typed = intake, typed
         self.ids: list[str] = [typed.id]
-        self.faults: list[RowFault] = []
+        self.faults: list[Fault] = []
         self.laid: Laid | None = None
 
     @property
@@ -141,7 +141,7 @@ class Intake:
         """Admit JSON-like students as `read` does, some in a step."""
         typed: list[Any] = []
         rows: list[int] = []
-        faults: list[RowFault] = []
+        faults: list[Fault] = []
         for row, student in enumerate(students):
             try:
                 candidate: Any = msgspec.convert(student, self.student_type)
@@ -162,7 +162,7 @@ class Intake:
         students: Sequence[Any],
         *,
         rows: Sequence[int] | None = None,
-        faults: Sequence[RowFault] = (),
+        faults: Sequence[Fault] = (),
     ) -> Admission:
         """Lay typed students out as arrays; no Python runs per value.
 
@@ -263,7 +263,7 @@ class Intake:
         unordered: set[int],
         students: Sequence[Any],
         rows: Sequence[int] | None,
-        faults: Sequence[RowFault],
+        faults: Sequence[Fault],
     ) -> Admission:
         rows = range(len(students)) if rows is None else rows
         found = list(faults)
@@ -273,7 +273,7 @@ class Intake:
         return self.gather(
             [students[at] for at in kept],
             rows=[rows[at] for at in kept],
-            faults=sorted(found, key=lambda fault: fault.row),
+            faults=sorted(found, key=lambda fault: fault.row or 0),
         )
 
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from records.contract import Contract, Kind
+from records.errors import Fault
 from scoring.policy.measures import Positions
 from scoring.policy.model import Measure, Policy
 from scoring.results import ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
-from scoring.students.faults import RowFault
 from scoring.students.intake import Admission
 
 REFUSED = "refused"
@@ -283,17 +283,15 @@ def _nulls(students: int) -> pa.Array:
     return pa.nulls(students, pa.float64())
 
 
-def _errors(faults: Sequence[RowFault], first: int, students: int) -> pa.Array:
-    of: defaultdict[int, list[dict[str, str | None]]] = defaultdict(list)
+def _errors(faults: Sequence[Fault], first: int, students: int) -> pa.Array:
+    of: defaultdict[int | None, list[dict[str, str | None]]] = defaultdict(list)
     for fault in faults:
-        of[fault.row - first].append(
-            {"field": fault.field, "code": fault.code, "message": fault.message}
-        )
-    return pa.array([of.get(row, []) for row in range(students)], pa.list_(_ERROR))
+        of[fault.row].append({"field": fault.field, "code": fault.code, "message": fault.message})
+    return pa.array([of.get(row, []) for row in range(first, first + students)], pa.list_(_ERROR))
 
 
 def _nothing(admission: Admission, subjects: int) -> AssessmentTable:
-    """Say nothing of nobody."""
+    """Return an empty assessment table."""
     whole = np.empty(0, np.intp)
     return AssessmentTable(
         status=np.empty(0, np.int8),

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from records.contract import Contract, Feature, Kind
+from records.errors import Fault
 from scoring.steps import Steps
 from scoring.students.columns import FeatureColumn, StudentColumns, admit, beyond
 from scoring.students.faults import ID_LENGTH, field_name, is_text
 from scoring.students.intake import Admission, Intake
 from scoring.students.relatives import Relatives
-from service.http.problems import INVALID, ErrorItem, RequestError, refuse_field
+from service.http.problems import INVALID, RequestError, refuse_field
 from service.rows.decoder import parse_json
 from service.rows.reference import KEPT, refer
 
@@ -121,7 +122,7 @@ class ColumnarReader:
         """Refuse a document that has not the lists that it should."""
         if not isinstance(request, dict):
             message = "The body must be an object with `id`, `lengths` and `features`."
-            raise RequestError(INVALID, message, [ErrorItem(None, None, "wrong_type", message)])
+            raise RequestError(INVALID, message, [Fault(None, None, "wrong_type", message)])
         for key in ("id", "lengths", "features"):
             if key not in request:
                 raise refuse_field(key, "missing_field", f"`{key}` is missing.")
@@ -190,7 +191,7 @@ def slices_of(
     fault = next(faults, None)
     for start, begin, end in zip(edges, places, places[1:], strict=False):
         ours = []
-        while fault is not None and fault.row < start + students:
+        while fault is not None and (fault.row or 0) < start + students:
             ours.append(fault)
             fault = next(faults, None)
         part = replace(

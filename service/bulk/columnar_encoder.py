@@ -19,7 +19,6 @@ from scoring.results import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTa
 from scoring.students.intake import Admission
 from scoring.tables.answers import REFUSED, rule_levels
 from scoring.tables.intake import TableError
-from service.http.problems import error_items
 from service.openapi.schemas import ModelStamp
 from service.rows.json_numbers import risk_lists, written
 
@@ -80,7 +79,7 @@ class ColumnarAnswers:
             "recommendations": self._advice(
                 admission.rows, None if table is None else table.advice
             ),
-            "errors": _entries(error_items(admission.faults)),
+            "errors": _entries(admission.faults),
         }
 
     def _told(self, spread: "_Spread", table: AssessmentTable | None) -> dict[str, bytes]:

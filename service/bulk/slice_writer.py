@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from time import perf_counter
 
+from records.errors import Fault
 from scoring.results import AssessmentTable
 from scoring.students.intake import Admission
 from scoring.tables.answers import AnswerTables
@@ -10,7 +11,7 @@ from scoring.tables.assessor import Tabulated
 from scoring.tables.formats import TableWriter
 from scoring.tables.intake import TableError
 from service.bulk.pending import Cohort, Ids, Piece, StageSeconds, WorkedSlice
-from service.http.problems import INVALID, TABLE, TOO_LARGE, ErrorItem, RequestError
+from service.http.problems import INVALID, TABLE, TOO_LARGE, RequestError
 
 # What has become of a slice.
 Outcome = Piece | Exception
@@ -103,5 +104,5 @@ class AdmittedSlice:
 
 def refusal_of(error: TableError) -> RequestError:
     """Say over HTTP why a table is not answered."""
-    fault = ErrorItem(None, error.field, error.code, str(error))
+    fault = Fault(None, error.field, error.code, str(error))
     return RequestError(_PROBLEMS.get(error.code, INVALID), str(error), [fault])

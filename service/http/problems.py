@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from pydantic import Field
 
-from scoring.students.faults import RowFault
+from records.errors import Fault
 
 MEDIA_TYPE = "application/problem+json"
 NAMESPACE = "urn:bellwether:problem:"
@@ -58,35 +58,6 @@ TYPES = (
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorItem:
-    """One thing that is wrong with a request. Never contains a student's value."""
-
-    row: Annotated[
-        int | None,
-        Field(
-            description="Position of the student in the request, from 0; null where no student "
-            "is at fault.",
-            examples=[1],
-        ),
-    ]
-    field: Annotated[
-        str | None,
-        Field(
-            description="Where in the student, or in the request; null for the whole of it.",
-            examples=["periods[2].attendance"],
-        ),
-    ]
-    code: Annotated[str, Field(description="Machine-readable reason.", examples=["out_of_range"])]
-    message: Annotated[
-        str,
-        Field(
-            description="What was expected and what to do.",
-            examples=["Attendance must be a number from 0 to 100, or null where missing."],
-        ),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
 class ProblemDetails:
     """The body of every error answer (RFC 9457)."""
 
@@ -98,7 +69,7 @@ class ProblemDetails:
     status: Annotated[int, Field(description="The HTTP status.", examples=[422])]
     detail: Annotated[str, Field(description="What happened this time and what to do.")]
     errors: Annotated[
-        list[ErrorItem],
+        list[Fault],
         Field(description="What is wrong where; empty where there is nothing more to say."),
     ]
 
@@ -118,7 +89,7 @@ class RequestError(Exception):
         self,
         problem: ProblemType,
         detail: str,
-        errors: Sequence[ErrorItem] = (),
+        errors: Sequence[Fault] = (),
         headers: Sequence[tuple[bytes, bytes]] = (),
         status: int | None = None,
     ) -> None:
@@ -140,12 +111,7 @@ class RequestError(Exception):
 
 def refuse_field(field_name: str, code: str, message: str) -> RequestError:
     """Refuse a request for one of its own fields, beside the students."""
-    return RequestError(INVALID, message, [ErrorItem(None, field_name, code, message)])
-
-
-def error_items(faults: Sequence[RowFault]) -> list[ErrorItem]:
-    """Return what is wrong with students as items of an answer."""
-    return [ErrorItem(fault.row, fault.field, fault.code, fault.message) for fault in faults]
+    return RequestError(INVALID, message, [Fault(None, field_name, code, message)])
 
 
 def stock_problem(status: int, body: bytes) -> RequestError:
@@ -189,14 +155,13 @@ def _relayed(body: bytes) -> ProblemDetails | None:
         return None
 
 
-def _faults_in(body: bytes) -> list[ErrorItem]:
+def _faults_in(body: bytes) -> list[Fault]:
     try:
         stock = msgspec.json.decode(body, type=_StockFaults)
     except msgspec.DecodeError:
         return []
     return [
-        ErrorItem(None, ".".join(map(str, fault.loc)), fault.type, fault.msg)
-        for fault in stock.detail
+        Fault(None, ".".join(map(str, fault.loc)), fault.type, fault.msg) for fault in stock.detail
     ]
 
 

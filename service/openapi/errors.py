@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from records.errors import Fault
 from service.http.problems import (
     BUSY,
     INTERNAL,
@@ -18,11 +19,10 @@ from service.http.problems import (
     SLOW,
     STUDENTS,
     TOO_LARGE,
-    ErrorItem,
     RequestError,
 )
 
-_TWICE = ErrorItem(
+_TWICE = Fault(
     row=0,
     field="periods[2].period",
     code="duplicate_period",
@@ -34,7 +34,7 @@ _EMPTY = "`students` is empty: send at least one student."
 _EXAMPLES: dict[int, dict[str, RequestError]] = {
     400: {
         "malformed": RequestError(
-            MALFORMED, _MALFORMED, [ErrorItem(None, None, "malformed_json", _MALFORMED)]
+            MALFORMED, _MALFORMED, [Fault(None, None, "malformed_json", _MALFORMED)]
         )
     },
     404: {"path": RequestError(NOT_FOUND, "This service answers /score, /contract, …")},
@@ -49,9 +49,7 @@ _EXAMPLES: dict[int, dict[str, RequestError]] = {
             "None of the students can be scored; each error says what to mend.",
             [_TWICE],
         ),
-        "request": RequestError(
-            INVALID, _EMPTY, [ErrorItem(None, "students", "empty_list", _EMPTY)]
-        ),
+        "request": RequestError(INVALID, _EMPTY, [Fault(None, "students", "empty_list", _EMPTY)]),
     },
     429: {
         "busy": RequestError(BUSY, "More is being asked than can be answered. Try again in 1 s.")

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from records.errors import Fault
 from scoring.assessment.assessor import Assessment
-from service.http.problems import ErrorItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ScoreAnswer:
         Field(description="The students scored, in the request's order."),
     ]
     errors: Annotated[
-        list[ErrorItem],
+        list[Fault],
         Field(description="What is wrong with the other students; empty if all were scored."),
     ]
 

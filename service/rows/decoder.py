@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
+from records.errors import Fault
 from scoring.students.faults import FAULTS_PER_ROW, field_name
 from scoring.students.intake import Admission, Intake, LoneStudent
 from scoring.students.relatives import Relatives
-from service.http.problems import INVALID, MALFORMED, ErrorItem, RequestError, refuse_field
+from service.http.problems import INVALID, MALFORMED, RequestError, refuse_field
 from service.rows.reference import KEPT, refer
 
 # Whether an answer holds this part; true unless told.
@@ -116,7 +117,7 @@ class RequestReader:
         request = parse_json(body)
         if not isinstance(request, dict):
             message = "The body must be an object with `students`."
-            raise RequestError(INVALID, message, [ErrorItem(None, None, "wrong_type", message)])
+            raise RequestError(INVALID, message, [Fault(None, None, "wrong_type", message)])
         strange = islice((key for key in request if key not in FIELDS), FAULTS_PER_ROW)
         if unknown := [_unknown_field(key) for key in strange]:
             raise RequestError(INVALID, unknown[0].message, unknown)
@@ -167,7 +168,7 @@ def _whole_number(digits: str) -> float:
 
 def _malformed(reason: str) -> RequestError:
     message = f"The body cannot be read as JSON: {reason}."
-    return RequestError(MALFORMED, message, [ErrorItem(None, None, "malformed_json", message)])
+    return RequestError(MALFORMED, message, [Fault(None, None, "malformed_json", message)])
 
 
 def _boolean(name: str, value: object) -> bool:
@@ -176,9 +177,9 @@ def _boolean(name: str, value: object) -> bool:
     return value
 
 
-def _unknown_field(key: object) -> ErrorItem:
+def _unknown_field(key: object) -> Fault:
     name = field_name(key)
     close = difflib.get_close_matches(name, FIELDS, n=1)
     known = ", ".join(f"`{one}`" for one in FIELDS)
     advice = f"did you mean `{close[0]}`?" if close else f"known are {known}."
-    return ErrorItem(None, name, "unknown_field", f"`{name}` is no field of a request; {advice}")
+    return Fault(None, name, "unknown_field", f"`{name}` is no field of a request; {advice}")

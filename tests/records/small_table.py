@@ -14,7 +14,7 @@ from records.contract import (
     ScoreTarget,
     Targets,
 )
-from records.errors import Problem, RecordError
+from records.errors import Fault, RecordError
 from records.tables.read_write import read_table
 
 CONTRACT = Contract(
@@ -47,11 +47,11 @@ def table(folder: Path, *lines: str, header: str = HEADER, name: str = "marks.cs
     return path
 
 
-def problems(path: Path, contract: Contract = CONTRACT) -> list[Problem]:
+def faults(path: Path, contract: Contract = CONTRACT) -> list[Fault]:
     with pytest.raises(RecordError) as caught:
         read_table(path, contract)
-    return caught.value.problems
+    return caught.value.faults
 
 
-def seen(path: Path, contract: Contract = CONTRACT) -> list[tuple[int, str | None, str]]:
-    return [(problem.row, problem.column, problem.code) for problem in problems(path, contract)]
+def seen(path: Path, contract: Contract = CONTRACT) -> list[tuple[int | None, str | None, str]]:
+    return [(fault.row, fault.field, fault.code) for fault in faults(path, contract)]

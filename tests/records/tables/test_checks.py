@@ -7,13 +7,13 @@ import pytest
 from records.contract import Feature
 from records.errors import RecordError
 from records.tables.read_write import read_table, write_table
-from tests.records.small_table import CONTRACT, GOOD, HEADER, problems, seen, table
+from tests.records.small_table import CONTRACT, GOOD, HEADER, faults, seen, table
 
 
 def test_an_unknown_column_comes_with_a_suggestion(tmp_path: Path) -> None:
     path = table(tmp_path, header=HEADER.replace("attendance", "Attendence"))
-    found = problems(path)
-    assert [(p.row, p.column, p.code) for p in found] == [
+    found = faults(path)
+    assert [(p.row, p.field, p.code) for p in found] == [
         (1, "Attendence", "unknown_column"),
         (1, "attendance", "missing_column"),
     ]
@@ -21,10 +21,10 @@ def test_an_unknown_column_comes_with_a_suggestion(tmp_path: Path) -> None:
 
 
 def test_names_in_capitals_are_recognised_and_each_is_told_its_right_name(tmp_path: Path) -> None:
-    found = problems(table(tmp_path, *GOOD, header=HEADER.upper()))
+    found = faults(table(tmp_path, *GOOD, header=HEADER.upper()))
     unknown = [problem for problem in found if problem.code == "unknown_column"]
     for name, problem in zip(HEADER.split(","), unknown, strict=True):
-        assert (problem.column, f"did you mean '{name}'?" in problem.message) == (
+        assert (problem.field, f"did you mean '{name}'?" in problem.message) == (
             name.upper(),
             True,
         )
@@ -42,7 +42,7 @@ def test_a_duplicate_column_is_named(tmp_path: Path) -> None:
 
 
 def test_the_index_that_pandas_writes_is_explained(tmp_path: Path) -> None:
-    assert "index=False" in problems(table(tmp_path, header=f",{HEADER}"))[0].message
+    assert "index=False" in faults(table(tmp_path, header=f",{HEADER}"))[0].message
 
 
 BAD_CELLS = [
@@ -75,7 +75,7 @@ def test_a_bad_cell_is_named_by_file_row_and_column(
 ) -> None:
     path = table(tmp_path, *GOOD[:2], line.replace("s1", "s9"))
     assert seen(path) == [(4, column, code)]
-    assert str(problems(path)[0]).startswith(f"marks.csv:4, column '{column}': ")
+    assert faults(path)[0].located(path.name).startswith(f"marks.csv:4, column '{column}': ")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_file_wrong_in_every_row_is_refused_without_a_message_for_each(tmp_pat
     path = table(tmp_path, *[f"s{i},1,x,-1,,," for i in range(12_000)])
     with pytest.raises(RecordError, match="24000 problem") as caught:
         read_table(path, CONTRACT)
-    assert len(caught.value.problems) == 10_000
+    assert len(caught.value.faults) == 10_000
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

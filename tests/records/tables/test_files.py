@@ -9,7 +9,7 @@ import pytest
 from records.errors import CohortError
 from records.sources import simulated
 from records.tables.read_write import read_table, write_table
-from tests.records.small_table import CONTRACT, GOOD, HEADER, problems, seen, table
+from tests.records.small_table import CONTRACT, GOOD, HEADER, faults, seen, table
 
 
 def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
@@ -56,16 +56,18 @@ def test_rows_of_a_parquet_file_are_counted_from_one(tmp_path: Path) -> None:
     frame = pd.read_csv(table(tmp_path, *GOOD), dtype=str)
     frame.loc[2, "attendance"] = "much"
     frame.to_parquet(tmp_path / "marks.parquet")
-    (problem,) = problems(tmp_path / "marks.parquet")
-    assert str(problem).startswith("marks.parquet, row 3, column 'attendance': expected a number")
+    (fault,) = faults(tmp_path / "marks.parquet")
+    assert fault.located("marks.parquet").startswith(
+        "marks.parquet, row 3, column 'attendance': expected a number"
+    )
 
 
 def test_lists_in_parquet_are_refused_by_column(tmp_path: Path) -> None:
     frame = pd.read_csv(table(tmp_path, *GOOD), dtype=str)
     frame["clicks"] = [[1], [2], [3]]
     frame.to_parquet(tmp_path / "marks.parquet")
-    (problem,) = problems(tmp_path / "marks.parquet")
-    assert str(problem).startswith("marks.parquet, column 'clicks': ")
+    (fault,) = faults(tmp_path / "marks.parquet")
+    assert fault.located("marks.parquet").startswith("marks.parquet, column 'clicks': ")
 
 
 @pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.students.faults import RowFault
+from records.errors import Fault
 from scoring.students.intake import Admission
 from scoring.tables.intake import StudentRows, TableError, TableIntake, students_of_rows
 from scoring.tables.slices import SeenIds, whole_students
@@ -128,7 +128,7 @@ def test_words_and_numbers_of_spreadsheets_are_read() -> None:
     np.testing.assert_array_equal(admission.values[0, :2, 2], [0, np.nan])
     np.testing.assert_array_equal(admission.values[0, :2, 4], [1, np.nan])
     message = "Clicks must be a number of at least 0, or null where missing."
-    assert admission.faults == [RowFault(1, "periods[0].clicks", "wrong_type", message)]
+    assert admission.faults == [Fault(1, "periods[0].clicks", "wrong_type", message)]
 
 
 @pytest.mark.parametrize(

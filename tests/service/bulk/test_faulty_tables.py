@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from records.errors import Fault
 from scoring.steps import STEP_STUDENTS
 from scoring.students import columns, intake
-from scoring.students.faults import RowFault, explain
+from scoring.students.faults import explain
 from scoring.tables.formats import TableFormat
 from service.bulk import responder as bulk
 from service.bulk.pending import BulkRequest
@@ -45,7 +46,7 @@ def test_a_step_explains_few_students(
 ) -> None:
     explained = 0
 
-    def counted(*args: Any, **more: Any) -> list[RowFault]:
+    def counted(*args: Any, **more: Any) -> list[Fault]:
         nonlocal explained
         explained += 1
         return explain(*args, **more)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from service.http.problems import STUDENTS, TYPES, ErrorItem, RequestError, stock_problem
+from records.errors import Fault
+from service.http.problems import STUDENTS, TYPES, RequestError, stock_problem
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 405, 413, 415, 418, 422, 429, 500, 503, 504])
@@ -29,11 +30,11 @@ def test_faults_that_pydantic_found_keep_place_and_reason() -> None:
     }
 
     [error] = stock_problem(400, json.dumps(stock).encode()).details.errors
-    assert error == ErrorItem(None, "most.0", "int_type", "must be int")
+    assert error == Fault(None, "most.0", "int_type", "must be int")
 
 
 def test_a_problem_of_ours_that_bentoml_relays_is_unpacked() -> None:
-    ours = RequestError(STUDENTS, "None can be scored.", [ErrorItem(0, "id", "wrong_type", "…")])
+    ours = RequestError(STUDENTS, "None can be scored.", [Fault(0, "id", "wrong_type", "…")])
     relayed = json.dumps([{"error": ours.body().decode()}]).encode()
 
     assert stock_problem(422, relayed).details == ours.details
