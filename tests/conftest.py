@@ -14,8 +14,8 @@ settings.load_profile("bellwether")
 # two processes on two cores keep each other from what they wait for.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# A real tiny run and its bundle, for every room that needs one.
-pytest_plugins = ["tests.bundles"]
+# A real tiny run and its bundle, and real databases, for every room that needs one.
+pytest_plugins = ["tests.bundles", "tests.databases"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -1,0 +1,1 @@
+"""Revisions, each named by number and topic."""
