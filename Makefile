@@ -13,8 +13,9 @@ PROVIDER ?=
 # gpu: ONNX Runtime with CUDA and TensorRT providers (runs on CPU too); cpu: the small build.
 RUNTIME  ?= gpu
 
-# No usage reports to BentoML's makers from here.
+# No usage reports from here (records/usage_reports.py).
 export BENTOML_DO_NOT_TRACK := True
+export ORT_DISABLE_TELEMETRY := 1
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p))))
 BIN    := .venv/bin

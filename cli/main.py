@@ -14,6 +14,7 @@ from cli.data import check, contract, reference, request, simulate
 from cli.serving import score, serve
 from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
+from records.usage_reports import switch_off_usage_reports
 
 app = typer.Typer(
     name="bellwether",
@@ -57,8 +58,7 @@ def options(
         os.environ["BELLWETHER_DEBUG"] = "1"
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # No usage reports to BentoML's makers from here.
-    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    switch_off_usage_reports()
     if debug:
         logging.basicConfig(level=logging.DEBUG)
     else:

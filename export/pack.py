@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import onnx
-import onnxruntime
 
 from export.backend import keras, tf, tf2onnx
 from export.card import model_card
@@ -35,6 +34,7 @@ from scoring.bundle.reader import (
     write_manifest,
 )
 from scoring.policy.model import load_policy
+from scoring.runtime.onnx_runtime import onnxruntime
 from training.run_folder import RunFolder
 
 

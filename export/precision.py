@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from export.backend import QuantType, quantize_dynamic
 from export.graph.float16 import to_float16
 from scoring.precision import Precision
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime
 from pydantic import JsonValue
 
 from scoring.bundle.reader import Bundle
+from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.scorer import AnyScorer
 from service.model_choice import process_of
 from service.openapi.schemas import ModelInfo, ModelStamp, ParityFigure, ProviderState

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from records.usage_reports import switch_off_usage_reports
+
+switch_off_usage_reports()  # before a test module imports ONNX Runtime
+
 # Machines are shared and noisy: an example that takes long is no failure.
 settings.register_profile("bellwether", deadline=None)
 settings.load_profile("bellwether")

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import typer
 from onnx import TensorProto, compose, helper
 
@@ -22,6 +21,7 @@ from benchmarks.command import print_table, run_command
 from benchmarks.interleaved import interleaved
 from records.cohort import Floats
 from scoring.bundle.reader import Bundle, read_bundle
+from scoring.runtime.onnx_runtime import onnxruntime
 
 ROWS = (1, 32, 256)
 _AT = "last_period"

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-import onnxruntime
 import typer
 
 from benchmarks.command import print_table, run_command
@@ -22,6 +21,7 @@ from export.convert import to_onnx
 from export.specification import RISK, SCORE
 from records.cohort import Cohort, Floats
 from records.contract import Contract, Feature, load_contract
+from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.providers import Provider, open_session
 from scoring.runtime.runners import PlainRunner
 from training.data.statistics import learn_statistics

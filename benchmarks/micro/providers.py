@@ -15,7 +15,6 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import onnxruntime
 
 from benchmarks.machine import describe_machine
 from benchmarks.students import StudentSource
@@ -23,6 +22,7 @@ from records.cohort import Floats
 from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.bundle.reader import Bundle, read_bundle
+from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.provider_options import CHUNK
 from scoring.runtime.providers import RUNTIME_NAMES, Provider, ProviderError, open_session
 from scoring.runtime.runners import BoundRunner, PlainRunner, Runner

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 
 from export.gate.histories import patterns
 from export.precision import to_precision
@@ -20,6 +19,7 @@ from records.cohort import Cohort, Floats
 from scoring.bundle.manifest import GraphFacts, Variant
 from scoring.bundle.reader import Bundle, sha256
 from scoring.precision import Precision, variant_file
+from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.providers import Provider, active_provider, open_session
 from scoring.runtime.scorer import CHUNK, pad_periods
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import onnxruntime
-
 from scoring.bundle.manifest import GraphFacts
+from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.provider_options import DeviceOptions, ShapeProfile
 from scoring.runtime.providers import (
     RUNTIME_NAMES,

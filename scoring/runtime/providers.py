@@ -14,10 +14,8 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime_state
-
 from records.errors import BellwetherError
+from scoring.runtime.onnx_runtime import onnxruntime, runtime_state
 from scoring.runtime.provider_options import (
     OPENVINO_OPTIONS,
     DeviceOptions,

@@ -16,9 +16,9 @@ from time import perf_counter
 from typing import Protocol
 
 import numpy as np
-import onnxruntime
 
 from records.cohort import Floats
+from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.provider_options import CHUNK, ROW_BUCKETS
 
 _log = logging.getLogger(__name__)

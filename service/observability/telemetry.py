@@ -1,18 +1,14 @@
-"""Keep BentoML from reporting its usage to its vendor, unless somebody has chosen so.
+"""Keep BentoML's running process from reporting its usage.
 
-A service for students' records calls nobody. BENTOML_DO_NOT_TRACK=False brings the reports back.
+`bentoml serve` reads its switch, and remembers the answer, before it imports a service.
 """
-
-import os
 
 from bentoml._internal.utils.analytics import usage_stats
 
-_VARIABLE = usage_stats.BENTOML_DO_NOT_TRACK
+from records import usage_reports
 
 
 def switch_off_usage_reports() -> None:
-    """Set BentoML's own switch, also for the processes that it starts."""
-    if _VARIABLE not in os.environ:
-        os.environ[_VARIABLE] = "True"
-        # `bentoml serve` has looked, and remembered, before it imports a service.
-        usage_stats.do_not_track.cache_clear()
+    """Set the switches of all libraries, and have BentoML read its own again."""
+    usage_reports.switch_off_usage_reports()
+    usage_stats.do_not_track.cache_clear()

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from records.usage_reports import switch_off_usage_reports
+
 _STDERR = 2
 _PREAMBLE = "WARNING: All log messages before absl::InitializeLog()"
 
@@ -39,6 +41,7 @@ def without_notices() -> Iterator[None]:
             sys.stderr.writelines(line for line in lines if not is_notice(line))
 
 
+switch_off_usage_reports()
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # On a machine without a GPU even the lookup of one is logged as an error: fatal ones only. What
 # goes wrong in a computation is raised as a Python exception at any level.
