@@ -20,20 +20,20 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from scoring.runtime.providers import RUNTIME_NAMES, Provider
-from service.batching.admission import Costs, Workload, measure_costs
+from service.batching.admission import AdmissionController, CostModel, measure_costs
 from service.batching.batcher import LONG_BYTES, ROWS, Batcher
-from service.batching.disconnect import answer_unless_gone
-from service.batching.jobs import Awaited
+from service.batching.disconnect import await_response
+from service.batching.jobs import PendingResponse
 from service.bulk.costs import BulkCosts, measure_bulk_costs
 from service.bulk.headers import MEDIA_TYPES
 from service.bulk.queue import BulkDesk
-from service.bulk.route import MOST_BYTES, AnswerCutError, BulkRoute, held_back
+from service.bulk.route import MOST_BYTES, AnswerCutError, BulkRoute, rejection_when_due
 from service.bulk.timings import Course
-from service.http.bentoml_routes import StockRoutes
+from service.http.bentoml_routes import BentoMLRoutes
 from service.http.body import (
     JSON,
-    ClientGoneError,
-    UnwantedError,
+    ClientDisconnectedError,
+    UnwantedBodyError,
     check_media_type,
     media_type,
     receive_body,
@@ -50,12 +50,12 @@ from service.http.responses import (
     ANSWER_HEADERS,
     check_method,
     refuse_websocket,
-    send_refusal,
+    send_problem,
     send_whole,
 )
-from service.observability.batch_metrics import Turn, TurnMeter
+from service.observability.batch_metrics import BatchMetrics, BatchRecord
 from service.observability.error_log import log_without_values
-from service.observability.metrics import BULK, SCORE, count_refusal, count_request
+from service.observability.metrics import BULK, SCORE, count_rejection, count_request
 from service.observability.tracing import Tracing
 from service.responder import Responder
 
@@ -119,7 +119,7 @@ class Front:
         self.max_bulk_bytes = max_bulk_bytes
         self._queue_seconds = queue_seconds
         self._batcher: Batcher | None = None
-        self._meter: TurnMeter | None = None
+        self._meter: BatchMetrics | None = None
         self._desk: BulkDesk | None = None
         self.arriving = BodyBudget(max_arriving_bytes)
         self._bulk = BulkRoute(max_body_bytes, max_bulk_bytes, self.arriving)
@@ -129,7 +129,7 @@ class Front:
             "/policy": lambda responder: responder.policy,
             "/model": lambda responder: responder.model,
         }
-        self._stock = StockRoutes(app, (SCORE, BULK, *self._pages, CARD))
+        self._stock = BentoMLRoutes(app, (SCORE, BULK, *self._pages, CARD))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the application's life from start to end."""
@@ -153,19 +153,19 @@ class Front:
             visit.span = traced.begin(visit.route, scope["headers"])
         try:
             await self._answer_to(scope, receive, send, visit)
-        except ClientGoneError:
+        except ClientDisconnectedError:
             visit.status, visit.counted = _CLIENT_GONE, True
         except AnswerCutError:
             visit.status = INTERNAL.status
         except RequestError as refusal:
             visit.status = refusal.status
             if not visit.counted:
-                count_refusal(refusal)
-            await send_refusal(send, refusal)
+                count_rejection(refusal)
+            await send_problem(send, refusal)
         except Exception as error:  # noqa: BLE001 - the last guard: no fault of ours goes out bare
             visit.status = INTERNAL.status
             log_without_values(visit.route, error)
-            await send_refusal(send, stock_problem(visit.status, b""))
+            await send_problem(send, stock_problem(visit.status, b""))
         if traced and visit.span:
             traced.record_course(visit.span, visit.course)
             traced.end(visit.span, visit.status)
@@ -205,22 +205,22 @@ class Front:
             body = await receive_body(
                 scope, receive, self.max_body_bytes, self.arriving, self._has_room
             )
-        except UnwantedError as unwanted:
+        except UnwantedBodyError as unwanted:
             batcher = self.batcher
             visit.course.arrived, visit.counted = perf_counter(), True
             batcher.turn_away()
-            refusal = await held_back(unwanted.size, batcher)
+            refusal = await rejection_when_due(unwanted.size, batcher)
             if not unwanted.is_read:
                 refusal.headers = (*refusal.headers, (b"connection", b"close"))
             raise refusal from None
         visit.course.arrived = perf_counter()
         batcher, visit.counted = self.batcher, True  # from here on the batcher counts
-        waiting, size = Awaited(visit.span), len(body)
+        waiting, size = PendingResponse(visit.span), len(body)
         is_taken_in = batcher.submit(body, waiting)
         del body  # whoever works on it has it; a refusal that is held back holds nothing
         if not is_taken_in:
-            raise await held_back(size, batcher)
-        return await answer_unless_gone(waiting, receive)
+            raise await rejection_when_due(size, batcher)
+        return await await_response(waiting, receive)
 
     def _has_room(self, size: int) -> bool:
         return not self.is_loaded or self.batcher.has_room(size)
@@ -242,7 +242,7 @@ class Front:
                     self._check_ready()
                 await self._stock(scope, receive, send)
         except RequestError as refusal:
-            await send_refusal(send, refusal)
+            await send_problem(send, refusal)
 
     def _check_ready(self) -> None:
         if reason := self._responder.unready:
@@ -286,7 +286,7 @@ class Front:
             RequestError: 503, the model is not loaded yet.
         """
         if self._batcher is None:
-            costs = Costs()
+            costs = CostModel()
             self._open(costs, BulkCosts(dict.fromkeys(MEDIA_TYPES.values(), costs.byte)))
         return cast("Batcher", self._batcher)
 
@@ -300,16 +300,16 @@ class Front:
         _ = self.batcher
         return cast("BulkDesk", self._desk)
 
-    def _open(self, costs: Costs, bulk: BulkCosts) -> None:
+    def _open(self, costs: CostModel, bulk: BulkCosts) -> None:
         responder = self._responder
         provider = responder.info.provider
         here = provider.process == "own" and provider.active == RUNTIME_NAMES[Provider.CPU]
-        workload = Workload(
+        workload = AdmissionController(
             costs,
             limit=self._queue_seconds,
             turn=ROWS,
             slice_bytes=LONG_BYTES,
-            guest_seconds=bulk.slice_seconds,
+            step_seconds=bulk.slice_seconds,
         )
         self._batcher = Batcher(
             responder,
@@ -318,18 +318,18 @@ class Front:
             executor=None if here else self._beside,
             beside=self._beside,
         )
-        meter = cast("TurnMeter", self._meter)
+        meter = cast("BatchMetrics", self._meter)
         readers = self._bulk.readers
         self._desk = BulkDesk(responder.bulk, self._batcher, bulk, meter.observe_slice, readers)
 
-    def _observer(self, responder: Responder) -> Callable[[Turn], None]:
+    def _observer(self, responder: Responder) -> Callable[[BatchRecord], None]:
         tiers = [tier.name for tier in responder.bundle.policy.tiers]
-        meter = self._meter = TurnMeter(responder.bundle.contract, tiers)
+        meter = self._meter = BatchMetrics(responder.bundle.contract, tiers)
         tracing = self._tracing
         if tracing is None:
             return meter.observe
 
-        def observe(turn: Turn) -> None:
+        def observe(turn: BatchRecord) -> None:
             meter.observe(turn)
             tracing.record(turn)
 

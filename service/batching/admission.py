@@ -41,7 +41,7 @@ class Answering(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class CostModel:
     """What answering takes, in seconds.
 
     Attributes:
@@ -59,7 +59,7 @@ class Costs:
         return self.request + self.byte * size
 
 
-def measure_costs(responder: Answering) -> Costs:
+def measure_costs(responder: Answering) -> CostModel:
     """Measure what answering takes on this machine, in a fraction of a second.
 
     Three passes have three unknowns: the sample alone, many samples together, and one request
@@ -73,7 +73,7 @@ def measure_costs(responder: Answering) -> Costs:
     long = _seconds(responder, [large])
     more = max((together - alone) / (_TOGETHER - 1), _LEAST_SECONDS)
     byte = max((long - alone) / (len(large) - len(one)), _LEAST_SECONDS / 1000)
-    return Costs(
+    return CostModel(
         run=max(alone - more, _LEAST_SECONDS),
         request=max(more - byte * len(one), _LEAST_SECONDS),
         byte=byte,
@@ -90,7 +90,7 @@ def _seconds(responder: Answering, bodies: Sequence[bytes]) -> float:
     return min(taken)
 
 
-class Workload:
+class AdmissionController:
     """The work that waits, and whether more would still be answered in time.
 
     Short requests wait for short ones and for one slice of a long one in each turn; long requests
@@ -101,23 +101,23 @@ class Workload:
         limit: Longest wait of a short request, in seconds.
         turn: Most requests that are answered in one pass.
         slice_bytes: Bytes of a long request's body that are worked on at once.
-        guest_seconds: What a step of a guest takes (`Batcher.in_turn`), until one was seen.
+        step_seconds: What a step of a guest takes (`Batcher.in_turn`), until one was seen.
     """
 
     def __init__(
         self,
-        costs: Costs,
+        costs: CostModel,
         *,
         limit: float,
         turn: int,
         slice_bytes: int,
-        guest_seconds: float = 0.0,
+        step_seconds: float = 0.0,
     ) -> None:
         self._costs = costs
         self._limit = limit
         self._turn = turn
         self._slice = costs.run + costs.of(slice_bytes)
-        self._guest_seconds = guest_seconds
+        self._guest_seconds = step_seconds
         self._guests = 0
         self._factor = 1.0
         self._short = 0.0
@@ -134,18 +134,18 @@ class Workload:
         """
         return self._take(self._costs.of(size), long=long)
 
-    def admit_guest(self, seconds: float) -> float | None:
-        """Take in long work that others reckon, in seconds; to be given to `leave_guest`."""
+    def admit_background(self, seconds: float) -> float | None:
+        """Take in long work that others reckon, in seconds; to be given to `leave_background`."""
         work = self._take(seconds / self._factor, long=True)
         self._guests += work is not None
         return work
 
-    def leave_guest(self, work: float) -> None:
+    def leave_background(self, work: float) -> None:
         """Let go of a guest."""
         self._guests -= 1
         self.leave(work, long=True)
 
-    def learn_guest(self, seconds: float) -> None:
+    def learn_background(self, seconds: float) -> None:
         """Correct what a guest's step takes by what one really took."""
         share = 1.0 - math.exp(-seconds / _MEMORY_SECONDS)
         self._guest_seconds += share * (seconds - self._guest_seconds)

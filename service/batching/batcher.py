@@ -1,6 +1,6 @@
 """Answer together what arrives together.
 
-`submit` -> `Lanes` -> turns of the event loop, one pass of the model each -> `Recipient`.
+`submit` -> `FairQueue` -> turns of the event loop, one pass of the model each -> `ResponseSink`.
 
 The first request that arrives schedules a turn with `call_soon`: it begins once every socket that
 was readable has been read, so an idle service adds no delay and a busy one finds its batches made.
@@ -18,13 +18,13 @@ from concurrent.futures import Executor
 from time import perf_counter
 from typing import Any, Protocol
 
-from service.batching.admission import Answering, Workload
-from service.batching.fair_queue import Lanes
-from service.batching.jobs import Guest, Job, Outcome, Recipient, T, Told
+from service.batching.admission import AdmissionController, Answering
+from service.batching.fair_queue import FairQueue
+from service.batching.jobs import BackgroundStep, Job, Outcome, ResponseSink, T, Told
 from service.batching.slicing import joined
 from service.http.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
-from service.http.rejections import Pace
-from service.observability.batch_metrics import Turn
+from service.http.rejections import RejectionPacer
+from service.observability.batch_metrics import BatchRecord
 from service.observability.error_log import log_without_values
 from service.observability.metrics import SCORE
 from service.responder import Answers
@@ -59,8 +59,8 @@ class Batcher:
     def __init__(
         self,
         model: Model,
-        workload: Workload,
-        observe: Callable[[Turn], None],
+        workload: AdmissionController,
+        observe: Callable[[BatchRecord], None],
         *,
         executor: Executor | None = None,
         beside: Executor | None = None,
@@ -70,16 +70,16 @@ class Batcher:
         self._workload = workload
         self._observe = observe
         self._executor = executor
-        self._lanes = Lanes(model, rows, beside, lose=self._lose, wake=self._schedule)
+        self._lanes = FairQueue(model, rows, beside, lose=self._lose, wake=self._schedule)
         self._scheduled = False
         self._closed = False
         self._refused = 0
         # Whether a short request was refused and nothing has left since: then all are.
         self._full = False
-        self._pace = Pace()
+        self._pace = RejectionPacer()
         self._ended = 0.0
 
-    def submit(self, body: bytes, recipient: Recipient) -> bool:
+    def submit(self, body: bytes, recipient: ResponseSink) -> bool:
         """Take a request in; its recipient is told later, in another turn of the event loop.
 
         Returns:
@@ -112,7 +112,7 @@ class Batcher:
             self._tell_of_refused()
 
     def admit(self, seconds: float) -> float | None:
-        """Take long work in that comes to `take_turn` step by step.
+        """Take long work in that comes to `run_step` step by step.
 
         Args:
             seconds: What all of it is reckoned to take.
@@ -120,14 +120,14 @@ class Batcher:
         Returns:
             What to give to `leave` once it is done; None where it would wait too long.
         """
-        return None if self._closed else self._workload.admit_guest(seconds)
+        return None if self._closed else self._workload.admit_background(seconds)
 
     def leave(self, work: float) -> None:
         """Let go of work that `admit` took in."""
-        self._workload.leave_guest(work)
+        self._workload.leave_background(work)
         self._full = self._closed
 
-    def take_turn(self, step: Callable[[], T], told: Told[T]) -> None:
+    def run_step(self, step: Callable[[], T], told: Told[T]) -> None:
         """Have a step of long work done when its turn comes, where passes run.
 
         It takes its place among the slices of long requests: short requests have every other turn.
@@ -140,7 +140,7 @@ class Batcher:
         if self._closed:
             told.set_exception(self.refusal())
             return
-        self._lanes.add(Guest(step, told))
+        self._lanes.add(BackgroundStep(step, told))
 
     @property
     def retry_after(self) -> int:
@@ -148,7 +148,7 @@ class Batcher:
         return 0 if self._closed else self._workload.retry_after
 
     def hold(self, size: int) -> float:
-        """Return for how many seconds to keep a refusal back (`service.http.rejections.Pace`)."""
+        """Return for how many seconds to keep a refusal back (`service.http.rejections.RejectionPacer`)."""
         return self._pace.delay(size, perf_counter())
 
     def refusal(self) -> RequestError:
@@ -163,7 +163,7 @@ class Batcher:
         """Refuse what still waits, and everything that comes."""
         self._closed = self._full = True
         for one in self._lanes.clear():
-            if not isinstance(one, Guest):
+            if not isinstance(one, BackgroundStep):
                 self._end(one, self.refusal())
             elif not one.outcome.done():
                 one.outcome.set_exception(self.refusal())
@@ -185,7 +185,7 @@ class Batcher:
 
     def _turn(self) -> None:
         """Answer one batch of short requests, or one slice of a long one, or do a guest's step."""
-        if (guest := self._lanes.next_guest()) is not None:
+        if (guest := self._lanes.next_step()) is not None:
             self._host(guest)
             return
         started = perf_counter()
@@ -204,7 +204,7 @@ class Batcher:
             lambda passed: self._deliver(jobs, requests, passed.result(), started, decoded)
         )
 
-    def _host(self, guest: Guest) -> None:
+    def _host(self, guest: BackgroundStep) -> None:
         """Do a guest's step."""
         started = perf_counter()
         if self._executor is None:
@@ -269,7 +269,7 @@ class Batcher:
         reading = min(started - self._ended, now - started) if self._ended else 0.0
         self._workload.learn(sum(job.share for job in jobs), now - started + reading)
         self._full = self._closed
-        turn = Turn(
+        turn = BatchRecord(
             requests=requests,
             answers=answers,
             outcomes=[outcome for _, outcome in ended],
@@ -298,7 +298,7 @@ class Batcher:
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         self._leave(job)
-        if job.recipient.gone:
+        if job.recipient.disconnected:
             return
         if isinstance(outcome, RequestError):
             job.recipient.fail(outcome)
@@ -313,7 +313,7 @@ class Batcher:
         self._end(job, outcome)
         now = perf_counter()
         self._observe(
-            Turn(
+            BatchRecord(
                 requests=(),
                 answers=(),
                 outcomes=[outcome],
@@ -330,7 +330,7 @@ class Batcher:
         refused, self._refused = self._refused, 0
         nothing: tuple[()] = ()
         self._observe(
-            Turn(
+            BatchRecord(
                 nothing, nothing, nothing, nothing, nothing, refused=refused, started=now, ended=now
             )
         )
@@ -340,7 +340,7 @@ class Batcher:
         self._full = self._closed
 
     def _learn_guest(self, seconds: float) -> None:
-        self._workload.learn_guest(seconds)
+        self._workload.learn_background(seconds)
         self._full = self._closed
 
     def _finish(self) -> None:

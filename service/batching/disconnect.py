@@ -4,13 +4,13 @@ import asyncio
 
 from starlette.types import Receive
 
-from service.batching.jobs import Awaited
+from service.batching.jobs import PendingResponse
 
 # Most answers come sooner, and are spared the task that watches.
 _WATCHED_AFTER = 0.02
 
 
-async def answer_unless_gone(waiting: Awaited, receive: Receive) -> bytes:
+async def await_response(waiting: PendingResponse, receive: Receive) -> bytes:
     """Wait for an answer as long as its client does.
 
     Args:
@@ -19,7 +19,7 @@ async def answer_unless_gone(waiting: Awaited, receive: Receive) -> bytes:
 
     Raises:
         RequestError: There is no answer, and why.
-        ClientGoneError: The client hung up; what has not begun is left out.
+        ClientDisconnectedError: The client hung up; what has not begun is left out.
     """
     watching: list[asyncio.Task[None]] = []
 
@@ -35,7 +35,7 @@ async def answer_unless_gone(waiting: Awaited, receive: Receive) -> bytes:
             task.cancel()
 
 
-async def _watch(waiting: Awaited, receive: Receive) -> None:
+async def _watch(waiting: PendingResponse, receive: Receive) -> None:
     # After the body nothing but its end comes of a connection; whatever else a server says there,
     # it is no reason to ask again and again.
     if (await receive())["type"] == "http.disconnect":

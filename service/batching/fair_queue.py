@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import Protocol
 
-from service.batching.jobs import Guest, Job
+from service.batching.jobs import BackgroundStep, Job
 from service.batching.slicing import cut
 from service.http.problems import INTERNAL, RequestError, stock_problem
 from service.observability.error_log import log_without_values
@@ -25,7 +25,7 @@ class Reader(Protocol):
         ...
 
 
-class Lanes:
+class FairQueue:
     """What waits, in two lanes; for one event loop.
 
     Args:
@@ -52,7 +52,7 @@ class Lanes:
         self._lose = lose
         self._wake = wake
         self._short: deque[Job] = deque()
-        self._long: deque[Job | Guest] = deque()
+        self._long: deque[Job | BackgroundStep] = deque()
         self._decoding: set[Job] = set()
         self._long_next = False
 
@@ -66,9 +66,9 @@ class Lanes:
         """Return how much waits, what is being decoded included."""
         return len(self._short) + len(self._long) + len(self._decoding)
 
-    def add(self, one: Job | Guest) -> None:
+    def add(self, one: Job | BackgroundStep) -> None:
         """Let a request, or a step, wait for its turn."""
-        if isinstance(one, Guest) or (one.long and one.request is not None):
+        if isinstance(one, BackgroundStep) or (one.long and one.request is not None):
             self._long.append(one)
         elif not one.long:
             self._short.append(one)
@@ -79,7 +79,7 @@ class Lanes:
             return
         self._wake()
 
-    def clear(self) -> Iterator[Job | Guest]:
+    def clear(self) -> Iterator[Job | BackgroundStep]:
         """Let everything go, one after the other."""
         waiting = (*self._short, *self._long, *self._decoding)
         self._short.clear()
@@ -87,11 +87,11 @@ class Lanes:
         self._decoding.clear()
         yield from waiting
 
-    def next_guest(self) -> Guest | None:
+    def next_step(self) -> BackgroundStep | None:
         """Return the guest whose turn it is, if it is a guest's."""
         while self._long and (self._long_next or not self._short):
             guest = self._long[0]
-            if not isinstance(guest, Guest):
+            if not isinstance(guest, BackgroundStep):
                 break
             self._long.popleft()
             if not guest.outcome.done():  # who has gone waits no longer
@@ -126,7 +126,7 @@ class Lanes:
         """Return the long request whose turn it is: they go round, a slice each."""
         while self._long:
             job = self._long[0]
-            if isinstance(job, Guest):
+            if isinstance(job, BackgroundStep):
                 break
             self._long.popleft()
             if not self._is_ready(job):
@@ -139,7 +139,7 @@ class Lanes:
 
     def _is_ready(self, job: Job) -> bool:
         """Decode a request; tell of it where that is its end."""
-        if job.recipient.gone:
+        if job.recipient.disconnected:
             self._lose(job, None)
             return False
         return job.request is not None or self._take(job, self._read(job.body))

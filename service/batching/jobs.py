@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from opentelemetry.trace import Span
 
-from service.http.body import ClientGoneError
+from service.http.body import ClientDisconnectedError
 from service.http.problems import RequestError
 from service.responder import Answered
 from service.rows.decoder import ScoreRequest
@@ -20,14 +20,14 @@ T = TypeVar("T")
 Told = asyncio.Future[T] | concurrent.futures.Future[T]
 
 
-class Recipient(Protocol):
+class ResponseSink(Protocol):
     """Who waits for an answer.
 
     Attributes:
-        gone: Whether nobody waits any more; what has not begun is then left out.
+        disconnected: Whether nobody waits any more; what has not begun is then left out.
     """
 
-    gone: bool
+    disconnected: bool
 
     def succeed(self, body: bytes) -> None:
         """Take the answer."""
@@ -38,7 +38,7 @@ class Recipient(Protocol):
         ...
 
 
-class Awaited:
+class PendingResponse:
     """A recipient whose answer is awaited.
 
     Args:
@@ -46,7 +46,7 @@ class Awaited:
     """
 
     def __init__(self, span: Span | None = None) -> None:
-        self.gone = False
+        self.disconnected = False
         self.span = span
         self._future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
@@ -55,18 +55,18 @@ class Awaited:
 
         Raises:
             RequestError: There is none, and why.
-            ClientGoneError: The client left (`leave`).
+            ClientDisconnectedError: The client left (`leave`).
         """
         try:
             return await self._future
         finally:
-            self.gone = True
+            self.disconnected = True
 
     def leave(self) -> None:
         """Wait no more: the client has hung up."""
-        self.gone = True
+        self.disconnected = True
         if not self._future.done():
-            self._future.set_exception(ClientGoneError())
+            self._future.set_exception(ClientDisconnectedError())
 
     def succeed(self, body: bytes) -> None:
         """Take the answer."""
@@ -96,7 +96,7 @@ class Job:
     """
 
     body: bytes
-    recipient: Recipient
+    recipient: ResponseSink
     arrived: float
     work: float
     share: float
@@ -114,7 +114,7 @@ class Job:
 
 
 @dataclass(slots=True, eq=False)
-class Guest:
+class BackgroundStep:
     """A step of long work that is no `score` request: a slice of a cohort.
 
     Attributes:

@@ -39,7 +39,7 @@ class Order(Protocol):
         ...
 
     @property
-    def gone(self) -> bool:
+    def disconnected(self) -> bool:
         """Whether nobody waits for it any more."""
         ...
 
@@ -78,7 +78,7 @@ class Together:
     def _await_turn(self) -> None:
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         turn.add_done_callback(self._stepped)
-        self._batcher.take_turn(self._step, turn)
+        self._batcher.run_step(self._step, turn)
 
     def _step(self) -> bool:
         """Do what there is time for; return whether nothing is left to be done."""
@@ -141,7 +141,7 @@ class Together:
     def _next_part(self, order: Order) -> Steps[Part | None]:
         """Read the next slice; None where there is none, which is then the end of the order."""
         try:
-            while not order.gone:
+            while not order.disconnected:
                 order.part = order.part or next(order.cohort.parts)
                 if order.part is not None:
                     return order.part

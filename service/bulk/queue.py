@@ -1,6 +1,6 @@
 """Answer cohorts whose bodies are in memory as a whole, in turns of the batcher.
 
-`submit` -> `service.bulk.batcher` -> `Recipient`, as `service.batching.batcher` does for `score`, so that
+`submit` -> `service.bulk.batcher` -> `ResponseSink`, as `service.batching.batcher` does for `score`, so that
 ASGI and the short way (`service.transport.fast_path`) get the same.
 """
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from scoring.tables.assessor import Wanted
 from scoring.tables.formats import TableFormat
 from service.batching.batcher import Batcher
-from service.batching.jobs import Recipient
+from service.batching.jobs import ResponseSink
 from service.bulk.batcher import News, Together
 from service.bulk.costs import BulkCosts
 from service.bulk.pending import BulkRequest, Cohort, Part, Piece, WorkedSlice
@@ -67,7 +67,7 @@ class BulkDesk:
         self._together = Together(responder, batcher)
 
     def submit(
-        self, body: bytes, request: BulkRequest, recipient: Recipient, course: Course
+        self, body: bytes, request: BulkRequest, recipient: ResponseSink, course: Course
     ) -> bool:
         """Take a body in; its recipient is told later, in another turn of the event loop.
 
@@ -131,7 +131,7 @@ class _Body:
     desk: BulkDesk
     size: int
     request: BulkRequest
-    recipient: Recipient
+    recipient: ResponseSink
     course: Course
     work: float
     cohort: Cohort
@@ -144,9 +144,9 @@ class _Body:
         return self.request.wanted
 
     @property
-    def gone(self) -> bool:
+    def disconnected(self) -> bool:
         """Whether nobody waits for it any more."""
-        return self.recipient.gone
+        return self.recipient.disconnected
 
     def tell(self, news: News) -> None:
         """Take what has become of it."""
@@ -156,7 +156,7 @@ class _Body:
             return
         desk, recipient = self.desk, self.recipient
         desk.batcher.leave(self.work)
-        if recipient.gone:  # not all of it was worked off, perhaps
+        if recipient.disconnected:  # not all of it was worked off, perhaps
             return
         if news is None:
             desk.costs.learn(self.request, self.size, self.course.seconds)
@@ -173,7 +173,7 @@ def turns_for_thread(loop: asyncio.AbstractEventLoop, batcher: Batcher) -> InTur
 
     def in_turn(step: Callable[[], T]) -> T:
         turn: concurrent.futures.Future[T] = concurrent.futures.Future()
-        loop.call_soon_threadsafe(batcher.take_turn, step, turn)
+        loop.call_soon_threadsafe(batcher.run_step, step, turn)
         return turn.result()
 
     return in_turn

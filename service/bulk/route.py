@@ -21,15 +21,22 @@ from starlette.types import Message, Receive, Scope, Send
 
 from scoring.tables.formats import TableFormat
 from service.batching.batcher import Batcher
-from service.batching.disconnect import answer_unless_gone
-from service.batching.jobs import Awaited
+from service.batching.disconnect import await_response
+from service.batching.jobs import PendingResponse
 from service.bulk.headers import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
 from service.bulk.pending import BulkRequest, Piece
 from service.bulk.queue import BulkDesk, turns_for_thread
 from service.bulk.responder import InTurn
 from service.bulk.streams import Arriving, Departing
 from service.bulk.timings import Course
-from service.http.body import SILENCE, ClientGoneError, UnwantedError, header, receive_body, silent
+from service.http.body import (
+    SILENCE,
+    ClientDisconnectedError,
+    UnwantedBodyError,
+    header,
+    receive_body,
+    silent,
+)
 from service.http.body_budget import BodyBudget, PartialBody
 from service.http.problems import BUSY, TOO_LARGE, RequestError
 
@@ -83,7 +90,7 @@ class BulkRoute:
         Raises:
             RequestError: Nothing has been sent yet, and why nothing will be.
             AnswerCutError: Something was wrong after the answer had begun.
-            ClientGoneError: The client hung up.
+            ClientDisconnectedError: The client hung up.
         """
         asked = _Asked(read_head(scope), send, desk, course)
         if asked.request.sent is None:
@@ -106,9 +113,9 @@ class BulkRoute:
         """Receive a body that must be held as a whole."""
         try:
             body = await receive_body(scope, receive, self._document, self._budget)
-        except UnwantedError as unwanted:
+        except UnwantedBodyError as unwanted:
             asked.course.arrived = perf_counter()
-            raise await held_back(unwanted.size, asked.desk.batcher) from None
+            raise await rejection_when_due(unwanted.size, asked.desk.batcher) from None
         asked.course.arrived = perf_counter()
         return body
 
@@ -124,19 +131,19 @@ class BulkRoute:
                 return body.whole(), more
         finally:
             body.drop()
-        refusal = await held_back(body.size, asked.desk.batcher)
+        refusal = await rejection_when_due(body.size, asked.desk.batcher)
         if more:
             refusal.headers = (*refusal.headers, (b"connection", b"close"))
         raise refusal
 
     async def _whole(self, body: bytes, receive: Receive, asked: "_Asked") -> None:
-        desk, waiting, size = asked.desk, Awaited(), len(body)
+        desk, waiting, size = asked.desk, PendingResponse(), len(body)
         request = replace(asked.request, whole=True)
         is_taken_in = desk.submit(body, request, waiting, asked.course)
         del body
         if not is_taken_in:
-            raise await held_back(size, desk.batcher)
-        answer = await answer_unless_gone(waiting, receive)
+            raise await rejection_when_due(size, desk.batcher)
+        answer = await await_response(waiting, receive)
         await asked.begin((b"content-length", str(len(answer)).encode()))
         await asked.send({"type": "http.response.body", "body": answer})
 
@@ -190,7 +197,7 @@ class BulkRoute:
             await self._answer_from(cast("IO[bytes]", arriving), asked, arriving.abandon, feeding)
         finally:
             feeding.cancel()
-            arriving.end(ClientGoneError())
+            arriving.end(ClientDisconnectedError())
             with suppress(asyncio.CancelledError):
                 await feeding
 
@@ -205,7 +212,7 @@ class BulkRoute:
                 if size > self._limit:
                     raise self._too_large()
                 await arriving.feed(chunk)
-        except (RequestError, ClientGoneError) as error:
+        except (RequestError, ClientDisconnectedError) as error:
             arriving.end(error)
         else:
             arriving.end()
@@ -288,7 +295,7 @@ class AnswerCutError(Exception):
     """Something was wrong after the answer had begun; it stays without an end."""
 
 
-async def held_back(size: int, batcher: Batcher) -> RequestError:
+async def rejection_when_due(size: int, batcher: Batcher) -> RequestError:
     """Return the refusal of a body of `size` bytes, once it is due."""
     await asyncio.sleep(batcher.hold(size))
     return batcher.refusal()
@@ -306,5 +313,5 @@ async def _next(receive: Receive) -> tuple[bytes, bool]:
     except TimeoutError:
         raise silent() from None
     if message["type"] == "http.disconnect":
-        raise ClientGoneError
+        raise ClientDisconnectedError
     return message.get("body", b""), message.get("more_body", False)

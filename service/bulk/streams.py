@@ -7,7 +7,7 @@ import tempfile
 from collections import deque
 from threading import Condition
 
-from service.http.body import ClientGoneError
+from service.http.body import ClientDisconnectedError
 
 # Of a body that arrives faster than it is worked off, so much is held.
 IN_FLIGHT_BYTES = 4 * 2**20
@@ -67,7 +67,7 @@ class Arriving(io.RawIOBase):
         """Read `size` bytes, fewer only at the end; wait for them.
 
         Raises:
-            ClientGoneError: The sender hung up.
+            ClientDisconnectedError: The sender hung up.
             RequestError: The body did not come in time, or is too large.
         """
         with self._changed:
@@ -115,10 +115,10 @@ class Departing:
         """Append a piece.
 
         Raises:
-            ClientGoneError: Nobody is there to read it.
+            ClientDisconnectedError: Nobody is there to read it.
         """
         if self._gone:
-            raise ClientGoneError
+            raise ClientDisconnectedError
         left = memoryview(piece)
         while left:
             left = left[os.write(self._file.fileno(), left) :]

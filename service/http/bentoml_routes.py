@@ -9,10 +9,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.http.docs_page import DOCS_ASSETS
 from service.http.problems import MEDIA_TYPE, NOT_FOUND, RequestError, stock_problem
-from service.http.responses import check_method, send_refusal
+from service.http.responses import check_method, send_problem
 
 
-class StockRoutes:
+class BentoMLRoutes:
     """BentoML's application.
 
     Args:
@@ -60,7 +60,7 @@ class StockRoutes:
             else:
                 held.append(message.get("body", b""))
                 if not message.get("more_body", False):
-                    await send_refusal(send, stock_problem(status, b"".join(held)))
+                    await send_problem(send, stock_problem(status, b"".join(held)))
 
         await self._app(scope, receive, shaped)
 

@@ -19,7 +19,7 @@ ARRIVAL_SECONDS = 30.0
 SILENCE = 30.0
 
 
-class ClientGoneError(Exception):
+class ClientDisconnectedError(Exception):
     """The client hung up before its request was complete; nobody is there to answer."""
 
 
@@ -59,7 +59,7 @@ def silent() -> RequestError:
     return RequestError(SLOW, detail, headers=[(b"connection", b"close")])
 
 
-class UnwantedError(Exception):
+class UnwantedBodyError(Exception):
     """The request will be refused whatever its body holds; so much of that as came was dropped.
 
     Attributes:
@@ -92,10 +92,10 @@ async def receive_body(
     Raises:
         RequestError: 408, it does not come in time; 413, it is larger; 400, its length header is
             no number.
-        UnwantedError: It is not wanted, or `budget` had no room for it. It was read and dropped,
+        UnwantedBodyError: It is not wanted, or `budget` had no room for it. It was read and dropped,
             since a client that sends does not see a refusal; but who waits to be asked for what is
             not wanted (Expect: 100-continue) is not asked.
-        ClientGoneError: The client hung up.
+        ClientDisconnectedError: The client hung up.
     """
     body = PartialBody(budget)
     try:
@@ -121,14 +121,14 @@ async def _receive(
     large = int(declared) > limit
     unwanted = not large and int(declared) > 0 and not is_wanted(int(declared))
     if unwanted and header(scope, b"expect").lower() == b"100-continue":
-        raise UnwantedError(int(declared), is_read=False)
+        raise UnwantedBodyError(int(declared), is_read=False)
     if large or unwanted:
         body.drop()
     more = True
     while more and not (large and max(body.size, int(declared)) > _PATIENCE * limit):
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGoneError
+            raise ClientDisconnectedError
         more = message.get("more_body", False)
         body.add(message.get("body", b""), last=not more)
         if not large and body.size > limit:
@@ -138,5 +138,5 @@ async def _receive(
         detail = f"The body may hold {limit:,} bytes. Send the students in several requests."
         raise RequestError(TOO_LARGE, detail, headers=[(b"connection", b"close")] if more else [])
     if not body.is_kept:
-        raise UnwantedError(body.size, is_read=True)
+        raise UnwantedBodyError(body.size, is_read=True)
     return body.whole()

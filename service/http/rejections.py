@@ -1,8 +1,8 @@
 """When refusals are sent: at once, or together a little later.
 
 A client that asks again at once after each refusal costs as much as one that is answered; a few
-thousand of those would leave no time for answers. `Pace` says how long a refusal is held back, and
-`Refusals` keeps those that are, with one timer for all of them.
+thousand of those would leave no time for answers. `RejectionPacer` says how long a refusal is held back, and
+`RejectionQueue` keeps those that are, with one timer for all of them.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _REFUSAL_SECONDS = 2.5e-5
 _REFUSAL_SECONDS_PER_BYTE = 5e-10
 # The share of the time that refusals may take before they are held back.
 _REFUSAL_SHARE = 1 / 16
-# Refusals that may come at once after a quiet time, in seconds of that share.
+# Rejections that may be sent at once after a quiet time, in seconds of that share.
 _BURST_SECONDS = 0.1
 _LONGEST_HOLD = 0.25
 # Who is due within this time is told now: a timer each would cost a sixth of a refusal.
@@ -24,7 +24,7 @@ _TOGETHER_SECONDS = 0.02
 T = TypeVar("T")
 
 
-class Pace:
+class RejectionPacer:
     """Say when a refusal is sent: at once, until refusals take too much of the time.
 
     What goes beyond a sixteenth of the time is sent late, by at most a quarter of a second: held
@@ -46,7 +46,7 @@ class Pace:
         return max(self._due - now - _BURST_SECONDS, 0.0)
 
 
-class Refusals(Generic[T]):
+class RejectionQueue(Generic[T]):
     """Those who are refused and are not told yet, in the order in which they will be.
 
     Args:
@@ -58,7 +58,7 @@ class Refusals(Generic[T]):
         self._held: deque[tuple[float, T]] = deque()
 
     def add(self, one: T, delay: float) -> None:
-        """Tell `one` in `delay` seconds, as `Pace` says them, or up to 20 ms before."""
+        """Tell `one` in `delay` seconds, as `RejectionPacer` says them, or up to 20 ms before."""
         if not delay:
             self._tell((one,))
             return

@@ -30,7 +30,7 @@ async def send_whole(
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_refusal(send: Send, refusal: RequestError) -> None:
+async def send_problem(send: Send, refusal: RequestError) -> None:
     """Send the reason why there is no answer."""
     await send_whole(send, refusal.status, refusal.body(), MEDIA_TYPE.encode(), refusal.headers)
 
@@ -44,7 +44,7 @@ async def refuse_websocket(scope: Scope, send: Send) -> None:
     async def as_handshake(message: Message) -> None:
         await send({**message, "type": f"websocket.{message['type']}"})
 
-    await send_refusal(as_handshake, RequestError(NOT_FOUND, "This service has no websockets."))
+    await send_problem(as_handshake, RequestError(NOT_FOUND, "This service has no websockets."))
 
 
 def check_method(scope: Scope, allowed: Sequence[str]) -> None:

@@ -27,7 +27,7 @@ from service.observability.metrics import (
     SCORE,
     add,
     metrics,
-    refusal_counter,
+    rejection_counter,
     request_counter,
 )
 from service.responder import Answered, Answers, count_by_name, refused_rows
@@ -41,7 +41,7 @@ _NOTED_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class BatchRecord:
     """What one turn of the batcher did (`service.batching.batcher`).
 
     Attributes:
@@ -69,7 +69,7 @@ class Turn:
     ended: float = 0.0
 
 
-class TurnMeter:
+class BatchMetrics:
     """Counts the turns of the batcher.
 
     Writing a figure takes a microsecond, and a turn has some fifty: for a student alone that was a
@@ -97,11 +97,11 @@ class TurnMeter:
             state: [figures.feature_values.labels(name, state) for name in names]
             for state in ("observed", "missing", "outlying")
         }
-        self._noted = _Noted()
+        self._noted = PendingMetrics()
         self._features = len(names)
         self._parts: deque[Callable[[], None]] = deque()
 
-    def observe(self, turn: Turn) -> None:
+    def observe(self, turn: BatchRecord) -> None:
         """Note a turn; to be called on the event loop."""
         self._begin().add(turn)
         self._end()
@@ -132,7 +132,7 @@ class TurnMeter:
             noted.sizes.append(course.students)
         self._end()
 
-    def _begin(self) -> "_Noted":
+    def _begin(self) -> "PendingMetrics":
         noted = self._noted
         if not noted.due:
             noted.due = True
@@ -161,21 +161,21 @@ class TurnMeter:
 
     def _begin_parts(self) -> None:
         """Turn what was noted into parts to write, and begin to note anew."""
-        noted, self._noted = self._noted, _Noted()
+        noted, self._noted = self._noted, PendingMetrics()
         for part in (self._write_times, self._write_sizes, self._write_counts, self._write_values):
             self._parts.append(functools.partial(part, noted))
 
-    def _write_times(self, noted: "_Noted") -> None:
+    def _write_times(self, noted: "PendingMetrics") -> None:
         self._seconds.observe_many(noted.seconds)
         self._cohort_seconds.observe_many(noted.cohort_seconds)
         metrics().queue_seconds.observe_many(noted.queued)
         add(self._stages, noted.stages)
 
-    def _write_sizes(self, noted: "_Noted") -> None:
+    def _write_sizes(self, noted: "PendingMetrics") -> None:
         metrics().execution_rows.observe_many(noted.executions)
         metrics().students_per_request.observe_many(noted.sizes)
 
-    def _write_counts(self, noted: "_Noted") -> None:
+    def _write_counts(self, noted: "PendingMetrics") -> None:
         add(self._tiers, noted.tiers)
         add(self._statuses, noted.statuses)
         add(self._outcomes, noted.students)
@@ -184,16 +184,16 @@ class TurnMeter:
         for status, number in noted.cohorts.items():
             request_counter(BULK, status).inc(number)
         for kind, number in noted.refusals.items():
-            refusal_counter(kind).inc(number)
+            rejection_counter(kind).inc(number)
 
-    def _write_values(self, noted: "_Noted") -> None:
+    def _write_values(self, noted: "PendingMetrics") -> None:
         for state, numbers in noted.count_values(self._features).items():
             for counter, number in zip(self._values[state], numbers, strict=True):
                 if number:
                     counter.inc(number)
 
 
-class _Noted:
+class PendingMetrics:
     """What turns did, not yet written.
 
     Attributes:
@@ -220,7 +220,7 @@ class _Noted:
         self._periods: list[Ints] = []
         self._outlying: list[Positions] = []
 
-    def add(self, turn: Turn) -> None:
+    def add(self, turn: BatchRecord) -> None:
         """Note a turn."""
         self.seconds += turn.seconds
         self.queued += turn.queued

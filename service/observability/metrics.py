@@ -123,9 +123,9 @@ def count_request(route: str, status: int, seconds: float) -> None:
     metrics().seconds.labels(route).observe(seconds)
 
 
-def count_refusal(refusal: RequestError, number: int = 1) -> None:
+def count_rejection(refusal: RequestError, number: int = 1) -> None:
     """Count requests that were not answered, by why."""
-    refusal_counter(refusal.details.type).inc(number)
+    rejection_counter(refusal.details.type).inc(number)
 
 
 def show_model(info: ModelInfo) -> None:
@@ -153,6 +153,6 @@ def request_counter(route: str, status: int) -> Counter:
 
 
 @functools.lru_cache(64)
-def refusal_counter(kind: str) -> Counter:
+def rejection_counter(kind: str) -> Counter:
     """Return the counter of refusals of one kind, a URN of `service.http.problems`."""
     return metrics().refusals.labels(kind.removeprefix(NAMESPACE))

@@ -19,7 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from service.bulk.timings import Course
 from service.bundle_store import NAME
-from service.observability.batch_metrics import Turn
+from service.observability.batch_metrics import BatchRecord
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -55,7 +55,7 @@ class Tracing:
             span.set_status(StatusCode.ERROR)
         span.end()
 
-    def record(self, turn: Turn) -> None:
+    def record(self, turn: BatchRecord) -> None:
         """Add to each request that ended in a turn where its time went."""
         offset = time_ns() - round(perf_counter() * 1e9)
         for recipient, seconds in zip(turn.recipients, turn.seconds, strict=True):
@@ -90,7 +90,7 @@ class Tracing:
         self._provider.shutdown()
 
 
-def _stages(turn: Turn) -> list[tuple[str, float]]:
+def _stages(turn: BatchRecord) -> list[tuple[str, float]]:
     """Return when each stage of a turn ended, on the clock of `perf_counter`, in order."""
     decoded = turn.started + turn.decode
     computed = decoded + sum(answers.stages.compute for answers in turn.answers)

@@ -26,7 +26,7 @@ from typing import Any
 import uvicorn.config
 import uvloop
 
-from service.transport.connection_share import Share, share_of_this_worker
+from service.transport.connection_share import ConnectionShare, share_of_this_worker
 
 # A few milliseconds.
 _AT_ONCE = 64
@@ -46,10 +46,10 @@ def take_turns() -> None:
 def loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:
     """Return what makes the event loop, as uvicorn asks for it."""
     del use_subprocess
-    return TurnTakingLoop
+    return BalancingLoop
 
 
-class TurnTakingLoop(uvloop.Loop):
+class BalancingLoop(uvloop.Loop):
     """uvloop's event loop, but for how it accepts on a socket that is given to it."""
 
     async def create_server(
@@ -60,11 +60,11 @@ class TurnTakingLoop(uvloop.Loop):
         if sock is None:
             return await super().create_server(protocol_factory, *address, **options)
         sock.listen(options.get("backlog", 100))
-        share = share_of_this_worker() or Share.alone()
-        return TurnTakingServer(self, sock, share, protocol_factory, options.get("ssl"))
+        share = share_of_this_worker() or ConnectionShare.alone()
+        return BalancingServer(self, sock, share, protocol_factory, options.get("ssl"))
 
 
-class TurnTakingServer:
+class BalancingServer:
     """Accepts a worker's share of the connections; has of `asyncio.Server` what uvicorn uses.
 
     Args:
@@ -79,7 +79,7 @@ class TurnTakingServer:
         self,
         loop: asyncio.AbstractEventLoop,
         listener: socket.socket,
-        share: Share,
+        share: ConnectionShare,
         factory: ProtocolFactory,
         ssl: tls.SSLContext | None,
     ) -> None:
@@ -108,7 +108,7 @@ class TurnTakingServer:
         await self._all_closed.wait()
 
     def _look_round(self) -> None:
-        self._share.look_round()
+        self._share.rebalance()
         self._looking = self._loop.call_later(_LOOK_ROUND, self._look_round)
 
     def _resume(self) -> None:

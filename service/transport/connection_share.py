@@ -49,10 +49,10 @@ def prepare(workers: int) -> None:
 
 
 @functools.cache
-def share_of_this_worker() -> "Share | None":
+def share_of_this_worker() -> "ConnectionShare | None":
     """Return this process's share; None where it works alone."""
     descriptor = _inherited()
-    return None if descriptor is None else Share.claim(descriptor)
+    return None if descriptor is None else ConnectionShare.claim(descriptor)
 
 
 def _inherited() -> int | None:
@@ -65,7 +65,7 @@ def _inherited() -> int | None:
     return int(named) if is_ours else None
 
 
-class Share:
+class ConnectionShare:
     """This worker's place among the others.
 
     Args:
@@ -74,7 +74,7 @@ class Share:
 
     Attributes:
         count: Connections that this worker has open.
-        surplus: Connections that it may part with until `look_round` is called again.
+        surplus: Connections that it may part with until `rebalance` is called again.
     """
 
     def __init__(self, descriptor: int, place: int) -> None:
@@ -147,7 +147,7 @@ class Share:
         """Forget whom `await_others` has waited for: nothing waits any more."""
         self._awaited.clear()
 
-    def look_round(self) -> None:
+    def rebalance(self) -> None:
         """Find how many connections the others should have instead."""
         self._set_aside_the_dead()
         if self.count > self._mean_beyond(*_PARTS_ABOVE):

@@ -62,7 +62,7 @@ class ScoreProtocol(HttpToolsProtocol):
     between requests.
 
     Attributes:
-        gone: Whether the client has hung up (`service.batching.jobs.Recipient`).
+        disconnected: Whether the client has hung up (`service.batching.jobs.ResponseSink`).
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ScoreProtocol(HttpToolsProtocol):
         own = not logs and not config.root_path and config.limit_concurrency is None
         self._short = _short_way(config.loaded_app) if own else None
         self._share = share_of_this_worker()
-        self.gone = False
+        self.disconnected = False
         self._parsing = False
         self._awaiting = False
         self._stays = True
@@ -357,7 +357,7 @@ class ScoreProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the batcher that nobody waits any more."""
-        self.gone = True
+        self.disconnected = True
         self._stop_waiting()
         self._drop_partial()
         super().connection_lost(exc)

@@ -16,16 +16,16 @@ from uvicorn.server import ServerState
 
 from service.asgi import Front
 from service.batching.batcher import Batcher
-from service.batching.jobs import Recipient
+from service.batching.jobs import ResponseSink
 from service.bulk.headers import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
 from service.bulk.pending import BulkRequest
 from service.bulk.timings import Course
 from service.http import body as arrival
 from service.http.body import JSON, header, media_type
 from service.http.problems import MEDIA_TYPE, RequestError
-from service.http.rejections import Refusals
+from service.http.rejections import RejectionQueue
 from service.http.responses import ANSWER_HEADERS, head_of
-from service.observability.metrics import BULK, SCORE, count_refusal, count_request
+from service.observability.metrics import BULK, SCORE, count_rejection, count_request
 
 _ANY_ANSWER = (b"", b"*/*", JSON, JSON + b", */*")
 # More heads than any honest set of clients has; beyond, remembering begins anew.
@@ -87,7 +87,7 @@ class ShortWay:
         self._rendered_for: Headers | None = None
         self._success: dict[bytes, bytes] = {}
         self._busy: dict[int, bytes] = {}
-        self.refusals = Refusals(self._refuse)
+        self.refusals = RejectionQueue(self._refuse)
         self.arriving = front.arriving
 
     @property
@@ -136,7 +136,7 @@ class ShortWay:
         """Say, before a body is read, whether it might be taken in; see `Batcher.has_room`."""
         return plain.cohort is not None or self.batcher.has_room(size)
 
-    def submit(self, plain: Plain, body: bytes, recipient: Recipient, course: Course) -> bool:
+    def submit(self, plain: Plain, body: bytes, recipient: ResponseSink, course: Course) -> bool:
         """Take a request in; see `Batcher.submit` and `BulkDesk.submit`."""
         if plain.cohort is None:
             return self.batcher.submit(body, recipient)
@@ -147,14 +147,14 @@ class ShortWay:
         if plain.cohort is None:
             return
         if refusal is not None:
-            count_refusal(refusal)
+            count_rejection(refusal)
         status = HTTPStatus.OK.value if refusal is None else refusal.status
         self._front.count_cohort(course, status)
 
     def give_up(self, plain: Plain) -> RequestError:
         """Count a body that stopped halfway, and return its refusal."""
         refusal = arrival.silent() if plain.streams else arrival.too_slow()
-        count_refusal(refusal)
+        count_rejection(refusal)
         count_request(SCORE if plain.cohort is None else BULK, refusal.status, 0.0)
         return refusal
 

@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batching.admission import Costs, Workload, measure_costs
+from service.batching.admission import AdmissionController, CostModel, measure_costs
 from service.responder import Responder
 
-COSTS = Costs(run=0.001, request=0.001, byte=1e-6)
+COSTS = CostModel(run=0.001, request=0.001, byte=1e-6)
 
 
-def workload(limit: float = 0.1) -> Workload:
-    return Workload(COSTS, limit=limit, turn=256, slice_bytes=10_000)
+def workload(limit: float = 0.1) -> AdmissionController:
+    return AdmissionController(COSTS, limit=limit, turn=256, slice_bytes=10_000)
 
 
-def fill(load: Workload, size: int, *, long: bool) -> int:
+def fill(load: AdmissionController, size: int, *, long: bool) -> int:
     number = 0
     while load.admit(size, long=long) is not None:
         number += 1
@@ -40,16 +40,16 @@ def test_short_requests_pass_long_ones() -> None:
 
 def test_a_short_request_alone_is_not_refused_for_a_guest_whose_step_took_long() -> None:
     load = workload()
-    guest = load.admit_guest(0.01)
+    guest = load.admit_background(0.01)
     assert guest is not None
     for _ in range(20):
-        load.learn_guest(1.0)
+        load.learn_background(1.0)
     assert load.wait(long=False) > 0.1
     short = load.admit(1000, long=False)
     assert short is not None
     assert load.admit(1000, long=False) is None  # a second one would wait for the first, too
     load.leave(short, long=False)
-    load.leave_guest(guest)
+    load.leave_background(guest)
     assert load.wait(long=False) == 0
 
 
@@ -72,9 +72,9 @@ def test_a_long_request_waits_for_no_more_of_a_longer_one_than_it_has_itself() -
 
 def test_beside_a_guest_it_waits_for_a_step_at_least() -> None:
     load = workload()
-    assert load.admit_guest(10.0) is not None
+    assert load.admit_background(10.0) is not None
     for _ in range(20):
-        load.learn_guest(0.5)
+        load.learn_background(0.5)
     assert load.admit(40_000, long=True) is None
 
 

@@ -11,22 +11,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.batching.admission import Costs, Workload
+from service.batching.admission import AdmissionController, CostModel
 from service.batching.batcher import LONG_BYTES, ROWS, Batcher
 from service.http.problems import RequestError
-from service.observability.batch_metrics import Turn
+from service.observability.batch_metrics import BatchRecord
 from service.responder import Answers, Responder
 from service.rows.decoder import ScoreRequest
 from tests.service.asking import kind, student
 
-FREE = Costs(run=1e-9, request=1e-9, byte=1e-12)
+FREE = CostModel(run=1e-9, request=1e-9, byte=1e-12)
 
 
 class Asker:
     """Somebody who asks and keeps what comes back."""
 
     def __init__(self, order: list["Asker"] | None = None) -> None:
-        self.gone = False
+        self.disconnected = False
         self.outcome: bytes | RequestError | None = None
         self._order = order
 
@@ -81,13 +81,13 @@ class Bench:
         responder: Responder,
         *,
         fails: Callable[[list[str]], bool] = lambda _: False,
-        costs: Costs = FREE,
+        costs: CostModel = FREE,
         limit: float = 1.0,
         executor: Executor | None = None,
     ) -> None:
         self.model = Watched(responder, fails)
-        self.turns: list[Turn] = []
-        workload = Workload(costs, limit=limit, turn=ROWS, slice_bytes=LONG_BYTES)
+        self.turns: list[BatchRecord] = []
+        workload = AdmissionController(costs, limit=limit, turn=ROWS, slice_bytes=LONG_BYTES)
         self.batcher = Batcher(
             self.model, workload, self.turns.append, executor=executor, beside=executor
         )
@@ -223,7 +223,7 @@ def test_who_has_gone_costs_no_pass(responder: Responder) -> None:
         gone, stays = Asker(), Asker()
         bench.batcher.submit(body(student("gone")), gone)
         bench.batcher.submit(body(student("stays")), stays)
-        gone.gone = True
+        gone.disconnected = True
         await bench.idle()
         assert gone.outcome is None
         return stays
@@ -284,7 +284,7 @@ def test_long_requests_go_round(responder: Responder) -> None:
 
 
 def test_what_would_wait_too_long_is_refused_at_once(responder: Responder) -> None:
-    bench = Bench(responder, costs=Costs(run=0.001, request=0.01, byte=1e-9), limit=0.1)
+    bench = Bench(responder, costs=CostModel(run=0.001, request=0.01, byte=1e-9), limit=0.1)
     askers = bench.ask(*(body(student(f"s-{number}")) for number in range(30)))
 
     answered = [asker for asker in askers if isinstance(asker.outcome, bytes)]
@@ -316,7 +316,7 @@ def test_shutting_down_tells_those_who_wait(responder: Responder) -> None:
 
 
 def test_there_is_no_room_from_a_refusal_until_something_leaves(responder: Responder) -> None:
-    bench = Bench(responder, costs=Costs(run=1.0, request=1.0, byte=0.0), limit=0.5)
+    bench = Bench(responder, costs=CostModel(run=1.0, request=1.0, byte=0.0), limit=0.5)
     small, large = body(student()), class_of(200)
     seen: list[tuple[bool, bool]] = []
 

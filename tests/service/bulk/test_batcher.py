@@ -100,7 +100,7 @@ def answered(responder: Responder, sent: Sequence[Sent]) -> list[WorkedSlice]:
             desk = BulkDesk(responder.bulk, batcher, costs, worked.append, readers)
             for one in sent:
                 assert desk.submit(one.body, one.request, one.asker, Course(perf_counter()))
-            while any(one.asker.outcome is None and not one.asker.gone for one in sent):
+            while any(one.asker.outcome is None and not one.asker.disconnected for one in sent):
                 await asyncio.sleep(0.001)
 
     asyncio.run(asyncio.wait_for(run(), 60))
@@ -302,7 +302,7 @@ def test_an_answer_that_becomes_too_long_harms_no_other(
 
 def test_who_has_gone_is_left_out(responder: Responder, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = [Sent.of(responder, part_of(0, size)) for size in (20, 30, 40)]
-    sent[1].asker.gone = True
+    sent[1].asker.disconnected = True
 
     with failing(monkeypatch, lambda _: False) as calls:
         answered(responder, sent)
@@ -322,7 +322,7 @@ def test_who_goes_after_being_read_is_left_out(
     class Leading(Asker):
         def succeed(self, body: bytes) -> None:
             super().succeed(body)
-            second.asker.gone = True
+            second.asker.disconnected = True
 
     first.asker = Leading()
     with failing(monkeypatch, lambda _: False) as calls:

@@ -170,7 +170,7 @@ def test_streams_have_a_few_places(server: Running, cohort: pa.Table) -> None:
 
 async def in_turn(batcher: Batcher, step: Callable[[], T]) -> T:
     told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    batcher.take_turn(step, told)
+    batcher.run_step(step, told)
     return await told
 
 

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from starlette.types import Message
 
 from service.http import body as arrival
-from service.http.body import ClientGoneError, UnwantedError, receive_body
+from service.http.body import ClientDisconnectedError, UnwantedBodyError, receive_body
 from service.http.body_budget import BodyBudget, PartialBody
 from service.http.problems import RequestError
 from service.responder import Responder
@@ -270,13 +270,13 @@ def test_a_body_over_asgi_is_whole_or_refused_and_leaves_nothing(
     whole = b"".join(sent) + b"end"
     arriving = receive_body({"headers": []}, receive, MOST, budget)
     if hangs_up:
-        with pytest.raises(ClientGoneError):
+        with pytest.raises(ClientDisconnectedError):
             asyncio.run(arriving)
     elif len(whole) > MOST:
         with pytest.raises(RequestError, match="may hold"):
             asyncio.run(arriving)
     elif sum(len(piece) + 64 for piece in sent if piece) > limit - taken:
-        with pytest.raises(UnwantedError) as unwanted:
+        with pytest.raises(UnwantedBodyError) as unwanted:
             asyncio.run(arriving)
         assert unwanted.value.size == len(whole)
     else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.batching.admission import Costs, Workload
+from service.batching.admission import AdmissionController, CostModel
 from service.batching.batcher import LONG_BYTES, Batcher
 from service.http import body as arrival
 from service.responder import Responder
@@ -33,7 +33,7 @@ class Crowded(Counting):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        workload = Workload(Costs(), limit=-1.0, turn=256, slice_bytes=LONG_BYTES)
+        workload = AdmissionController(CostModel(), limit=-1.0, turn=256, slice_bytes=LONG_BYTES)
         assert workload.admit(1, long=False) is not None  # and it never leaves
         assert self._service.responder is not None
         self._crowd = Batcher(self._service.responder, workload, lambda _: None)

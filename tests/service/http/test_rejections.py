@@ -1,4 +1,4 @@
-"""Refusals are held back where they would take too much of the time, and are then sent together."""
+"""Rejections are held back where they would take too much of the time, and are then sent together."""
 
 import asyncio
 import itertools
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http.rejections import Pace, Refusals
+from service.http.rejections import RejectionPacer, RejectionQueue
 
 
 def test_a_few_refusals_are_sent_at_once() -> None:
-    pace = Pace()
+    pace = RejectionPacer()
 
     assert [pace.delay(1000, 100.0) for _ in range(100)] == [0.0] * 100
     assert pace.delay(1000, 101.0) == 0.0
@@ -20,7 +20,7 @@ def test_a_few_refusals_are_sent_at_once() -> None:
 @given(st.floats(1e-6, 0.01), st.integers(0, 100_000))
 def test_refusals_take_no_more_than_their_share(interval: float, size: int) -> None:
     """However fast they are asked for, until they are a quarter of a second late."""
-    pace, cost = Pace(), 2.5e-5 + 5e-10 * size
+    pace, cost = RejectionPacer(), 2.5e-5 + 5e-10 * size
     sent = [at * interval + pace.delay(size, at * interval) for at in range(2000)]
     late = [at for at, moment in enumerate(sent) if moment - at * interval > 0.249]
     kept = sent[: late[0]] if late else sent
@@ -31,7 +31,7 @@ def test_refusals_take_no_more_than_their_share(interval: float, size: int) -> N
 
 @given(st.lists(st.floats(0, 0.01), min_size=1, max_size=500), st.integers(0, 100_000))
 def test_who_came_later_is_never_due_earlier(gaps: list[float], size: int) -> None:
-    pace, now, sent = Pace(), 0.0, []
+    pace, now, sent = RejectionPacer(), 0.0, []
     for gap in gaps:
         now += gap
         sent.append(now + pace.delay(size, now))
@@ -50,7 +50,7 @@ def test_those_who_are_held_are_told_in_order_and_about_when_they_are_due() -> N
             loops.append(len(those))
             told.extend((one, loop.time()) for one in those)
 
-        refusals = Refusals(tell)
+        refusals = RejectionQueue(tell)
         start = loop.time()
         for number in range(100):
             refusals.add(number, 0.0 if number < 5 else number / 500)
@@ -69,7 +69,7 @@ def test_a_quiet_time_in_between_stops_nothing() -> None:
     told: list[int] = []
 
     async def hold() -> None:
-        refusals: Refusals[int] = Refusals(told.extend)
+        refusals: RejectionQueue[int] = RejectionQueue(told.extend)
         for number in range(3):
             refusals.add(number, 0.03)
             await asyncio.sleep(0.08)

@@ -6,10 +6,10 @@ import time
 import msgspec
 from prometheus_client import REGISTRY
 
-from service.batching.admission import Costs, Workload
+from service.batching.admission import AdmissionController, CostModel
 from service.batching.batcher import LONG_BYTES, ROWS, Batcher
-from service.batching.jobs import Awaited
-from service.observability.batch_metrics import TurnMeter
+from service.batching.jobs import PendingResponse
+from service.observability.batch_metrics import BatchMetrics
 from service.responder import Responder
 from tests.service.asking import student
 
@@ -21,14 +21,14 @@ class Counted:
 
     def __init__(self, responder: Responder) -> None:
         tiers = [tier.name for tier in responder.bundle.policy.tiers]
-        self.meter = TurnMeter(responder.bundle.contract, tiers)
-        workload = Workload(Costs(), limit=1.0, turn=ROWS, slice_bytes=LONG_BYTES)
+        self.meter = BatchMetrics(responder.bundle.contract, tiers)
+        workload = AdmissionController(CostModel(), limit=1.0, turn=ROWS, slice_bytes=LONG_BYTES)
         self.batcher = Batcher(responder, workload, self.meter.observe)
         self._before = self._shown()
 
     async def ask(self) -> None:
         """Have students answered, one request each, all in one turn."""
-        waiting = [Awaited() for _ in range(STUDENTS)]
+        waiting = [PendingResponse() for _ in range(STUDENTS)]
         for one in waiting:
             assert self.batcher.submit(msgspec.json.encode({"students": [student()]}), one)
         for one in waiting:

@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from service.transport import accepting
-from service.transport.accepting import TurnTakingLoop, TurnTakingServer
-from service.transport.connection_share import Share
+from service.transport.accepting import BalancingLoop, BalancingServer
+from service.transport.connection_share import ConnectionShare
 from tests.service.asking import score, student
 from tests.service.links import await_workers, connected, port, split, until, workers
 from tests.service.running import TARGET, command, environment, serving
@@ -125,9 +125,9 @@ class Echo(asyncio.Protocol):
 
 
 @pytest.fixture
-def share(page: int, monkeypatch: pytest.MonkeyPatch) -> Share:
+def share(page: int, monkeypatch: pytest.MonkeyPatch) -> ConnectionShare:
     """What servers in this process share by."""
-    claimed = Share.claim(page)
+    claimed = ConnectionShare.claim(page)
     assert claimed is not None
     monkeypatch.setattr(accepting, "share_of_this_worker", lambda: claimed)
     return claimed
@@ -137,7 +137,7 @@ def run(main: Callable[[socket.socket], Coroutine[None, None, None]]) -> None:
     """Run `main` with a socket that is bound, on the event loop that takes turns."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        asyncio.Runner(loop_factory=TurnTakingLoop) as runner,
+        asyncio.Runner(loop_factory=BalancingLoop) as runner,
     ):
         runner.run(main(listener))
 
@@ -169,14 +169,14 @@ def test_many_clients_that_come_at_once_wait_for_few_rounds_of_the_loop(
             )
             for _ in range(6):
                 await asyncio.sleep(0)
-            assert cast("TurnTakingServer", server)._share.count == 150
+            assert cast("BalancingServer", server)._share.count == 150
             server.close()
         await server.wait_closed()
 
     run(main)
 
 
-def test_a_server_that_closes_waits_for_the_connections_that_it_has(share: Share) -> None:
+def test_a_server_that_closes_waits_for_the_connections_that_it_has(share: ConnectionShare) -> None:
     async def main(listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(Echo, sock=listener)
@@ -204,7 +204,7 @@ def test_a_server_that_closes_waits_for_the_connections_that_it_has(share: Share
 
 
 def test_a_socket_for_no_more_files_is_asked_again(
-    share: Share, monkeypatch: pytest.MonkeyPatch
+    share: ConnectionShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accepting, "_UNTIL_ROOM", 0.01)
     refusals = [errno.EMFILE, errno.ECONNABORTED, errno.ENFILE]
@@ -231,7 +231,7 @@ def test_a_socket_for_no_more_files_is_asked_again(
     assert share.count == 0
 
 
-def test_a_unix_socket_is_shared_likewise(share: Share, tmp_path: Path) -> None:
+def test_a_unix_socket_is_shared_likewise(share: ConnectionShare, tmp_path: Path) -> None:
     async def main(_: socket.socket) -> None:
         path = str(tmp_path / "s")
         with socket.socket(socket.AF_UNIX) as listener:
@@ -247,7 +247,7 @@ def test_a_unix_socket_is_shared_likewise(share: Share, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes the certificate")
 def test_tls_goes_on_and_whoever_does_not_speak_it_is_counted_off(
-    share: Share, tmp_path: Path
+    share: ConnectionShare, tmp_path: Path
 ) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(

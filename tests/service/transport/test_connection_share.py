@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from service.transport import connection_share as shares
-from service.transport.connection_share import Share, prepare
+from service.transport.connection_share import ConnectionShare, prepare
 from tests.conftest import REPOSITORY
 from tests.service.conftest import SHARES
 
@@ -59,8 +59,8 @@ def another(page: int) -> Iterator[Other]:
             process.kill()
 
 
-def claim(page: int) -> Share:
-    share = Share.claim(page)
+def claim(page: int) -> ConnectionShare:
+    share = ConnectionShare.claim(page)
     assert share is not None
     share.arrive()
     return share
@@ -75,17 +75,17 @@ def test_who_has_clearly_more_than_the_mean_takes_no_more_and_parts_with_the_sur
     with another(page) as other:
         other.tell(0)
         assert not share.may_take()
-        share.look_round()
+        share.rebalance()
         assert share.surplus == 20
         other.tell(34)
         assert share.may_take()  # the mean is 37
-        share.look_round()
+        share.rebalance()
         assert not share.surplus
     # A few more than the mean are nobody's to take away.
     with another(page) as other:
         other.tell(27)
         assert not share.may_take()
-        share.look_round()
+        share.rebalance()
         assert not share.surplus
 
 

@@ -223,8 +223,8 @@ def test_shutting_down_ends_a_connection_whose_body_goes_the_long_way(
 class Waiting:
     """Who waits for an answer, or has gone."""
 
-    def __init__(self, *, gone: bool) -> None:
-        self.gone = gone
+    def __init__(self, gone: bool) -> None:
+        self.disconnected = gone
         self.answers: list[bytes] = []
 
     def succeed(self, body: bytes) -> None:
@@ -245,7 +245,7 @@ def test_who_has_gone_is_not_worked_for_and_teaches_no_costs(
     body, asked = bodies[kind], BulkRequest(written, TableFormat.PARQUET, whole=True)
 
     async def ask(*, gone: bool) -> tuple[Course, float]:
-        course, waiting = Course(time.perf_counter()), Waiting(gone=gone)
+        course, waiting = Course(time.perf_counter()), Waiting(gone)
         assert front.desk.submit(body, asked, waiting, course)
         until = time.perf_counter() + (0.3 if gone else 20)
         while not waiting.answers and time.perf_counter() < until:
