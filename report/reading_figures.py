@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 
 from report.contribution import Contribution
-from report.drawing import FEW_PERIODS, OKABE_ITO, Figure, base
+from report.drawing import FEW_PERIODS, OKABE_ITO, Figure, base, chart, colour
 from report.source import Source
 from report.tables import Table
 
@@ -24,6 +24,52 @@ def reading_figures(source: Source) -> Iterator[Figure]:
     for target, found in source.contributions.items():
         attended = attention if target == "score" else None
         yield contribution_figure(target, found, labels, source.clock, attended)
+    yield from correlation_figures(source)
+
+
+def correlation_figures(source: Source) -> Iterator[Figure]:
+    """Draw Pearson's r of the features with each network's target, strongest first (paper B)."""
+    labels = {feature.name: feature.label for feature in source.run.contract.features}
+    for target, selection in source.run.record.selection.items():
+        ranked = sorted(
+            (one for one in selection.features if one.r is not None),
+            key=lambda one: -abs(one.r or 0),
+        )[:_MOST_FEATURES]
+        if not ranked:
+            continue
+        rows: list[dict[str, Any]] = [
+            {
+                "feature": labels[one.feature],
+                "r": one.r,
+                "network": "reads it" if one.kept else "does not",
+            }
+            for one in ranked
+        ]
+        bars = (
+            base(rows, height=24 * len(rows))
+            .mark_bar()
+            .encode(
+                x=alt.X("r:Q", title="Pearson's r", scale=alt.Scale(domain=[-1, 1])),
+                y=alt.Y("feature:N", title=None, sort=[str(row["feature"]) for row in rows]),
+                color=colour("network", ["reads it", "does not"]),
+            )
+        )
+        limit = selection.threshold
+        if limit is not None:
+            ends = chart([{"limit": -limit}, {"limit": limit}])
+            bars += ends.mark_rule(strokeDash=[4, 4]).encode(
+                x=alt.X("limit:Q", title="Pearson's r")
+            )
+        what = {"risk": "the risk", "score": "the next score"}[target]
+        first = ", ".join(f"{labels[one.feature]} ({one.r:.2f})" for one in ranked[:3])
+        yield Figure(
+            f"correlation_{target}",
+            f"Pearson's r of features with {what}",
+            bars,
+            f"The {len(rows)} features that correlate most with {what} on the training part; the "
+            f"strongest are {first}."
+            + ("" if limit is None else f" Dashed: the threshold of {limit:g}."),
+        )
 
 
 def contribution_table(target: str, found: Contribution, labels: list[str], clock: str) -> Table:

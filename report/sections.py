@@ -17,7 +17,7 @@ _PLAN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "The score forecast",
         ("score", "subjects", "by_subject", "predicted", "error", "coverage"),
     ),
-    ("reading", "What the networks read", ("attention", "contribution")),
+    ("reading", "What the networks read", ("attention", "contribution", "correlation")),
     ("groups", "Groups", ("fairness",)),
     ("learning", "How the networks learnt", ("loss", "accuracy")),
     ("cost", "Time and memory", ("complexity",)),

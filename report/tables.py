@@ -84,6 +84,7 @@ def run_tables(run: RunFolder) -> list[Table]:
         _capacity(metrics),
         _score(metrics),
         _score_by_period(run),
+        *_correlations(run),
         *subject_tables(metrics, contract),
     ]
     return [table for table in tables if table.rows]
@@ -238,9 +239,10 @@ def subject_tables(metrics: RunMetrics, contract: Contract) -> list[Table]:
         (name, *(report.by_subject[subject].mae for subject in names))
         for name, report in scores(metrics).items()
     ]
-    reported = {subject: papers.SUBJECTS.get(subject.lower()) for subject in names}
-    if any(reported.values()):
-        rows.append(("paper B: attention-LSTM *", *reported.values()))
+    for model, errors in papers.SUBJECTS.items():
+        reported = [errors.get(subject.lower()) for subject in names]
+        if any(error is not None for error in reported):
+            rows.append((f"{model} *", *reported))
     tables = [Table("subjects", "MAE by subject", ("model", *names), tuple(rows), digits=2)]
     if by_subject:
         horizons = spread_horizons(sorted(metrics.score.network.by_period))
@@ -253,6 +255,28 @@ def subject_tables(metrics: RunMetrics, contract: Contract) -> list[Table]:
         title = "The network by subject and period"
         tables.append(Table("subjects_by_period", title, header, cells, digits=2))
     return tables
+
+
+def _correlations(run: RunFolder) -> Iterable[Table]:
+    """Return each network's table of Pearson's r of every feature with its target."""
+    labels = {feature.name: feature.label for feature in run.contract.features}
+    for target, selection in run.record.selection.items():
+        ranked = sorted(selection.features, key=lambda one: -abs(one.r or 0.0))
+        rows = tuple((labels[one.feature], one.r, "yes" if one.kept else "no") for one in ranked)
+        what = {"risk": "the risk", "score": "the next score"}[target]
+        limit = selection.threshold
+        note = (
+            "On the training part, over all periods that count; of several subjects or levels the "
+            "correlation of the largest size. "
+            + (
+                "All features are read: no threshold was set (`bellwether train --select-above`)."
+                if limit is None
+                else f"Features with |r| below {limit:g} are not read (paper B, preprocessing)."
+            )
+        )
+        title = f"Pearson's r of every feature with {what}"
+        header = ("feature", "r", "read by the network")
+        yield Table(f"correlation_{target}", title, header, rows, note, drawn=True)
 
 
 def _at(figures: ScoreFigures | None, name: str) -> float | None:

@@ -22,6 +22,7 @@ from training.settings import (
     ARCHITECTURES,
     DISTILLED,
     HUBER,
+    PRINTED_ADAM,
     QUANTILE,
     QUANTILE_MANY,
     RISK_NETWORKS,
@@ -81,7 +82,9 @@ def baselines(target: Target, choice: BaselineChoice) -> list[Model]:
     if choice == "usual":
         return [one for one in rows if one.usual]
     if choice == "papers":
-        return [one for one in rows if one.usual or one.source != "beyond"]
+        # Paper B's plain LSTM is a network, and a baseline there.
+        lstm = [MODELS[target, "lstm"]] if target == "score" else []
+        return [one for one in rows if one.usual or one.source != "beyond"] + lstm
     return rows
 
 
@@ -126,7 +129,11 @@ def _boosting(
 def _tabular(target: Target, estimator: Estimator) -> Model:
     fit = fit_risk_tabular if target == "risk" else fit_score_tabular
     tabular = Tabular(
-        estimator.make, most_steps=estimator.most_steps, standardised=estimator.standardised
+        estimator.make,
+        most_steps=estimator.most_steps,
+        standardised=estimator.standardised,
+        epochs=estimator.epochs,
+        patience=estimator.patience,
     )
     return Model(
         estimator.name,
@@ -135,7 +142,12 @@ def _tabular(target: Target, estimator: Estimator) -> Model:
         estimator.source,
         estimator.summary,
         _on_parts(partial(_tabular_fit, fit, tabular)),
-        hyperparameters={**estimator.hyperparameters, "most_steps": estimator.most_steps},
+        hyperparameters={
+            **estimator.hyperparameters,
+            "most_steps": estimator.most_steps,
+            "epochs": estimator.epochs,
+            "patience": estimator.patience,
+        },
     )
 
 
@@ -248,6 +260,7 @@ def _all() -> dict[tuple[Target, str], Model]:
             rows.append(_network("score", architecture, size, score))
     rows.append(_distilled())
     beyond = (
+        ("printed-adam", PRINTED_ADAM, "fitted by Adam as paper B prints it"),
         ("small", SMALL, "of one head and few units"),
         ("huber", HUBER, "fitted by the Huber loss"),
         ("quantile", QUANTILE, "on quantile-encoded features"),

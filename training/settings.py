@@ -12,6 +12,7 @@ from training.data.targets import usable
 Attention = Literal["none", "before", "after", "only"]
 ScoreLoss = Literal["squared", "absolute", "huber"]
 BaselineChoice = Literal["usual", "papers", "all", "none"]
+Optimizer = Literal["adam", "adam-as-printed"]
 SplitKind = Literal["stratified-80-20", "stratified-70-15-15", "temporal"]
 
 
@@ -22,10 +23,19 @@ class _Frozen(BaseModel):
 class Schedule(_Frozen):
     """How a network is fitted: Adam, with early stopping on the validation loss."""
 
+    optimizer: Optimizer = Field(
+        default="adam",
+        description="adam: Keras's; adam-as-printed: paper B's equations to the letter.",
+    )
     learning_rate: float = Field(default=1e-3, gt=0)
     batch_size: int = Field(default=32, ge=1, description="Records a step.")
     epochs: int = Field(default=100, ge=1, description="At most.")
-    patience: int = Field(default=6, ge=1, description="Epochs without a better validation loss.")
+    patience: int | None = Field(
+        default=6,
+        ge=1,
+        description="Epochs without a better validation loss that end the fit, which then takes the "
+        "weights of its best epoch; None: all epochs, and the weights of the last.",
+    )
     halve_after: int | None = Field(
         default=None, ge=1, description="Epochs without a better loss that halve the learning rate."
     )
@@ -135,6 +145,8 @@ ARCHITECTURES = tuple(_ARCHITECTURES)
 # Dense(1), z-scores.
 _RISK_BODY: Mapping[str, Any] = {"dropout": 0.2, "scaling": "min-max"}
 _SCORE_BODY: Mapping[str, Any] = {"dense_units": 32, "scaling": "z-score"}
+# Paper B's baseline is an LSTM alone, for 100 epochs (papers.md, B.5).
+_PAPER_B_LSTM: Mapping[str, Any] = {"dense_units": 0, "schedule": Schedule(patience=None)}
 SIZES = ("papers", "large")
 # The names of the two networks that the papers propose, and of their large versions.
 _NAMED = {
@@ -158,6 +170,13 @@ def _presets(target: str, body: Mapping[str, Any]) -> dict[tuple[str, str], Netw
 # (architecture, size) -> hyperparameters.
 RISK_NETWORKS = _presets("risk", _RISK_BODY)
 SCORE_NETWORKS = _presets("score", _SCORE_BODY)
+SCORE_NETWORKS["lstm", "papers"] = SCORE_NETWORKS["lstm", "papers"].model_copy(
+    update=dict(_PAPER_B_LSTM)
+)
+# Paper B prints Adam with epsilon inside the root and without bias correction.
+PRINTED_ADAM = SCORE_NETWORKS["attention-lstm", "papers"].model_copy(
+    update={"name": "paper-b-printed-adam", "schedule": Schedule(optimizer="adam-as-printed")}
+)
 # How it was chosen: docs/models.md. Of most modules of the public files there
 # are no clicks: a network that reads them learns which module it is.
 _CLICKS = ("clicks", "active_days", "days_since_click")
@@ -211,7 +230,7 @@ SMALL = SCORE_NETWORKS["attention-lstm", "papers"].model_copy(
 RISK_PRESETS = {preset.name: preset for preset in (*RISK_NETWORKS.values(), DISTILLED)}
 SCORE_PRESETS = {
     preset.name: preset
-    for preset in (*SCORE_NETWORKS.values(), SMALL, HUBER, QUANTILE, QUANTILE_MANY)
+    for preset in (*SCORE_NETWORKS.values(), PRINTED_ADAM, SMALL, HUBER, QUANTILE, QUANTILE_MANY)
 }
 
 
@@ -243,6 +262,7 @@ class TrainingSettings(_Frozen):
         score_selection: The same for the score network (paper B, preprocessing).
         baselines: What stands beside the networks: naive rows and boosting (`usual`), those and
             the papers' baselines, every model of the registry that is no network, or nothing.
+        calibrate: Whether the risk network's probabilities are calibrated on held-out records.
         seed: Of the split, the weights, the order of batches and dropout.
     """
 
@@ -254,6 +274,7 @@ class TrainingSettings(_Frozen):
     outlying_limit: float = Field(default=0.05, ge=0, le=1)
     risk_selection: float | None = Field(default=None, ge=0, lt=1)
     score_selection: float | None = Field(default=None, ge=0, lt=1)
+    calibrate: bool = True
     seed: int = Field(default=0, ge=0, lt=2**32)
 
 

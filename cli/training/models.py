@@ -32,5 +32,5 @@ def models(
         console.print(table)
     console.print(
         "Train with one: bellwether train --risk-model NAME --score-model NAME\n"
-        "Put many side by side: bellwether compare --models NAME,NAME,…"
+        "Put many side by side: bellwether compare --risk-models NAME,NAME,… --score-models NAME,…"
     )

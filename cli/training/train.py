@@ -93,6 +93,28 @@ def train(
             help="Also tell the networks which values were missing; by default for large data.",
         ),
     ] = None,
+    iqr_reach: Annotated[
+        float,
+        typer.Option(
+            help="Interquartile ranges beyond the quartiles at which a value is an outlier.",
+            min=0.1,
+        ),
+    ] = 3.0,
+    iqr_max_share: Annotated[
+        float,
+        typer.Option(
+            help="Training records with outliers are removed where they are at most this share.",
+            min=0,
+            max=1,
+        ),
+    ] = 0.05,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibration/--no-calibration",
+            help="Calibrate probabilities on held-out records, or serve the network's own (paper A).",
+        ),
+    ] = True,
     told: Annotated[
         bool,
         typer.Option(
@@ -141,6 +163,12 @@ def train(
             split=split,
             select_above=select_above,
             missing_indicators=missing_indicators,
+        ).model_copy(
+            update={
+                "fence_reach": iqr_reach,
+                "outlying_limit": iqr_max_share,
+                "calibrate": calibrate,
+            }
         )
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
         page = write_report(run, report_folder(target), progress=report) if told else None

@@ -36,6 +36,9 @@ class Estimator:
         most_steps: Training steps at most, see `training.baselines.tabular.Tabular`.
         seeded: Whether the class takes a `random_state`.
         standardised: See `training.baselines.tabular.Tabular`.
+        epochs: Of a network: passes over the training steps; None for what has none.
+        patience: Epochs without a better loss on the validation part that end the fit; None: all
+            epochs, as paper B trains its DNN.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Estimator:
     most_steps: int
     seeded: bool = True
     standardised: bool = False
+    epochs: int | None = None
+    patience: int | None = None
 
     def make(self, seed: int) -> Any:
         """Return the unfitted estimator."""
@@ -79,7 +84,9 @@ RISK_ESTIMATORS = (
         source="paper A",
         summary="feed-forward network",
         library=MLPClassifier,
-        hyperparameters={"hidden_layer_sizes": (64, 32), "batch_size": 32, "early_stopping": True},
+        hyperparameters={"hidden_layer_sizes": (64, 32), "batch_size": 32},
+        epochs=100,
+        patience=10,
         most_steps=_NETWORK_STEPS,
     ),
 )
@@ -87,8 +94,8 @@ SCORE_ESTIMATORS = (
     Estimator(
         name="linear_regression",
         family="linear",
-        source="paper B",
-        summary="linear regression, with intercept",
+        source="beyond",
+        summary="linear regression by ordinary least squares, with intercept",
         library=LinearRegression,
         hyperparameters={"fit_intercept": True},
         most_steps=_LINEAR_STEPS,
@@ -98,7 +105,7 @@ SCORE_ESTIMATORS = (
         name="ridge",
         family="linear",
         source="paper B",
-        summary="ridge regression, with intercept",
+        summary="paper B's linear regression: alpha = 0.1 (ridge), with intercept",
         library=Ridge,
         hyperparameters={"alpha": 0.1, "fit_intercept": True},
         most_steps=_LINEAR_STEPS,
@@ -124,9 +131,8 @@ SCORE_ESTIMATORS = (
             "activation": "relu",
             "learning_rate_init": 0.01,
             "batch_size": 32,
-            "max_iter": 100,
-            "early_stopping": True,
         },
+        epochs=100,
         most_steps=_NETWORK_STEPS,
         standardised=True,
     ),

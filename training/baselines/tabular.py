@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from records.cohort import Bools, Cohort, Floats
+from training.baselines.feed_forward import HeldOut, fit_by_epochs
 from training.baselines.history_features import known_so_far
 from training.data.parts import Parts
 from training.data.targets import known_risk, known_score
@@ -41,11 +42,41 @@ class Tabular:
             take O(n²) memory and up to O(n³) time (paper B, complexity).
         standardised: Whether a regressor learns the target as z-scores; what a margin, a penalty or
             a learning rate means should not depend on the target's unit.
+        epochs: Of a feed-forward network; None for every other estimator.
+        patience: Its epochs without a better loss on the validation part that end the fit.
     """
 
     estimator: Callable[[int], Any]
     most_steps: int
     standardised: bool = False
+    epochs: int | None = None
+    patience: int | None = None
+
+    def fit(
+        self, model: Pipeline, rows: Floats, target: NDArray[Any], held: HeldOut, seed: int
+    ) -> None:
+        """Fit a pipeline that ends in the estimator.
+
+        Args:
+            model: The pipeline.
+            rows: (steps, features), of the training part.
+            target: (steps,).
+            held: Of the validation part.
+            seed: Of a network's weights and batches.
+        """
+        with threadpool_limits(limits=1):
+            if self.epochs is None:
+                model.fit(rows, target)
+                return
+            fit_by_epochs(
+                model,
+                rows,
+                target,
+                epochs=self.epochs,
+                patience=self.patience,
+                held_out=held,
+                seed=seed,
+            )
 
 
 def fit_risk_tabular(parts: Parts, seed: int, tabular: Tabular) -> Fitted:
@@ -58,14 +89,14 @@ def fit_risk_tabular(parts: Parts, seed: int, tabular: Tabular) -> Fitted:
     rows, categories = known_so_far(parts.train, chosen)
     outcome = parts.train.risk[chosen] > 0.5
     model = _pipeline(rows, categories, tabular.estimator(seed))
-    with threadpool_limits(limits=1):
-        model.fit(rows, outcome)
-        if not hasattr(model, "predict_proba"):
-            held = sample(known_risk(parts.validation), tabular.most_steps, seed)
-            truth = parts.validation.risk[held] > 0.5
-            if len(np.unique(truth)) == 2:
-                rows, outcome = known_so_far(parts.validation, held)[0], truth
-            curve = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
+    steps = sample(known_risk(parts.validation), tabular.most_steps, seed)
+    held = HeldOut(known_so_far(parts.validation, steps)[0], parts.validation.risk[steps] > 0.5)
+    tabular.fit(model, rows, outcome, held, seed)
+    if not hasattr(model, "predict_proba"):
+        if len(np.unique(held.target)) == 2:
+            rows, outcome = held.rows, np.asarray(held.target, np.bool_)
+        curve = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
+        with threadpool_limits(limits=1):
             model = curve.fit(rows, outcome)
 
     def predict(cohort: Cohort, steps: Bools | None = None) -> Floats:
@@ -91,8 +122,11 @@ def fit_score_tabular(parts: Parts, seed: int, tabular: Tabular) -> Fitted | Non
         if tabular.standardised:
             middle, spread = float(scores.mean()), float(scores.std()) or 1.0
         model = _pipeline(rows, categories, tabular.estimator(seed))
-        with threadpool_limits(limits=1):
-            model.fit(rows, (scores - middle) / spread)
+        later = parts.validation
+        steps = sample(known_score(later)[:, :, subject], tabular.most_steps, seed)
+        came = (later.score[:, :, subject][steps].astype(np.float64) - middle) / spread
+        held = HeldOut(known_so_far(later, steps)[0], came)
+        tabular.fit(model, rows, (scores - middle) / spread, held, seed)
         models.append(_raw(model, middle, spread))
 
     def predict(cohort: Cohort, steps: Bools | None = None) -> Floats:

@@ -56,17 +56,53 @@ def learn_calibration(said: Sequence[Said]) -> Calibration:
         np.concatenate([one.cohort.risk for one in said]),
         share * counting.sum() / max(float(share[counting].sum()), 1e-12),
     )
-    latest = said[-1]
-    spread = np.array(1 / (1 + np.exp(-(logit(latest.predicted) * slope + offset))))
     cohorts = np.concatenate([one.cohort.cohorts for one in said])
-    return Calibration(
+    return _calibration(
+        said[-1],
+        slope,
+        offset,
         learnt_on="; ".join(one.name for one in said),
-        cohorts=tuple(np.unique(cohorts[counting.any(axis=1)]).tolist()),
-        records=tuple(counting.sum(axis=0).tolist()),
+        cohorts=np.unique(cohorts[counting.any(axis=1)]).tolist(),
+        records=counting.sum(axis=0),
+    )
+
+
+def without_calibration(held_out: Said) -> Calibration:
+    """Return the map that changes nothing, with the spread of the network's own probabilities.
+
+    Args:
+        held_out: What the network predicted for records that its weights never saw.
+    """
+    periods = held_out.predicted.shape[1]
+    return _calibration(
+        held_out,
+        np.ones(periods),
+        np.zeros(periods),
+        learnt_on="nothing: calibration was switched off",
+        cohorts=[],
+        records=np.zeros(periods, np.int64),
+    )
+
+
+def _calibration(
+    latest: Said,
+    slope: Doubles,
+    offset: Doubles,
+    *,
+    learnt_on: str,
+    cohorts: list[str],
+    records: NDArray[np.int64],
+) -> Calibration:
+    known = known_risk(latest.cohort) & np.isfinite(latest.predicted)
+    spread = np.array(1 / (1 + np.exp(-(logit(latest.predicted) * slope + offset))))
+    return Calibration(
+        learnt_on=learnt_on,
+        cohorts=tuple(cohorts),
+        records=tuple(records.tolist()),
         slope=tuple(slope.tolist()),
         offset=tuple(offset.tolist()),
         shares=tuple(_SHARES.tolist()),
-        quantiles=tuple(tuple(row.tolist()) for row in _quantiles(spread, known[-1])),
+        quantiles=tuple(tuple(row.tolist()) for row in _quantiles(spread, known)),
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from records.errors import BellwetherError
 from training.data.targets import Examples
 from training.fitting.history import Epoch, History
+from training.fitting.printed_adam import PrintedAdam
 from training.networks.backend import keras, tf
-from training.settings import Schedule, ScoreLoss
+from training.settings import Optimizer, Schedule, ScoreLoss
 
 Loss = Literal["binary_crossentropy", "mean_squared_error", "mean_absolute_error", "huber"]
 
@@ -17,6 +18,10 @@ Loss = Literal["binary_crossentropy", "mean_squared_error", "mean_absolute_error
 HUBER_DELTA = 20.0
 
 
+_OPTIMIZERS: Mapping[Optimizer, Callable[[float], Any]] = {
+    "adam": keras.optimizers.Adam,
+    "adam-as-printed": PrintedAdam,
+}
 # Of a score network, by its preset.
 SCORE_LOSSES: Mapping[ScoreLoss, Loss] = {
     "squared": "mean_squared_error",
@@ -61,7 +66,7 @@ def fit(
     *,
     on_epoch: Callable[[int], None] | None = None,
 ) -> History:
-    """Fit `network` in place and leave it with the weights of its best epoch.
+    """Fit `network` in place; with patience, leave it with the weights of its best epoch.
 
     Args:
         network: Made by a builder of `training.networks.builders`; it stays uncompiled, so that it loads
@@ -82,15 +87,18 @@ def fit(
     fitted = keras.Model(network.input, keras.ops.expand_dims(network.output, axis=-1))
     classifies = loss == "binary_crossentropy"
     fitted.compile(
-        optimizer=keras.optimizers.Adam(schedule.learning_rate),
+        optimizer=_OPTIMIZERS[schedule.optimizer](schedule.learning_rate),
         loss=keras_loss(loss),
         weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy")] if classifies else None,
         jit_compile=False,  # XLA on a CPU made an LSTM's epoch 5 to 10 times slower
     )
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=schedule.patience, restore_best_weights=True
-    )
-    callbacks = [stopping, keras.callbacks.TerminateOnNaN()]
+    callbacks = [keras.callbacks.TerminateOnNaN()]
+    stopping = None
+    if schedule.patience is not None:
+        stopping = keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=schedule.patience, restore_best_weights=True
+        )
+        callbacks.append(stopping)
     if schedule.halve_after is not None:
         callbacks.append(
             keras.callbacks.ReduceLROnPlateau(
@@ -126,7 +134,7 @@ def fit(
     ]
     return History(
         epochs=tuple(epochs),
-        best=stopping.best_epoch + 1,
-        stopped_early=stopping.stopped_epoch > 0,
+        best=len(epochs) if stopping is None else stopping.best_epoch + 1,
+        stopped_early=stopping is not None and stopping.stopped_epoch > 0,
         seconds=time.monotonic() - started,
     )

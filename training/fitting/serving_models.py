@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from records.calibration import Calibration
 from records.intervals import Intervals
 from training.data.prepare import Prepared
-from training.fitting.calibration import learn_calibration
+from training.fitting.calibration import learn_calibration, without_calibration
 from training.fitting.calibration_data import ask, held_back
 from training.fitting.intervals import learn_intervals, with_coverage
 from training.model import Fitted, FittedNetwork, OnEpoch, Target
@@ -49,7 +49,9 @@ def fit_served(prepared: Prepared, settings: TrainingSettings, epochs: Epochs) -
     def fit(known: Prepared, stage: str) -> Fitted:
         return fit_preset(known, "score", settings.score, settings.seed, epochs(stage))
 
-    risk, served, calibration = fit_calibrated(prepared, settings.risk, settings.seed, epochs)
+    risk, served, calibration = fit_calibrated(
+        prepared, settings.risk, settings.seed, epochs, calibrate=settings.calibrate
+    )
     score = fit(prepared, "Fitting the score network")
     latest = ask(
         held_back(prepared)[-1:],
@@ -66,9 +68,12 @@ def fit_served(prepared: Prepared, settings: TrainingSettings, epochs: Epochs) -
 
 
 def fit_calibrated(
-    prepared: Prepared, preset: NetworkPreset, seed: int, epochs: Epochs
+    prepared: Prepared, preset: NetworkPreset, seed: int, epochs: Epochs, *, calibrate: bool = True
 ) -> tuple[Fitted, Fitted, Calibration]:
-    """Fit a risk network and learn what its probabilities mean on records that it does not know.
+    """Fit a risk network and calibrate its probabilities on held-out records.
+
+    Without calibration the probabilities stay the network's own, as in paper A; held-out records
+    then only show how they are spread, for tiers by capacity.
 
     Returns:
         The network as it was fitted, the same with its calibration behind it, and the calibration.
@@ -83,12 +88,13 @@ def fit_calibrated(
         return fit_preset(known, "risk", preset, seed, epochs(stage))
 
     risk = fit(prepared, "Fitting the risk network")
+    chosen = held_back(prepared)
     said = ask(
-        held_back(prepared),
+        chosen if calibrate else chosen[-1:],
         risk,
         lambda known, name: fit(known, f"Fitting the risk network, {name}"),
     )
-    calibration = learn_calibration(said)
+    calibration = learn_calibration(said) if calibrate else without_calibration(said[-1])
     network = risk.network
     if network is None:
         raise TypeError("the risk model is no network")
