@@ -20,7 +20,6 @@ from service.asgi import Front
 from service.bundle_store import NAME, find_bundle
 from service.dry_run import dry_run
 from service.http.problems import RequestError
-from service.model_choice import announce
 from service.observability.metrics import show_model
 from service.observability.telemetry import switch_off_usage_reports
 from service.observability.tracing import Tracing
@@ -125,7 +124,7 @@ class Bellwether:
     def check() -> None:
         """Refuse to start where the workers could not answer."""
         try:
-            announce(SETTINGS, dry_run(_folder()))
+            dry_run(_folder())
         except BellwetherError as error:
             raise BentoMLException(str(error)) from None
 

@@ -303,7 +303,7 @@ class Front:
     def _open(self, costs: CostModel, bulk: BulkCosts) -> None:
         responder = self._responder
         provider = responder.info.provider
-        here = provider.process == "own" and provider.active == RUNTIME_NAMES[Provider.CPU]
+        here = provider.active == RUNTIME_NAMES[Provider.CPU]
         workload = AdmissionController(
             costs,
             limit=self._queue_seconds,

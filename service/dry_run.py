@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from records.errors import BellwetherError
-from service.model_choice import ModelProcess
 from service.responder import Responder
 from service.settings import Settings
 
@@ -39,10 +38,8 @@ def dry_run(folder: Path) -> str:
 
 def _main() -> int:
     try:
-        # In this process, whoever will have the model: it leaves nothing behind.
-        own = {"model_process": ModelProcess.OWN}
-        settings = Settings.from_environment().model_copy(update=own)
-        sys.stdout.write(Responder(Path(sys.argv[1]), settings).info.provider.active)
+        responder = Responder(Path(sys.argv[1]), Settings.from_environment())
+        sys.stdout.write(responder.info.provider.active)
     except BellwetherError as error:
         sys.stdout.write(str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the workers would meet it too

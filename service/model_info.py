@@ -7,15 +7,14 @@ from pydantic import JsonValue
 
 from scoring.bundle.reader import Bundle
 from scoring.runtime.onnx_runtime import onnxruntime
-from scoring.runtime.scorer import AnyScorer
-from service.model_choice import process_of
+from scoring.runtime.scorer import Scorer
 from service.openapi.schemas import ModelInfo, ModelStamp, ParityFigure, ProviderState
 from service.settings import Settings
 
 
-def model_info(scorer: AnyScorer, settings: Settings, threads: int) -> ModelInfo:
+def model_info(scorer: Scorer, settings: Settings, threads: int) -> ModelInfo:
     """Say what is loaded, where it runs and since when."""
-    bundle, placement = scorer.bundle, scorer.placement
+    bundle = scorer.bundle
     manifest = bundle.manifest
     return ModelInfo(
         model=_stamp(bundle),
@@ -31,10 +30,7 @@ def model_info(scorer: AnyScorer, settings: Settings, threads: int) -> ModelInfo
             threads=threads,
             workers=settings.workers,
             precision={name: one.value for name, one in scorer.precision.items()},
-            process=process_of(scorer),
-            bound=placement.bound,
-            cpu_below=placement.cpu_below,
-            options=placement.options,
+            options=scorer.provider_options,
         ),
         versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
         loaded_at=scorer.loaded_at,

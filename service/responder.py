@@ -21,17 +21,15 @@ from pydantic import TypeAdapter
 from records.cohort import Bools
 from records.errors import Fault
 from scoring.assessment.assessor import Assessment, Assessor
-from scoring.assessment.tabulator import Said
 from scoring.bundle.reader import read_bundle
 from scoring.policy.measures import Positions
-from scoring.remote.wire import ModelProcessError
-from scoring.results import STATUSES
-from scoring.runtime.providers import RUNTIME_NAMES, Provider
+from scoring.results import STATUSES, AssessmentTable
+from scoring.runtime.providers import RUNTIME_NAMES, Provider, thread_count
+from scoring.runtime.scorer import Scorer
 from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
 from service.bulk.responder import BulkResponder
-from service.http.problems import NOT_READY, STUDENTS, RequestError
-from service.model_choice import load_scorer
+from service.http.problems import STUDENTS, RequestError
 from service.model_info import model_info
 from service.openapi.sample import sample_students
 from service.openapi.schemas import ModelInfo, ScoreAnswer, of_student
@@ -40,10 +38,8 @@ from service.rows.encoder import TableEncoder
 from service.settings import Settings
 
 SAMPLE_STUDENTS = 3
-# Positions of names: an array, or those of few students.
-Counted = NDArray[np.int8] | Sequence[int]
 _NO_ERRORS = b'],"errors":[]}'
-_NOTHING = np.empty(0, np.intp)
+_NOTHING, _NO_STUDENT = np.empty(0, np.intp), np.empty(0, np.int8)
 _NO_CARD = (
     "This bundle has no model card: it was exported by an earlier version. Export it again.\n"
 )
@@ -70,7 +66,7 @@ class StageSeconds:
 
     Attributes:
         compute: Lone students to arrays, then `Scorer.score`, both graphs.
-        policy: `Assessor.say`: tiers, trajectories, rules.
+        policy: `Assessor.tabulate`: tiers, trajectories, rules.
         encode: Assessments to JSON.
     """
 
@@ -117,7 +113,6 @@ class Responder:
     Raises:
         BundleError: The bundle cannot be trusted.
         ProviderError: Strict, and the provider that was asked for cannot answer.
-        ModelProcessError: The model process could not be started.
 
     Attributes:
         bundle: The bundle.
@@ -132,7 +127,16 @@ class Responder:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.bundle = read_bundle(folder)
-        self._scorer, threads = load_scorer(self.bundle, settings)
+        threads = settings.threads or thread_count(settings.workers)
+        self._scorer = Scorer(
+            self.bundle,
+            provider=settings.provider,
+            strict=settings.strict,
+            threads=threads,
+            precision=settings.precision,
+            device=settings.device_options,
+        )
+        self._scorer.warm_up()
         self._assessor = Assessor(self._scorer)
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         # None where no feature is relative: nothing is then looked at or filled in.
@@ -173,7 +177,7 @@ class Responder:
         results: Iterator[Answered] = iter(())
         stages = StageSeconds()
         executions: tuple[int, ...] = ()
-        said: Said = []
+        table: AssessmentTable | None = None
         started = perf_counter()
         if kept:
             values, lengths = self._intake.lay_out([request.students for request in kept])
@@ -184,42 +188,25 @@ class Responder:
                 )
             forecast = _wanted([request.forecast for request in kept], kept)
             advice = _wanted([request.recommendations for request in kept], kept)
-            try:
-                scores = self._scorer.score(values, lengths, forecast=forecast)
-            except ModelProcessError as gone:
-                return self._unanswered(requests, gone)
+            scores = self._scorer.score(values, lengths, forecast=forecast)
             computed = perf_counter()
-            said = self._assessor.say(
+            table = self._assessor.tabulate(
                 values, lengths, scores, recommendations=advice, reference=reference
             )
             decided = perf_counter()
-            results = iter(self._encoded(kept, said))
+            results = iter(self._encoded(kept, table))
             ended = perf_counter()
             executions = scores.executions
             stages = StageSeconds(computed - started, decided - computed, ended - decided)
-        tiers, statuses, outlying = _counted(said)
         return Answers(
             results=[
                 next(results) if request.students.ids else _refusal(request) for request in requests
             ],
             stages=stages,
             executions=executions,
-            tiers=count_by_name(self._tiers, tiers),
-            statuses=count_by_name(STATUSES, statuses),
-            outlying=outlying,
-        )
-
-    def _unanswered(self, requests: Sequence[ScoreRequest], gone: ModelProcessError) -> Answers:
-        unanswered = RequestError(NOT_READY, str(gone))
-        return Answers(
-            results=[
-                unanswered if request.students.ids else _refusal(request) for request in requests
-            ],
-            stages=StageSeconds(),
-            executions=(),
-            tiers=count_by_name(self._tiers, []),
-            statuses=count_by_name(STATUSES, []),
-            outlying=_NOTHING,
+            tiers=count_by_name(self._tiers, _NO_STUDENT if table is None else table.tier),
+            statuses=count_by_name(STATUSES, _NO_STUDENT if table is None else table.status),
+            outlying=_NOTHING if table is None else table.outlying.feature,
         )
 
     def score(self, body: bytes) -> Answered:
@@ -252,23 +239,18 @@ class Responder:
         values, origins = admitted.values, None
         if self._relatives is not None:
             values, origins = self._relatives.complete(values, [admitted])
-        try:
-            assessments = self._assessor.assess(
-                values,
-                admitted.lengths,
-                recommendations=request.recommendations,
-                forecast=request.forecast,
-                reference=origins,
-            )
-        except ModelProcessError as gone:
-            raise RequestError(NOT_READY, str(gone)) from None
+        assessments = self._assessor.assess(
+            values,
+            admitted.lengths,
+            recommendations=request.recommendations,
+            forecast=request.forecast,
+            reference=origins,
+        )
         return self._answer(request, assessments)
 
     @property
     def unready(self) -> str | None:
         """Say why requests should go elsewhere, or None where they should come here."""
-        if self._scorer.unready:
-            return self._scorer.unready
         asked, active = Provider(self.info.provider.asked), self.info.provider.active
         if asked is Provider.AUTO or active == RUNTIME_NAMES[asked]:
             return None
@@ -277,11 +259,11 @@ class Responder:
             "Mend that, or ask for 'auto' if any will do."
         )
 
-    def _encoded(self, requests: Sequence[ScoreRequest], said: Said) -> list[Answered]:
+    def _encoded(self, requests: Sequence[ScoreRequest], table: AssessmentTable) -> list[Answered]:
         admitted = [request.students for request in requests]
         ids = list(chain.from_iterable(students.ids for students in admitted))
         rows = list(chain.from_iterable(students.rows.tolist() for students in admitted))
-        encoded = self._encoder.encode(said, ids, rows)
+        encoded = self._encoder.encode(table, ids, rows)
         answered, start = [], 0
         for students in admitted:
             end = start + len(students.ids)
@@ -317,26 +299,10 @@ def _refusal(request: ScoreRequest) -> RequestError:
     return RequestError(STUDENTS, detail, request.students.faults)
 
 
-def _counted(said: Said) -> tuple[Counted, Counted, Positions]:
-    """Return what is counted of students: tiers, statuses, features of outlying values."""
-    if isinstance(said, list):
-        cells = [feature for one in said for _, feature in one.outlying]
-        outlying = np.array(cells, np.intp) if cells else _NOTHING
-        return [one.tier for one in said], [one.status for one in said], outlying
-    return said.tier, said.status, said.outlying.feature
-
-
-def count_by_name(names: Collection[str], positions: Counted) -> dict[str, int]:
+def count_by_name(names: Collection[str], positions: NDArray[np.int8]) -> dict[str, int]:
     """Count positions by name; negative ones count for none."""
-    counts = dict.fromkeys(names, 0)
-    if isinstance(positions, np.ndarray):
-        found = np.bincount(positions + 1, minlength=len(names) + 1).tolist()[1:]
-        return dict(zip(names, found, strict=True))
-    listed = list(counts)
-    for position in positions:
-        if position >= 0:
-            counts[listed[position]] += 1
-    return counts
+    counts = np.bincount(positions + 1, minlength=len(names) + 1).tolist()[1:]
+    return dict(zip(names, counts, strict=True))
 
 
 def refused_rows(errors: Sequence[Fault]) -> int:

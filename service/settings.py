@@ -20,7 +20,6 @@ from records.errors import BellwetherError
 from scoring.precision import Precision
 from scoring.runtime.provider_options import DeviceOptions
 from scoring.runtime.providers import Provider
-from service.model_choice import ModelProcess
 
 PREFIX = "BELLWETHER_"
 
@@ -37,16 +36,11 @@ class Settings(BaseModel):
             built with, or else the newest one in the store.
         provider: Execution provider wanted.
         precision: Graphs that answer where the bundle holds them; `auto` is float32.
-        model_process: Whether web workers load the model each (`own`) or feed one process that
-            several share; `auto` shares where several workers would be on one GPU.
         strict: Refuse to start where another provider would answer.
         device: GPU, as CUDA counts them.
         device_memory: Most memory of CUDA's arena, MiB; None: as much as there is.
         engine_cache: Folder where TensorRT's engines are kept, so that only the first start
             compiles them; nobody else may write there.
-        binding: Whether graphs run over buffers that are bound once; None: on a GPU.
-        crossover: Whether batches too small for an accelerator run on the CPU, as measured while
-            warming up.
         threads: Intra-op threads of each worker; None takes the worker's share of what affinity
             and CPU quota allow.
         workers: Processes that answer requests.
@@ -67,13 +61,10 @@ class Settings(BaseModel):
     bundle: str | None = Field(default=None, min_length=1)
     provider: Provider = Provider.AUTO
     precision: Precision = Precision.AUTO
-    model_process: ModelProcess = ModelProcess.AUTO
     strict: bool = False
     device: int = Field(default=0, ge=0)
     device_memory: int | None = Field(default=None, ge=64)
     engine_cache: str | None = Field(default=None, min_length=1)
-    binding: bool | None = None
-    crossover: bool = True
     threads: int | None = Field(default=None, ge=1, le=1024)
     workers: int = Field(default=1, ge=1, le=1024)
     max_body_bytes: int = Field(default=8 * 2**20, ge=1024)
@@ -99,8 +90,6 @@ class Settings(BaseModel):
             number=self.device,
             memory_mib=self.device_memory,
             engine_cache=self.engine_cache,
-            binding=self.binding,
-            crossover=self.crossover,
         )
 
     @classmethod

@@ -23,7 +23,7 @@ from records.cohort import Cohort, Floats
 from records.contract import Contract, Feature, load_contract
 from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.providers import Provider, open_session
-from scoring.runtime.runners import PlainRunner
+from scoring.runtime.runners import SessionRunner
 from training.data.statistics import learn_statistics
 from training.model import Target
 from training.networks.builders import build_risk_network, build_score_network
@@ -143,8 +143,8 @@ def _in_parts(session: onnxruntime.InferenceSession, values: Floats, size: int) 
         session.run(None, {RISK.input: values[start : start + size]})
 
 
-def _runner(session: onnxruntime.InferenceSession) -> PlainRunner:
-    return PlainRunner(session, session.get_inputs()[0].name, session.get_outputs()[0].name)
+def _runner(session: onnxruntime.InferenceSession) -> SessionRunner:
+    return SessionRunner(session, session.get_inputs()[0].name, session.get_outputs()[0].name)
 
 
 def _session(cohort: Cohort, target: Target, name: str) -> onnxruntime.InferenceSession:

@@ -3,7 +3,7 @@
 Runs in any environment that holds ONNX Runtime and what `scoring` needs, so also where the project
 is not installed: `onnxruntime-openvino` takes the place of `onnxruntime`, it does not go beside it.
 In one process, providers taking turns in every round, so that slow spells of a shared machine fall
-on all alike; each plainly, and over bound buffers (`scoring.runtime.runners`).
+on all alike.
 """
 
 import argparse
@@ -25,13 +25,12 @@ from scoring.bundle.reader import Bundle, read_bundle
 from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.provider_options import CHUNK
 from scoring.runtime.providers import RUNTIME_NAMES, Provider, ProviderError, open_session
-from scoring.runtime.runners import BoundRunner, PlainRunner, Runner
+from scoring.runtime.runners import SessionRunner
 from scoring.students.intake import Intake
 
 SIZES = (1, 30, CHUNK)
 GRAPHS = ("risk", "score")
-MEMORY = {Provider.CUDA: "cuda", Provider.TENSORRT: "cuda"}
-_BASE = (Provider.CPU, False)
+_BASE = Provider.CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +40,13 @@ class Timed:
     Attributes:
         graph: Its name.
         provider: That ran it.
-        bound: Whether over bound buffers.
         micros: Rows -> µs an execution, median over the rounds.
-        ratios: Rows -> speed, the CPU provider run plainly being 1: median of the rounds' ratios.
+        ratios: Rows -> speed, the CPU provider being 1: median of the rounds' ratios.
         difference: Largest difference from the CPU provider, in the output's unit.
     """
 
     graph: str
     provider: Provider
-    bound: bool
     micros: dict[int, float]
     ratios: dict[int, float]
     difference: float
@@ -66,30 +63,28 @@ def measure_providers(
         rounds: In each of which every provider runs every size once.
 
     Returns:
-        What was measured, the CPU provider run plainly first for each graph; and, by "graph
+        What was measured, the CPU provider first for each graph; and, by "graph
         provider", why one that is offered could not run.
     """
     offered = [one for one, name in RUNTIME_NAMES.items() if name in _available()]
     measured, missing = [], {}
     for graph in GRAPHS:
         facts = bundle.manifest.graphs[graph]
-        runners: dict[tuple[Provider, bool], Runner] = {}
+        runners: dict[Provider, SessionRunner] = {}
         for provider in offered:
             try:
                 session = open_session(bundle.graph(graph), provider, strict=True, threads=1)
             except ProviderError as error:
                 missing[f"{graph} {provider}"] = str(error)
             else:
-                names, device = (facts.input, facts.output), MEMORY.get(provider, "cpu")
-                runners[provider, False] = PlainRunner(session, *names)
-                runners[provider, True] = BoundRunner(session, *names, device=device)
+                runners[provider] = SessionRunner(session, facts.input, facts.output)
         inputs = {size: _records(bundle.contract, size) for size in sizes}
         measured += _timed(graph, runners, inputs, rounds)
     return measured, missing
 
 
 def _timed(
-    graph: str, runners: dict[tuple[Provider, bool], Runner], inputs: dict[int, Floats], rounds: int
+    graph: str, runners: dict[Provider, SessionRunner], inputs: dict[int, Floats], rounds: int
 ) -> list[Timed]:
     differences = dict.fromkeys(runners, 0.0)
     for values in inputs.values():  # which warms them up, too
@@ -97,7 +92,7 @@ def _timed(
         for way, runner in runners.items():
             apart = float(np.abs(runner.run(values) - expected).max())
             differences[way] = max(differences[way], apart)
-    spent: dict[tuple[tuple[Provider, bool], int], list[float]] = {
+    spent: dict[tuple[Provider, int], list[float]] = {
         (way, size): [] for way in runners for size in inputs
     }
     for _ in range(rounds):
@@ -110,8 +105,7 @@ def _timed(
     return [
         Timed(
             graph=graph,
-            provider=way[0],
-            bound=way[1],
+            provider=way,
             micros={size: statistics.median(spent[way, size]) * 1e6 for size in inputs},
             ratios={
                 size: statistics.median(
@@ -147,8 +141,7 @@ def lines(measured: Sequence[Timed]) -> list[str]:
     for one in measured:
         figures = [f"{one.micros[size]:,.0f}" for size in sizes]
         figures += [f"{one.ratios[size]:.2f}" for size in sizes]
-        way = f"{one.provider}, bound" if one.bound else one.provider.value
-        rows.append([one.graph, way, *figures, f"{one.difference:.1e}"])
+        rows.append([one.graph, one.provider.value, *figures, f"{one.difference:.1e}"])
     return [f"| {' | '.join(row)} |" for row in rows]
 
 

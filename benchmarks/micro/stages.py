@@ -41,7 +41,7 @@ class Stages:
         decode: JSON to typed students.
         intake: Typed students to arrays.
         compute: `Scorer.score`: arrays to risks and scores, both graphs within.
-        policy: `Assessor.say`: tiers, trajectories, rules and recommendations.
+        policy: `Assessor.tabulate`: tiers, trajectories, rules and recommendations.
         encode: Assessments to JSON.
         whole: `Responder.read` and `answer`: all of the above in one.
         graphs: ONNX Runtime alone on the two graphs.
@@ -141,12 +141,12 @@ class _Pass:
 
         taken, (values, lengths) = timed(take_in)
         scores = timed(lambda: self._scorer.score(values, lengths))
-        said = timed(lambda: self._assessor.say(values, lengths, scores))
+        table = timed(lambda: self._assessor.tabulate(values, lengths, scores))
 
         def encode() -> list[bytes]:
             ids = [name for one in taken for name in one.ids]
             places = [row for one in taken for row in one.rows.tolist()]
-            encoded = self._encoder.encode(said, ids, places)
+            encoded = self._encoder.encode(table, ids, places)
             return [
                 encoded.listed(start, start + rows, self._before, b'],"errors":[]}')
                 for start in range(0, len(ids), rows)
@@ -165,9 +165,7 @@ class _Pass:
                 session.run([facts.output], {facts.input: values})
 
         timed(run_graphs)
-        if isinstance(said, list):
-            return sum(bool(one.advice) for one in said)
-        return len(set(said.advice.row.tolist()))
+        return len(set(table.advice.row.tolist()))
 
 
 def main(

@@ -23,7 +23,7 @@ from scoring.results import (
     ReferenceOrigin,
     Status,
 )
-from scoring.runtime.scorer import AnyScorer, Scores
+from scoring.runtime.scorer import Scorer, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,10 @@ class Assessor:
     Attributes:
         recommender: The policy's rules, compiled.
         tiers: What decides tiers.
-        say: Says what the policy makes of scores; see `Tabulator.say`.
-        tabulate: Says the same as a table; see `Tabulator.tabulate`.
+        tabulate: Assesses scores as a table; see `Tabulator.tabulate`.
     """
 
-    def __init__(self, scorer: AnyScorer, policy: Policy | None = None) -> None:
+    def __init__(self, scorer: Scorer, policy: Policy | None = None) -> None:
         self.scorer = scorer
         self.policy = policy or scorer.bundle.policy
         contract = scorer.bundle.contract
@@ -170,7 +169,7 @@ class Assessor:
             fences=scorer.bundle.fences,
             intervals=scorer.bundle.intervals,
         )
-        self.say, self.tabulate = tabulator.say, tabulator.tabulate
+        self.tabulate = tabulator.tabulate
         self._subjects = contract.targets.score.subjects
         self._unit = contract.targets.score.unit
 

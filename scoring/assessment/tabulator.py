@@ -1,7 +1,4 @@
-"""Say what a policy makes of scores: arrays in, an `AssessmentTable` out.
-
-Few students go by plain numbers (`scoring.assessment.few_assessed`), with the same bits.
-"""
+"""Assess scores under a policy: arrays in, an `AssessmentTable` out."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +8,6 @@ from records.contract import Contract
 from records.fences import Fences
 from records.intervals import Intervals
 from scoring.assessment.decisions import Bases, decide
-from scoring.assessment.few_assessed import FewAssessed, PlainAssessment, is_few, table_of
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommender
 from scoring.policy.tiers import Tiers
@@ -22,9 +18,6 @@ from scoring.results import (
     OutlyingCells,
 )
 from scoring.runtime.scorer import Scores
-
-# What is said of students: of many a table, of few plain values.
-Said = AssessmentTable | list[PlainAssessment]
 
 
 class Tabulator:
@@ -37,9 +30,6 @@ class Tabulator:
         contract: Order and meaning of the features.
         fences: Flag outlying values.
         intervals: Lie around forecasts; None where there are none.
-
-    Attributes:
-        few: Does the same with plain numbers.
     """
 
     def __init__(
@@ -57,12 +47,11 @@ class Tabulator:
         self._features = contract.feature_names
         actionable = [feature.actionable for feature in contract.features]
         # 1 for what counts as known; where nothing is actionable, everything counts.
-        self._counted = np.array(actionable if any(actionable) else [True] * len(actionable), int)
-        self._weights = self._counted.astype(np.float32)
+        counted = actionable if any(actionable) else [True] * len(actionable)
+        self._weights = np.array(counted, np.float32)
         # Values that can be known by the end of each period.
-        possible = np.arange(1, contract.periods.maximum + 1) * self._counted.sum()
+        possible = np.arange(1, contract.periods.maximum + 1) * sum(counted)
         self._bases = Bases(tiers, policy.minimum, intervals, possible)
-        self.few = FewAssessed(self._bases, self._counted, fences, self._features, recommender)
 
     def tabulate(
         self,
@@ -86,29 +75,6 @@ class Tabulator:
         Returns:
             One row a student, in order; no row influences another's.
         """
-        said = self.say(
-            values, lengths, scores, recommendations=recommendations, reference=reference
-        )
-        return table_of(said, reference) if isinstance(said, list) else said
-
-    def say(
-        self,
-        values: Floats,
-        lengths: Ints,
-        scores: Scores,
-        *,
-        recommendations: bool | Bools = True,
-        reference: NDArray[np.int8] | None = None,
-    ) -> Said:
-        """Say what the policy makes of scores; arguments as `tabulate`.
-
-        Returns:
-            Plain values of up to `scoring.assessment.few_assessed.FEW` students, a table of more.
-        """
-        if is_few(values):
-            return self.few.assess(
-                values, lengths, scores, recommendations=recommendations, reference=reference
-            )
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
         # A product of floats: several times faster than a sum over a short axis.

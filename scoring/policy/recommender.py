@@ -13,12 +13,11 @@ from pydantic import Field
 from records.cohort import Bools, Floats, Ints
 from records.contract import Contract, Feature, Kind
 from records.reference import Reference
-from scoring.policy.few_rows import Advised, FewRows, Speaking
 from scoring.policy.measures import Positions
 from scoring.policy.model import Measure, Policy, Rule
 from scoring.policy.rules import ROWS_A_PASS, CompiledRules, Findings
 from scoring.results import AdviceTable
-from scoring.rounding import told
+from scoring.rounding import round_for_display
 
 Thing = TypeVar("Thing")
 
@@ -111,7 +110,6 @@ class Recommender:
 
     Attributes:
         advice: What each rule says, in the policy's order.
-        few: What advises few students; None where there is no rule.
     """
 
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
@@ -133,19 +131,6 @@ class Recommender:
             speaking = policy.tiers_of(rule)
             self._speaks[place, :-1] = [tier.name in speaking for tier in policy.tiers]
         self._advised = np.asarray(self._speaks.any(axis=0))
-        self.few: FewRows | None = None
-        self._speaking: list[Speaking] = []
-        if self._rules.rules is not None:
-            self.few = FewRows(
-                self._rules.rules,
-                reference,
-                priorities,
-                topics if policy.one_per_feature else range(len(topics)),
-                policy.max_recommendations,
-            )
-            self._speaking = [
-                self.few.speaking(np.flatnonzero(column).tolist()) for column in self._speaks.T
-            ]
 
     def advise(self, values: Floats, lengths: Ints, tiers: NDArray[np.int8]) -> AdviceTable:
         """Advise on every student.
@@ -166,21 +151,6 @@ class Recommender:
         ]
         return AdviceTable.joined(passes)
 
-    def advise_one(self, values: Floats, length: int, tier: int) -> list[Advised]:
-        """Advise on one student with plain numbers.
-
-        Args:
-            values: (periods, features) float32, raw units, NaN for missing.
-            length: Periods observed.
-            tier: Index of the tier, -1 for none.
-
-        Returns:
-            What `advise` returns of the student.
-        """
-        if self.few is None or not (speaking := self._speaking[tier]):
-            return []
-        return self.few.advise(values, length, speaking)
-
     def _advise(
         self, rows: Positions, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
     ) -> AdviceTable:
@@ -189,7 +159,7 @@ class Recommender:
             return AdviceTable.none()
         row, rule = self._choose(found, found.hits & self._speaks.take(tiers, axis=1))
         grounds = found.grounds(row, rule)
-        measured, expected, spreads = told(
+        measured, expected, spreads = round_for_display(
             np.array((grounds.measured, grounds.expected, grounds.spreads))
         )
         return AdviceTable(

@@ -5,8 +5,6 @@ bundle's calibration cohort had there. So one student in a request gets the tier
 would have given, and no request's other students matter.
 """
 
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -58,35 +56,11 @@ class Tiers:
             return self.policy.tier_of_rounded(probabilities)
         return highest_reached(probabilities, self.bounds(probabilities.shape[1]))
 
-    def of_student(self, risks: Sequence[float]) -> list[int]:
-        """Decide the tiers of one student's rounded risks, from the first period; else as `of`."""
-        if self.thresholds is None:
-            bounds = self._policys
-            # Only NaN differs from itself.
-            return [
-                bisect_right(bounds, risk) - 1 if risk == risk else -1  # noqa: PLR0124
-                for risk in risks
-            ]
-        return [
-            sum([risk >= bound for bound in bounds]) if risk == risk else -1  # noqa: PLR0124
-            for risk, bounds in zip(risks, self._above_lowest, strict=False)
-        ]
-
     def bounds(self, periods: int) -> Doubles:
         """Return (tiers, periods) or (tiers, 1) smallest probabilities, ascending by tier."""
         if self.thresholds is None:
             return self.policy.bounds[:, None]
         return self._by_tier[:, :periods]
-
-    @cached_property
-    def _policys(self) -> list[float]:
-        return [tier.from_ for tier in self.policy.tiers]
-
-    @cached_property
-    def _above_lowest(self) -> list[list[float]]:
-        """By period the smallest probability of each tier but the lowest."""
-        plain: list[list[float]] = self._by_tier[1:].T.tolist()
-        return plain
 
     @cached_property
     def _by_tier(self) -> Doubles:

@@ -14,8 +14,7 @@ from records.errors import BellwetherError
 # Rows of one execution. 128 to 512 rows are fastest; from 1,024 on the gates of an LSTM(64) no
 # longer fit the L2 cache and a quarter of the speed is gone.
 CHUNK = 256
-# Rows that an accelerator runs: a batch is padded to the next of them, so that each shape is known
-# and warm before the first request.
+# Rows that an accelerator is warmed up with.
 ROW_BUCKETS = (1, 8, 32, 128, CHUNK)
 
 # Left to itself, OpenVINO computes in bfloat16 or float16 where the machine is faster so.
@@ -28,22 +27,18 @@ class EngineCacheError(BellwetherError):
 
 @dataclass(frozen=True, slots=True)
 class DeviceOptions:
-    """How an accelerator is used; without one, nothing of it matters but `binding`.
+    """How an accelerator is used; ignored without one.
 
     Attributes:
         number: GPU, as CUDA counts them.
         memory_mib: Most memory of CUDA's arena, MiB; None: as much as there is.
         engine_cache: Folder where TensorRT's engines and timings are kept, so that only the first
             start compiles; nobody else may write there. None: every start compiles.
-        binding: Whether graphs run over buffers that are bound once; None: on a GPU.
-        crossover: Whether batches too small for the accelerator run on the CPU, as measured.
     """
 
     number: int = 0
     memory_mib: int | None = None
     engine_cache: str | None = None
-    binding: bool | None = None
-    crossover: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,24 @@ def options_of(
             return {}
 
 
+def reported_options(
+    session: onnxruntime.InferenceSession,
+    device: DeviceOptions,
+    model: Path | bytes,
+    profile: ShapeProfile,
+) -> dict[str, str]:
+    """Return the options that a session was opened with, as ONNX Runtime reports them; no paths."""
+    active = active_provider(session)
+    provider = next(one for one, name in RUNTIME_NAMES.items() if name == active)
+    reported = session.get_provider_options().get(active, {})
+    requested = options_of(provider, device, model, profile)
+    return {
+        name: str(reported.get(name, value))
+        for name, value in requested.items()
+        if not name.endswith("_path")
+    }
+
+
 _LOADING_FAILURES = (
     RuntimeError,
     ValueError,

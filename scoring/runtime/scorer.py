@@ -11,13 +11,16 @@ from scoring.bundle.manifest import GraphFacts
 from scoring.bundle.reader import Bundle
 from scoring.policy.measures import Positions
 from scoring.precision import Precision
-from scoring.runtime.placement import Placement, place
 from scoring.runtime.provider_options import CHUNK as CHUNK  # noqa: PLC0414 - a public name here too
 from scoring.runtime.provider_options import DeviceOptions, ShapeProfile
-from scoring.runtime.providers import Provider
-from scoring.runtime.runners import Runner
-from scoring.runtime.scores import AnyScorer as AnyScorer  # noqa: PLC0414 - public names here too
-from scoring.runtime.scores import Scores as Scores  # noqa: PLC0414
+from scoring.runtime.providers import (
+    Provider,
+    active_provider,
+    open_sessions,
+    reported_options,
+)
+from scoring.runtime.runners import SessionRunner
+from scoring.runtime.scores import Scores as Scores  # noqa: PLC0414 - public names here too
 from scoring.runtime.scores import check_records as check_records  # noqa: PLC0414
 
 # Periods of padding that cost as much as an execution of their own, with what dividing and putting
@@ -49,6 +52,7 @@ class Scorer:
         bundle: The bundle that is loaded.
         loaded_at: When it was loaded, UTC.
         provider: The active execution provider, as ONNX Runtime names it.
+        provider_options: Its options that were set, as ONNX Runtime reports them; no paths.
         precision: Graph name -> precision that answers.
     """
 
@@ -71,22 +75,20 @@ class Scorer:
         }
         facts, periods = bundle.manifest.graphs, bundle.contract.periods.maximum
         lengths = {name: _lengths(facts[name], periods) for name in self.precision}
-        self._placed = place(
-            [(name, path, facts[name]) for name, path in zip(lengths, paths, strict=True)],
-            [
-                ShapeProfile(facts[name].input, (some[0], some[-1]), len(bundle.contract.features))
-                for name, some in lengths.items()
-            ],
-            provider,
-            strict=strict,
-            threads=threads,
-            device=device,
+        profiles = [
+            ShapeProfile(facts[name].input, (some[0], some[-1]), len(bundle.contract.features))
+            for name, some in lengths.items()
+        ]
+        sessions = open_sessions(
+            paths, provider, strict=strict, threads=threads, device=device, profiles=profiles
         )
+        self.provider = active_provider(sessions[0])
+        self.provider_options = reported_options(sessions[0], device, paths[0], profiles[0])
         self._risk, self._score = (
-            _Graph(self._placed.runners[name], lengths[name]) for name in ("risk", "score")
+            _Graph(SessionRunner(session, facts[name].input, facts[name].output), lengths[name])
+            for session, name in zip(sessions, lengths, strict=True)
         )
         self._subjects = len(bundle.contract.targets.score.subjects)
-        self.provider = self._placed.provider
         self.loaded_at = datetime.now(UTC)
 
     @property
@@ -94,18 +96,8 @@ class Scorer:
         """Version of the bundle."""
         return self.bundle.version
 
-    @property
-    def placement(self) -> Placement:
-        """How graphs run there; settled by warming up."""
-        return self._placed.placement()
-
-    @property
-    def unready(self) -> None:
-        """None: what is loaded in this process can always be asked."""
-        return
-
     def warm_up(self) -> None:
-        """Run every shape of production once, on everything that may have to run it.
+        """Run every shape of production once.
 
         The first run of a shape allocates memory, and on a GPU picks kernels or builds engines;
         after this no request pays for that.
@@ -213,20 +205,15 @@ def _lengths(facts: GraphFacts, maximum: int) -> tuple[int, ...]:
 class _Graph:
     """One ONNX graph with the lengths that it runs at."""
 
-    def __init__(self, runner: Runner, buckets: Sequence[int]) -> None:
+    def __init__(self, runner: SessionRunner, buckets: Sequence[int]) -> None:
         self.runner = runner
         self.buckets = buckets
 
     def warm_up(self, features: int) -> None:
         """Run every shape, the least and the largest first: an engine then knows its range."""
-
-        def missing(rows: int, periods: int) -> Floats:
-            return np.full((rows, periods, features), np.nan, np.float32)
-
         shapes = [(rows, periods) for periods in self.buckets for rows in self.runner.rows]
         for rows, periods in (shapes[0], shapes[-1], *shapes[1:-1]):
-            self.runner.warm_up(missing(rows, periods))
-        self.runner.settle(lambda rows: missing(rows, self.buckets[-1]))
+            self.runner.run(np.full((rows, periods, features), np.nan, np.float32))
 
     def fill(
         self, result: Floats, values: Floats, lengths: Ints, different: Collection[int]

@@ -1,20 +1,16 @@
-"""What scoring records gives, and what any scorer can be asked."""
+"""Scores of records, and the check of what is to be scored."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
-from records.cohort import Bools, Floats, Ints
+from records.cohort import Floats, Ints
 from records.contract import Contract
 from records.errors import CohortError
-from scoring.bundle.reader import Bundle
 from scoring.policy.measures import Positions
-from scoring.precision import Precision
-from scoring.runtime.placement import Placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,53 +42,6 @@ class Scores:
         if places is not None:
             risk[places], score[places] = risk.copy(), score.copy()
         return cls(risk, score, tuple(chain.from_iterable(part.executions for part in parts)))
-
-
-class AnyScorer(Protocol):
-    """What scores records: `Scorer` here, or `scoring.remote.client.SharedScorer` elsewhere."""
-
-    @property
-    def bundle(self) -> Bundle:
-        """The bundle that answers."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Its version."""
-        ...
-
-    @property
-    def provider(self) -> str:
-        """The active execution provider, as ONNX Runtime names it."""
-        ...
-
-    @property
-    def precision(self) -> dict[str, Precision]:
-        """Graph name -> precision that answers."""
-        ...
-
-    @property
-    def placement(self) -> Placement:
-        """How graphs run there; settled once it is warm."""
-        ...
-
-    @property
-    def loaded_at(self) -> datetime:
-        """Since when it is loaded, UTC."""
-        ...
-
-    @property
-    def unready(self) -> str | None:
-        """Why requests should go elsewhere; None where they should come here."""
-        ...
-
-    def warm_up(self) -> None:
-        """Run what production runs, once."""
-        ...
-
-    def score(self, values: Floats, lengths: Ints, *, forecast: bool | Bools = True) -> Scores:
-        """Score records after each of their periods."""
-        ...
 
 
 def check_records(

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from records.relative import Moments
 from scoring.assessment.assessor import Assessor
-from scoring.remote.wire import ModelProcessError
 from scoring.results import BATCH
 from scoring.steps import Steps, advance, timed
 from scoring.students.intake import Admission
@@ -33,7 +32,6 @@ from service.bulk.pending import (
     Piece,
 )
 from service.bulk.slice_writer import AdmittedSlice, Outcome, TableAnswer, refusal_of
-from service.http.problems import NOT_READY, RequestError
 from service.openapi.schemas import ModelStamp
 from service.rows.reference import KEPT, refer
 
@@ -162,10 +160,7 @@ class BulkResponder:
             (ids, students), seconds = yield from timed(part.admit(cohort.students))
             admitted.append(AdmittedSlice(cohort, ids, students, part.reading + seconds))
             yield
-        try:
-            said = yield from self._tables.tabulate([one.students for one in admitted], wanted)
-        except ModelProcessError as gone:
-            return [RequestError(NOT_READY, str(gone)) for _ in taken]
+        said = yield from self._tables.tabulate([one.students for one in admitted], wanted)
         outcomes: list[Outcome] = []
         start, executions = 0, () if said is None else said.executions
         for one in admitted:

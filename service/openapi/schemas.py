@@ -104,25 +104,6 @@ class ProviderState:
         dict[str, str],
         Field(description="Precision that answers, by graph.", examples=[{"risk": "float32"}]),
     ]
-    process: Annotated[
-        Literal["own", "shared"],
-        Field(
-            description="Whether each worker has the model, or all of them feed one process that "
-            "has it.",
-            examples=["own"],
-        ),
-    ] = "own"
-    bound: Annotated[
-        bool, Field(description="Whether graphs run over buffers that are bound once.")
-    ] = False
-    cpu_below: Annotated[
-        dict[str, int],
-        Field(
-            description="Fewer students in an execution than this run on the CPU, by graph, as "
-            "measured while warming up; empty where the CPU is all there is.",
-            examples=[{"risk": 32, "score": 8}],
-        ),
-    ] = field(default_factory=dict)
     options: Annotated[
         dict[str, str],
         Field(

@@ -11,6 +11,7 @@ compares the two ways of writing fails.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise, repeat
 
 import msgspec
@@ -18,19 +19,41 @@ import numpy as np
 
 from records.cohort import Bools
 from records.contract import Contract
-from scoring.assessment.tabulator import Said
 from scoring.policy.measures import Doubles
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Advice
 from scoring.results import BUNDLE, AdviceTable, AssessmentTable, OutlyingCells
-from service.rows.few_encoding import NEXT, EncodedStudents, FewEncoder
 from service.rows.fragments import REFERENCES, Fragments
 from service.rows.json_numbers import Trajectories, written
 
 _json = msgspec.json.Encoder().encode
+_BEGIN, _NEXT = b'{"id":"', b',{"id":"'
 _NO_FORECASTS, _FORECASTS = b'],"outlying":[', b'}],"outlying":['
 # Fragments of one subject's forecast, and of one recommendation.
 _OF_SUBJECT, _OF_ADVICE = 6, 2
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedStudents:
+    """Students' assessments as JSON, in fragments.
+
+    Attributes:
+        fragments: `width` fragments for each student; a comma comes before every student.
+        width: Fragments of a student.
+    """
+
+    fragments: list[bytes]
+    width: int
+
+    def listed(self, start: int, end: int, before: bytes = b"", after: bytes = b"") -> bytes:
+        """Return students `start` to `end` with commas between them, and what is around them."""
+        chosen = self.fragments[start * self.width : end * self.width]
+        if chosen:
+            chosen[0] = before + _BEGIN
+        else:
+            chosen = [before]
+        chosen.append(after)
+        return b"".join(chosen)
 
 
 class TableEncoder:
@@ -45,9 +68,8 @@ class TableEncoder:
     def __init__(self, contract: Contract, policy: Policy, advice: Sequence[Advice]) -> None:
         self._trajectories = Trajectories(contract.periods.maximum)
         self._texts = texts = Fragments(contract, policy, advice)
-        self._few = FewEncoder(texts, self._trajectories)
         # One student's fragments: what is always the same, and room for the rest.
-        self._layout = [NEXT, b"", b'","row":', *((b"",) * 5), b'],"forecast":[']
+        self._layout = [_NEXT, b"", b'","row":', *((b"",) * 5), b'],"forecast":[']
         self._forecasts_at = len(self._layout)
         for start in texts.subjects:
             before = b"}," if len(self._layout) > self._forecasts_at else b""
@@ -60,24 +82,19 @@ class TableEncoder:
         self._layout += [*((b"",) * (_OF_ADVICE * policy.max_recommendations))]
         self._layout += [REFERENCES[BUNDLE]]
 
-    def encode(self, said: Said, ids: Sequence[str], rows: Sequence[int]) -> EncodedStudents:
-        """Encode what is said of each student.
+    def encode(
+        self, table: AssessmentTable, ids: Sequence[str], rows: Sequence[int]
+    ) -> EncodedStudents:
+        """Encode the assessment of each student.
 
         Args:
-            said: A table, or plain values of few.
+            table: At least one student.
             ids: Their ids, text that UTF-8 can carry.
             rows: Their positions in the requests that they came in.
 
         Returns:
             One JSON object a student, in order.
         """
-        if isinstance(said, list):
-            return self._few.encode(said, ids, rows)
-        return self._table(said, ids, rows)
-
-    def _table(
-        self, table: AssessmentTable, ids: Sequence[str], rows: Sequence[int]
-    ) -> EncodedStudents:
         advice, count, width = table.advice, len(table), len(self._layout)
         shares, measured, expected, spreads, *forecasts = _numbers(
             table.observed_share,

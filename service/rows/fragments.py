@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from records.cohort import Bools
 from records.contract import Contract
-from scoring.policy.few_rows import Advised
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Advice
 from scoring.results import NO_TIER, ORIGINS, STATUSES, AdviceTable
@@ -31,12 +30,8 @@ class PairFragments:
         self, write: Callable[[int, int], bytes], first: Sequence[int], second: int
     ) -> None:
         self._width = second
-        self._listed = [write(one, other) for one in first for other in range(second)]
-        self._array = np.array(self._listed, np.object_)
-
-    def one(self, first: int, second: int) -> bytes:
-        """Return the fragment of a pair."""
-        return self._listed[first * self._width + second]
+        texts = [write(one, other) for one in first for other in range(second)]
+        self._array = np.array(texts, np.object_)
 
     def of(
         self, first: NDArray[np.signedinteger], second: NDArray[np.signedinteger]
@@ -121,24 +116,6 @@ class AdviceFragments:
             lambda first, last: b',"first_period":%d,"last_period":%d}}' % (first, last),
             range(periods + 1),
             periods + 1,
-        )
-
-    def of_one(
-        self, told: Advised, numbers: Sequence[bytes], *, further: bool
-    ) -> tuple[bytes, ...]:
-        """Return the parts of one recommendation; `numbers` are what was measured and so on."""
-        rule, (measured, expected, spreads) = told.rule, numbers
-        if self._names[rule]:
-            measured = self._names[rule][int(told.measured)]
-            expected = self._others[rule] or self._names[rule][int(told.expected)]
-        return (
-            self._before[rule + further * len(self._middle)],
-            measured,
-            b',"expected":',
-            expected,
-            self._middle[rule],
-            spreads,
-            self._periods.one(told.first, told.last),
         )
 
     def encode(

@@ -1,7 +1,6 @@
 """Told to stop, the service answers what it has taken in, then ends by itself."""
 
 import json
-import select
 import signal
 import socket
 import threading
@@ -72,32 +71,6 @@ def test_what_was_taken_in_is_answered_and_the_server_ends(
         assert running.process.wait(timeout=15) == 0
         for worker in there:
             assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
-        assert "Traceback" not in running.said()
-
-
-def test_what_waits_for_its_turn_is_answered_too(bundle_dir: Path, tmp_path: Path) -> None:
-    """The model stands still from before the first request until the service has begun to end."""
-    variables = environment(
-        tmp_path, bundle=bundle_dir, threads="1", model_process="shared", queue_milliseconds="60000"
-    )
-    with serving(tmp_path, variables) as running, ExitStack() as links:
-        model = process_of(running, "scoring.remote.server")
-        idle, *asking = [links.enter_context(connected(running)) for _ in range(CLIENTS + 1)]
-        model.suspend()
-        for number, link in enumerate(asking):
-            link.sendall(request(number))
-        # Read after theirs: whoever is answered on the event loop has been preceded by them.
-        assert httpx.get(running.url + "/livez").status_code == 200
-        running.process.send_signal(signal.SIGTERM)
-        # Nobody asks on it: that it is closed says that the worker has been told.
-        assert idle.recv(1) == b""
-        assert select.select(asking, [], [], 0) == ([], [], [])
-        model.resume()
-        for number, link in enumerate(asking):
-            assert_answered(link, number)
-        assert running.process.wait(timeout=15) == 0
-        psutil.wait_procs([model], timeout=15)
-        assert not model.is_running()
         assert "Traceback" not in running.said()
 
 

@@ -136,9 +136,7 @@ def test_without_a_forecast_the_rest_stays_as_it_is(responder: Responder) -> Non
 
 
 def test_what_was_configured_of_the_provider_shows_in_model(bundle_dir: Path) -> None:
-    chosen = Settings(provider=Provider.CPU, threads=1, binding=True, crossover=False)
-    shown = json.loads(Responder(bundle_dir, chosen).model)["provider"]
-    assert shown["bound"] is True
-    assert shown["cpu_below"] == shown["options"] == {}
-    other = json.loads(Responder(bundle_dir, Settings(provider=Provider.CPU, threads=1)).model)
-    assert other["provider"]["bound"] is False
+    shown = json.loads(Responder(bundle_dir, Settings(provider=Provider.CPU, threads=1)).model)
+    assert shown["provider"]["active"] == "CPUExecutionProvider"
+    assert shown["provider"]["threads"] == 1
+    assert shown["provider"]["options"] == {}

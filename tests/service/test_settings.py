@@ -4,7 +4,6 @@ import pytest
 
 from scoring.runtime.provider_options import DeviceOptions
 from scoring.runtime.providers import Provider
-from service.model_choice import ModelProcess
 from service.settings import Settings, SettingsError
 
 
@@ -17,13 +16,10 @@ def test_variables_are_typed() -> None:
         {
             "BELLWETHER_BUNDLE": "bellwether:latest",
             "BELLWETHER_PROVIDER": "cuda",
-            "BELLWETHER_MODEL_PROCESS": "shared",
             "BELLWETHER_STRICT": "true",
             "BELLWETHER_DEVICE": "1",
             "BELLWETHER_DEVICE_MEMORY": "512",
             "BELLWETHER_ENGINE_CACHE": "/var/cache/engines",
-            "BELLWETHER_BINDING": "false",
-            "BELLWETHER_CROSSOVER": "false",
             "BELLWETHER_THREADS": "2",
             "BELLWETHER_WORKERS": "3",
             "BELLWETHER_MAX_BODY_BYTES": "4096",
@@ -38,13 +34,10 @@ def test_variables_are_typed() -> None:
     assert settings == Settings(
         bundle="bellwether:latest",
         provider=Provider.CUDA,
-        model_process=ModelProcess.SHARED,
         strict=True,
         device=1,
         device_memory=512,
         engine_cache="/var/cache/engines",
-        binding=False,
-        crossover=False,
         threads=2,
         workers=3,
         max_body_bytes=4096,
@@ -58,8 +51,6 @@ def test_variables_are_typed() -> None:
         number=1,
         memory_mib=512,
         engine_cache="/var/cache/engines",
-        binding=False,
-        crossover=False,
     )
 
 

@@ -9,73 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from records.cohort import Floats, Ints
-from records.contract import Contract
-from records.reference import Reference
 from scoring.policy import rules as rules_module
 from scoring.policy.model import Policy
 from scoring.policy.rules import CompiledRules, Evaluation
+from tests.scoring.school import CONTRACT, FEATURES, PERIODS, REFERENCE
 
 # A busy machine is no fault of the code.
 unhurried = settings(deadline=None)
 NAN = float("nan")
-PERIODS = 6
-FEATURES = ("mark", "late", "rating", "tutored", "group")
-CONTRACT = Contract.model_validate(
-    {
-        "name": "school",
-        "version": 1,
-        "title": "School",
-        "periods": {"name": "week", "maximum": PERIODS},
-        "features": [
-            {
-                "name": "mark",
-                "label": "Mark",
-                "minimum": 0,
-                "maximum": 100,
-                "better": "higher",
-                "actionable": True,
-            },
-            {"name": "late", "label": "Late", "better": "lower", "actionable": True},
-            {
-                "name": "rating",
-                "label": "Rating",
-                "kind": "ordinal",
-                "levels": ["poor", "fair", "good"],
-                "better": "higher",
-                "actionable": True,
-            },
-            {
-                "name": "tutored",
-                "label": "T",
-                "kind": "flag",
-                "better": "higher",
-                "actionable": True,
-            },
-            {
-                "name": "group",
-                "label": "Group",
-                "kind": "categorical",
-                "levels": ["a", "b", "c", "d"],
-                "actionable": True,
-            },
-        ],
-        "targets": {
-            "risk": {"label": "Fails"},
-            "score": {"label": "Next", "minimum": 0, "maximum": 100},
-        },
-    }
-)
-# Marks: nobody has one in period 4. Late: no spread in period 6.
-REFERENCE = Reference(
-    features=FEATURES,
-    count=((100, 80, 90, 100, 9),) * 3 + ((5, 80, 90, 100, 9),) + ((100, 80, 90, 100, 9),) * 2,
-    mean=((60.0, 2.0, 1.0, 0.5, 1.0),) * 3
-    + ((None, 2.0, 1.0, 0.5, 1.0),)
-    + ((70.0, 2.0, 1.0, 0.5, 1.0),) * 2,
-    spread=((10.0, 1.0, 0.5, 0.5, 1.0),) * 3
-    + ((None, 1.0, 0.5, 0.5, 1.0),)
-    + ((20.0, 1.0, 0.5, 0.5, 1.0), (20.0, 0.0, 0.5, 0.5, 1.0)),
-)
 
 
 def compiled(*rules: dict[str, object]) -> CompiledRules:

@@ -6,7 +6,6 @@ import onnxruntime
 import pytest
 
 from scoring.bundle.reader import read_bundle
-from scoring.remote.server import Life, ModelOptions
 from scoring.runtime.provider_options import (
     CHUNK,
     DeviceOptions,
@@ -89,16 +88,7 @@ def test_the_installed_runtime_knows_every_option(provider: Provider, tmp_path: 
     assert b"trt_no_such_option" not in known
 
 
-def test_the_options_reach_the_model_process(bundle_dir: Path) -> None:
-    device = DeviceOptions(number=1, memory_mib=256, engine_cache="/cache", binding=True)
-    options = ModelOptions(bundle=str(bundle_dir), provider=Provider.CPU, threads=1, device=device)
-    life = Life(owner=1)
-    assert ModelOptions.from_arguments(options.arguments(life)) == (options, life)
-    assert options.load().placement.bound
-
-
-def test_on_a_cpu_there_is_nothing_to_choose(bundle_dir: Path) -> None:
+def test_on_a_cpu_no_option_is_set(bundle_dir: Path) -> None:
     scorer = Scorer(read_bundle(bundle_dir), provider="cpu", threads=1)
     scorer.warm_up()
-    assert scorer.placement.cpu_below == {}
-    assert scorer.placement.options == {}
+    assert scorer.provider_options == {}

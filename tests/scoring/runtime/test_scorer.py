@@ -171,7 +171,7 @@ def test_warming_up_runs_every_production_shape(
 ) -> None:
     seen: list[Floats] = []
     for graph in (scorer._risk, scorer._score):
-        monkeypatch.setattr(graph.runner, "warm_up", seen.append)
+        monkeypatch.setattr(graph.runner, "run", seen.append)
     scorer.warm_up()
     maximum = scorer.bundle.contract.periods.maximum
     features = len(scorer.bundle.contract.features)

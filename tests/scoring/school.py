@@ -1,21 +1,76 @@
-"""Plain numbers and arrays follow one plan: the same advice, to the last bit."""
+"""A contract of every kind of feature, a reference with gaps, and policies and students drawn for it."""
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from records.cohort import Floats, Ints
+from records.contract import Contract
+from records.reference import Reference
 from scoring.policy.model import Policy
-from scoring.policy.recommender import Recommender
-from scoring.policy.rules import CompiledRules
-from scoring.results import AdviceTable
-from tests.scoring.policy.test_rules import CONTRACT, FEATURES, PERIODS, REFERENCE
 
-unhurried = settings(deadline=None, max_examples=150)
+PERIODS = 6
+FEATURES = ("mark", "late", "rating", "tutored", "group")
+CONTRACT = Contract.model_validate(
+    {
+        "name": "school",
+        "version": 1,
+        "title": "School",
+        "periods": {"name": "week", "maximum": PERIODS},
+        "features": [
+            {
+                "name": "mark",
+                "label": "Mark",
+                "minimum": 0,
+                "maximum": 100,
+                "better": "higher",
+                "actionable": True,
+            },
+            {"name": "late", "label": "Late", "better": "lower", "actionable": True},
+            {
+                "name": "rating",
+                "label": "Rating",
+                "kind": "ordinal",
+                "levels": ["poor", "fair", "good"],
+                "better": "higher",
+                "actionable": True,
+            },
+            {
+                "name": "tutored",
+                "label": "T",
+                "kind": "flag",
+                "better": "higher",
+                "actionable": True,
+            },
+            {
+                "name": "group",
+                "label": "Group",
+                "kind": "categorical",
+                "levels": ["a", "b", "c", "d"],
+                "actionable": True,
+            },
+        ],
+        "targets": {
+            "risk": {"label": "Fails"},
+            "score": {"label": "Next", "minimum": 0, "maximum": 100},
+        },
+    }
+)
+# Marks: nobody has one in period 4. Late: no spread in period 6.
+REFERENCE = Reference(
+    features=FEATURES,
+    count=((100, 80, 90, 100, 9),) * 3 + ((5, 80, 90, 100, 9),) + ((100, 80, 90, 100, 9),) * 2,
+    mean=((60.0, 2.0, 1.0, 0.5, 1.0),) * 3
+    + ((None, 2.0, 1.0, 0.5, 1.0),)
+    + ((70.0, 2.0, 1.0, 0.5, 1.0),) * 2,
+    spread=((10.0, 1.0, 0.5, 0.5, 1.0),) * 3
+    + ((None, 1.0, 0.5, 0.5, 1.0),)
+    + ((20.0, 1.0, 0.5, 0.5, 1.0), (20.0, 0.0, 0.5, 0.5, 1.0)),
+)
+
+
 WORDS = {"recommendation": "Talk.", "message": "Hello.", "owner": "tutor", "effort_minutes": 5}
 TIERS = ("moderate", "high")  # the lowest is never advised
 
@@ -99,36 +154,3 @@ def students(draw: st.DrawFn) -> tuple[Floats, Ints, NDArray[np.int8]]:
     lengths = generator.choice([*range(PERIODS), *[PERIODS] * PERIODS], rows)
     tiers = generator.choice([-1, 0, 1, 2, 2, 2, 2], rows)
     return values.astype(np.float32), lengths.astype(np.int32), tiers.astype(np.int8)
-
-
-@unhurried
-@given(policies(), students())
-def test_plain_numbers_and_arrays_advise_the_same(
-    policy: Policy, batch: tuple[Floats, Ints, NDArray[np.int8]]
-) -> None:
-    values, lengths, tiers = batch
-    recommender = Recommender(policy, CONTRACT, REFERENCE)
-    arrays = recommender.advise(values, lengths, tiers)
-    columns = [getattr(arrays, field.name) for field in fields(AdviceTable)[1:]]
-    for row, (length, tier) in enumerate(zip(lengths.tolist(), tiers.tolist(), strict=True)):
-        alone = recommender.advise_one(values[row], length, tier)
-        together = zip(*(column[arrays.row == row].tolist() for column in columns), strict=True)
-        # As text, in which NaN is NaN and -0.0 is not 0.0.
-        assert list(map(repr, map(tuple, alone))) == list(map(repr, together))
-
-
-@unhurried
-@given(policies(), students())
-def test_plain_numbers_and_arrays_find_the_same(
-    policy: Policy, batch: tuple[Floats, Ints, NDArray[np.int8]]
-) -> None:
-    values, lengths, _ = batch
-    few = Recommender(policy, CONTRACT, REFERENCE).few
-    if few is None:
-        assert not policy.rules
-        return
-    arrays = CompiledRules(policy, CONTRACT, REFERENCE).evaluate(values, lengths)
-    for row, length in enumerate(lengths.tolist()):
-        found = few.severities(values[row], length)
-        assert [*found] == np.flatnonzero(arrays.hits[row]).tolist()
-        np.testing.assert_array_equal([*found.values()], arrays.severity[row, [*found]])

@@ -1,32 +1,26 @@
-"""Plain numbers and arrays say the same of a student, to the last bit."""
+"""No row of a batch influences another, to the last bit, under any policy."""
 
 from dataclasses import fields, is_dataclass
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from records.calibration import Calibration
 from records.cohort import Bools, Floats, Ints
 from records.fences import Fences
 from records.intervals import Intervals
-from scoring.assessment import few_assessed
 from scoring.assessment.tabulator import Tabulator
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommender
 from scoring.policy.tiers import Tiers, tiers_of
-from scoring.rounding import DECIMALS, rounded_number, told, told_number
 from scoring.runtime.scorer import Scores
-from tests.scoring.policy.test_few_rows import policies, students
-from tests.scoring.policy.test_rules import CONTRACT, PERIODS, REFERENCE
+from tests.scoring.school import CONTRACT, PERIODS, REFERENCE, policies, students
 
 SUBJECTS = 2
 BOUNDS = [0, -0.0, 0.4, 0.7, 0.3999995, 0.39999949, 1, 1e-9]
 FENCES = Fences(reach=3, lower={"mark": 20.0, "late": -1e60}, upper={"mark": 90.0, "late": 20.0})
-PLAIN = Policy(name="plain", version=1, contract="school")
 unhurried = settings(deadline=None, max_examples=150)
 
 
@@ -76,7 +70,7 @@ def scores(generator: np.random.Generator, rows: int, silent: float) -> Scores:
 def assert_same(one: object, other: object) -> None:
     """Compare tables and arrays, tables within them too; -0.0 is not 0.0."""
     if is_dataclass(one):
-        assert type(one) is type(other)
+        assert type(one) is type(other), (one, other)
         for field in fields(one):
             assert_same(getattr(one, field.name), getattr(other, field.name))
     elif isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
@@ -108,7 +102,7 @@ def asked(draw: st.DrawFn, rows: int) -> tuple[bool | Bools, NDArray[np.int8] | 
     st.integers(0, 2**32 - 1),
     st.data(),
 )
-def test_plain_numbers_and_arrays_say_the_same(  # noqa: PLR0917 - each is drawn
+def test_a_student_alone_gets_what_the_batch_gets_to_the_last_bit(  # noqa: PLR0917 - each is drawn
     policy: Policy,
     batch: tuple[Floats, Ints, NDArray[np.int8]],
     periods: int,
@@ -130,34 +124,19 @@ def test_plain_numbers_and_arrays_say_the_same(  # noqa: PLR0917 - each is drawn
         intervals=intervals(generator) if data.draw(st.booleans()) else None,
     )
     recommendations, reference = data.draw(asked(len(values)))
-    tables = []
-    for few in (-1, len(values)):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(few_assessed, "FEW", few)
-            tables.append(
-                tabulator.tabulate(
-                    values,
-                    lengths,
-                    scores(np.random.default_rng(seed), len(values), silent),
-                    recommendations=recommendations,
-                    reference=reference,
-                )
-            )
-    assert_same(*tables)
-
-
-@unhurried
-@given(hnp.arrays(np.float32, (3, PERIODS), elements=st.floats(0, 1, width=32) | st.just(np.nan)))
-@pytest.mark.parametrize("capacity", [False, True])
-def test_a_student_alone_gets_the_tiers_of_many(capacity: bool, risk: Floats) -> None:
-    tiers = by_capacity(PLAIN) if capacity else tiers_of(PLAIN, None)
-    rounded = risk.astype(np.float64).round(6)
-    assert [tiers.of_student(row) for row in rounded.tolist()] == tiers.of(risk).tolist()
-
-
-@given(st.floats() | st.integers(-(10**9), 10**9).map(lambda units: units / 2 / 10**DECIMALS))
-def test_one_number_is_rounded_as_many_are(number: float) -> None:
-    with np.errstate(over="ignore"):
-        many = np.array([number])
-        assert_same(np.array([rounded_number(number)]), many.round(DECIMALS))
-        assert_same(np.array([told_number(number)]), told(many))
+    scored = scores(generator, len(values), silent)
+    together = tabulator.tabulate(
+        values, lengths, scored, recommendations=recommendations, reference=reference
+    )
+    for row in range(len(values)):
+        own = slice(row, row + 1)
+        alone = tabulator.tabulate(
+            values[own],
+            lengths[own],
+            Scores(scored.risk[own], scored.score[own]),
+            recommendations=recommendations
+            if isinstance(recommendations, bool)
+            else recommendations[own],
+            reference=None if reference is None else reference[own],
+        )
+        assert_same(alone, together.part(row, row + 1))

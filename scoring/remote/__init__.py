@@ -1,1 +1,0 @@
-"""A model process that several workers share."""
