@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from records.cohort import Bools, Cohort, Floats
 from training.data.prepare import Prepared
-from training.fitting.history import History
+from training.history import History
 from training.settings import NetworkPreset
 
 Target = Literal["risk", "score"]

@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from evaluation.known import usable
 from records.cohort import Cohort
-from training.data.targets import usable
 
 Attention = Literal["none", "before", "after", "only"]
 ScoreLoss = Literal["squared", "absolute", "huber"]

@@ -18,7 +18,7 @@ from records.intervals import Intervals
 from records.tables.read_write import write_table
 from training import run_folder as names
 from training.data.prepare import Prepared
-from training.fitting.history import History, write_histories
+from training.history import History, write_histories
 from training.run_folder import RunRecord
 
 

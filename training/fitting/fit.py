@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from records.errors import BellwetherError
 from training.data.targets import Examples
-from training.fitting.history import Epoch, History
 from training.fitting.printed_adam import PrintedAdam
+from training.history import Epoch, History
 from training.networks.backend import keras, tf
 from training.settings import Optimizer, Schedule, ScoreLoss
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from training.data.targets import Examples
 from training.fitting.fit import check_converged
-from training.fitting.history import Epoch, History
+from training.history import Epoch, History
 from training.networks.backend import keras
 from training.settings import Schedule
 

@@ -10,7 +10,6 @@ from training.fitting.calibration import learn_calibration, without_calibration
 from training.fitting.calibration_data import ask, held_back
 from training.fitting.intervals import learn_intervals, with_coverage
 from training.model import Fitted, FittedNetwork, OnEpoch, Target
-from training.registry import fit_preset
 from training.settings import NetworkPreset, TrainingSettings
 
 # Gives what is called after every epoch of the fit that the text names.
@@ -45,9 +44,10 @@ def fit_served(prepared: Prepared, settings: TrainingSettings, epochs: Epochs) -
     Raises:
         FitError: A network diverged.
     """
+    from training.fitting.fit_networks import fit_network  # noqa: PLC0415 - TensorFlow takes seconds
 
     def fit(known: Prepared, stage: str) -> Fitted:
-        return fit_preset(known, "score", settings.score, settings.seed, epochs(stage))
+        return fit_network(known, "score", settings.score, settings.seed, epochs(stage))
 
     risk, served, calibration = fit_calibrated(
         prepared, settings.risk, settings.seed, epochs, calibrate=settings.calibrate
@@ -81,11 +81,11 @@ def fit_calibrated(
     Raises:
         FitError: A network diverged.
     """
-    from training.fitting.fit_networks import as_fitted  # noqa: PLC0415 - likewise
+    from training.fitting.fit_networks import as_fitted, fit_network  # noqa: PLC0415 - likewise
     from training.networks.calibration_layer import calibrated  # noqa: PLC0415 - TensorFlow takes seconds
 
     def fit(known: Prepared, stage: str) -> Fitted:
-        return fit_preset(known, "risk", preset, seed, epochs(stage))
+        return fit_network(known, "risk", preset, seed, epochs(stage))
 
     risk = fit(prepared, "Fitting the risk network")
     chosen = held_back(prepared)

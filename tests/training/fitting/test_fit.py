@@ -19,7 +19,7 @@ from training.data.targets import (
     score_spread,
 )
 from training.fitting.fit import FitError, fit, seed_everything
-from training.fitting.history import History
+from training.history import History
 from training.networks.backend import keras
 from training.networks.builders import build_risk_network, build_score_network, predict
 from training.settings import RISK_PRESETS, SCORE_PRESETS, Schedule
