@@ -7,7 +7,8 @@ the curves. Unlike a difference of AUCs it sees curves that cross.
 
 import numpy as np
 
-from evaluation.weighted import Judged, Reals, ones
+from evaluation.weighted import Judged, ones
+from records.arrays import Doubles
 
 # Where resampled curves are compared: an area is off by a thousandth at most, a small part of any
 # interval's width. A prime, so that hardly a curve jumps there.
@@ -35,7 +36,7 @@ def abroca(first: Judged, second: Judged) -> float | None:
     return float(area.sum())
 
 
-def roc_heights(judged: Judged, weights: Reals) -> Reals:
+def roc_heights(judged: Judged, weights: Doubles) -> Doubles:
     """Read the ROC curve of each resample at equally spaced false-positive rates.
 
     The mean absolute difference of two groups' heights is their ABROCA, nearly: exact areas of
@@ -60,7 +61,7 @@ def roc_heights(judged: Judged, weights: Reals) -> Reals:
     return heights
 
 
-def _roc(judged: Judged) -> tuple[Reals, Reals] | None:
+def _roc(judged: Judged) -> tuple[Doubles, Doubles] | None:
     """Return false- and true-positive rate from (0, 0) to (1, 1)."""
     if not 0 < judged.truth.sum() < len(judged.truth):
         return None
@@ -72,17 +73,17 @@ def _roc(judged: Judged) -> tuple[Reals, Reals] | None:
     )
 
 
-def _after(x: Reals, y: Reals, at: Reals) -> Reals:
+def _after(x: Doubles, y: Doubles, at: Doubles) -> Doubles:
     """Read a curve just right of `at`, where it may jump."""
     begin = np.searchsorted(x, at, side="right") - 1
     return _line(x, y, at, begin)
 
 
-def _before(x: Reals, y: Reals, at: Reals) -> Reals:
+def _before(x: Doubles, y: Doubles, at: Doubles) -> Doubles:
     """Read a curve just left of `at`."""
     return _line(x, y, at, np.searchsorted(x, at, side="left") - 1)
 
 
-def _line(x: Reals, y: Reals, at: Reals, begin: np.ndarray) -> Reals:
+def _line(x: Doubles, y: Doubles, at: Doubles, begin: np.ndarray) -> Doubles:
     slope = (y[begin + 1] - y[begin]) / (x[begin + 1] - x[begin])
     return np.asarray(y[begin] + slope * (at - x[begin]))

@@ -13,14 +13,8 @@ import numpy as np
 
 from evaluation.figures import Comparison, Difference
 from evaluation.predictions import Predictions
-from evaluation.weighted import (
-    LESS_IS_BETTER,
-    RISK_FIGURES,
-    SCORE_FIGURES,
-    Judged,
-    Reals,
-    ones,
-)
+from evaluation.weighted import LESS_IS_BETTER, RISK_FIGURES, SCORE_FIGURES, Judged, ones
+from records.arrays import Doubles
 from records.errors import BellwetherError
 
 # Resamples at a time: (100, 7,000 students) float64 stays within a few MB a figure.
@@ -125,7 +119,7 @@ def paired_bootstrap(
     )
 
 
-def draws(clusters: int, resamples: int, seed: int) -> Iterator[Reals]:
+def draws(clusters: int, resamples: int, seed: int) -> Iterator[Doubles]:
     """Yield how often each cluster is drawn, (up to 100, clusters) at a time."""
     random = np.random.default_rng(seed)
     for start in range(0, resamples, _CHUNK):
@@ -136,7 +130,7 @@ def draws(clusters: int, resamples: int, seed: int) -> Iterator[Reals]:
         yield counts.reshape(size, clusters).astype(np.float64)
 
 
-def interval(drawn: Reals, level: float) -> tuple[float, float] | None:
+def interval(drawn: Doubles, level: float) -> tuple[float, float] | None:
     """Return the percentile interval of what was drawn; None where it was never defined."""
     with warnings.catch_warnings():
         # Nothing but NaN: the figure is undefined, and so is the interval.
@@ -146,7 +140,7 @@ def interval(drawn: Reals, level: float) -> tuple[float, float] | None:
 
 
 def _difference(
-    mine: float, other: float, drawn: Reals, level: float, against: str
+    mine: float, other: float, drawn: Doubles, level: float, against: str
 ) -> Difference | None:
     bounds = interval(drawn, level)
     if bounds is None or np.isnan(mine) or np.isnan(other):
@@ -164,7 +158,7 @@ def _difference(
 def _check(
     predictions: Predictions,
     figure: str,
-    figures: Mapping[str, Callable[..., Reals]],
+    figures: Mapping[str, Callable[..., Doubles]],
     models: Sequence[str],
 ) -> None:
     if figure not in figures:

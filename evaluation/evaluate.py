@@ -11,7 +11,8 @@ from evaluation.known import known_risk, known_score, last_known
 from evaluation.metrics import run_metrics
 from evaluation.naive import naive_risk, naive_score
 from evaluation.weighted import Judged
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from records.errors import CohortError
 
 _NO_NAIVE_ROWS = (

@@ -19,7 +19,6 @@ from evaluation.weighted import (
     THRESHOLD,
     Figure,
     Judged,
-    Reals,
     auc,
     base_rate,
     calibration_bias,
@@ -29,7 +28,8 @@ from evaluation.weighted import (
     precision,
     recall,
 )
-from records.cohort import Cohort, Floats, Strings
+from records.arrays import Doubles, Floats, Strings
+from records.cohort import Cohort
 
 SMALLEST = 20
 FEWEST_CASES = 10
@@ -180,8 +180,8 @@ def _by_group(
     }
 
 
-def _metric(name: str, figure: Figure) -> Callable[[Reals, Reals], float]:
-    def metric(actual: Reals, predicted: Reals) -> float:
+def _metric(name: str, figure: Figure) -> Callable[[Doubles, Doubles], float]:
+    def metric(actual: Doubles, predicted: Doubles) -> float:
         part = Judged(np.asarray(actual, np.float64), np.asarray(predicted, np.float64))
         return float(figure(part, ones(part))[0]) if _enough(part, name) else np.nan
 
@@ -213,9 +213,9 @@ class _Drawn:
     """
 
     bearing: Mapping[str, list[str]]
-    gaps: Mapping[str, Reals]
+    gaps: Mapping[str, Doubles]
     largest: str
-    areas: Mapping[str, Reals]
+    areas: Mapping[str, Doubles]
 
 
 def _draw(
@@ -233,8 +233,8 @@ def _draw(
     }
     curved = [group for group in compared if _enough(parts[group], "abroca")]
     others = [group for group in curved if group != largest] if largest in curved else []
-    gaps: dict[str, list[Reals]] = {n: [] for n, groups in bearing.items() if len(groups) > 1}
-    areas: dict[str, list[Reals]] = {group: [] for group in others}
+    gaps: dict[str, list[Doubles]] = {n: [] for n, groups in bearing.items() if len(groups) > 1}
+    areas: dict[str, list[Doubles]] = {group: [] for group in others}
     for counts in draws(people, resamples, seed) if gaps or areas else ():
         weights = {group: counts[:, person[members[group]]] for group in compared}
         for name, rows in gaps.items():
@@ -254,7 +254,7 @@ def _draw(
     )
 
 
-def _area(largest: Judged, part: Judged, drawn: Reals | None) -> dict[str, float | None]:
+def _area(largest: Judged, part: Judged, drawn: Doubles | None) -> dict[str, float | None]:
     """Return a group's area with its interval; that of the largest group with itself is 0."""
     if part is largest and _enough(part, "abroca"):
         return {"abroca": 0.0}

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Cohort
+from records.arrays import Bools
+from records.cohort import Cohort
 
 
 def known_risk(cohort: Cohort) -> Bools:

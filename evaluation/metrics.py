@@ -24,7 +24,8 @@ from evaluation.figures import (
 from evaluation.known import known_risk, known_score, last_known
 from evaluation.predictions import Predictions, risk_predictions, score_predictions
 from evaluation.weighted import CAPACITIES, SCORE_FIGURES, THRESHOLD, Figure, Judged, ones
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 
 __all__ = [
     "THRESHOLD",

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from evaluation.figures import NaiveFacts
 from evaluation.known import known_risk, known_score
-from evaluation.weighted import Reals
-from records.cohort import Cohort, Floats
+from records.arrays import Doubles, Floats
+from records.cohort import Cohort
 
 
 def last_observed(values: Floats) -> Floats:
@@ -44,7 +44,7 @@ CARRIED: Mapping[str, Callable[[Floats], Floats]] = {
 }
 
 
-def base_rates(cohort: Cohort) -> Reals:
+def base_rates(cohort: Cohort) -> Doubles:
     """Return the share at risk at each period, (periods,); of all periods where nobody counts."""
     known = known_risk(cohort)
     at_risk = np.where(known, cohort.risk, 0).sum(axis=0)
@@ -58,14 +58,14 @@ def base_rates(cohort: Cohort) -> Reals:
     )
 
 
-def score_means(cohort: Cohort) -> Reals:
+def score_means(cohort: Cohort) -> Doubles:
     """Return the mean of each subject's known next scores, (subjects,); 0 where there is none."""
     known = known_score(cohort)
     total = np.where(known, cohort.score, 0).sum(axis=(0, 1), dtype=np.float64)
     return np.asarray(total / np.maximum(known.sum(axis=(0, 1)), 1))
 
 
-def nearest_features(cohort: Cohort, carry: str, means: Reals) -> list[int] | None:
+def nearest_features(cohort: Cohort, carry: str, means: Doubles) -> list[int] | None:
     """Choose for each subject the feature that, carried on, errs least.
 
     A contract does not say which feature is the score, and one with a range of its own, such as a

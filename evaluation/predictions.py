@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from evaluation.known import known_risk, known_score
-from records.cohort import Bools, Cohort, Floats, Ints, Strings
+from records.arrays import Bools, Floats, Ints, Strings
+from records.cohort import Cohort
 from records.errors import BellwetherError
 
 Target = Literal["risk", "score"]

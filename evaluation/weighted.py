@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Reals = NDArray[np.float64]
+from records.arrays import Doubles
 
 # Probability from which a record counts as warned.
 THRESHOLD = 0.5
@@ -31,16 +31,16 @@ class Judged:
         predicted: (n,) float64: probabilities, or forecasts in the unit of the score.
     """
 
-    actual: Reals
-    predicted: Reals
+    actual: Doubles
+    predicted: Doubles
 
     @cached_property
-    def truth(self) -> Reals:
+    def truth(self) -> Doubles:
         """(n,) 1 where the outcome is to be warned of, else 0."""
         return (self.actual > 0.5).astype(np.float64)
 
     @cached_property
-    def warned(self) -> Reals:
+    def warned(self) -> Doubles:
         """(n,) 1 where the probability reaches the threshold, else 0."""
         return (self.predicted >= THRESHOLD).astype(np.float64)
 
@@ -62,7 +62,7 @@ class Judged:
         middle = (sizes.cumsum() - sizes / 2) / len(self.predicted)
         return np.asarray((middle * BINS).astype(np.intp)[group])
 
-    def ranked(self, weights: Reals) -> tuple[Reals, Reals]:
+    def ranked(self, weights: Doubles) -> tuple[Doubles, Doubles]:
         """Return the weight of positives and of all in each group of equal predictions.
 
         Both are (resamples, groups), the highest prediction first.
@@ -75,53 +75,53 @@ class Judged:
         )
 
 
-Figure = Callable[[Judged, Reals], Reals]
+Figure = Callable[[Judged, Doubles], Doubles]
 
 
-def ones(judged: Judged) -> Reals:
+def ones(judged: Judged) -> Doubles:
     """Return the weights that make every figure the ordinary one, (1, n)."""
     return np.ones((1, len(judged.actual)))
 
 
-def base_rate(judged: Judged, weights: Reals) -> Reals:
+def base_rate(judged: Judged, weights: Doubles) -> Doubles:
     """Share at risk."""
     return _ratio(weights @ judged.truth, weights.sum(axis=1))
 
 
-def accuracy(judged: Judged, weights: Reals) -> Reals:
+def accuracy(judged: Judged, weights: Doubles) -> Doubles:
     """Share judged rightly at the threshold."""
     right = (judged.truth == judged.warned).astype(np.float64)
     return _ratio(weights @ right, weights.sum(axis=1))
 
 
-def precision(judged: Judged, weights: Reals) -> Reals:
+def precision(judged: Judged, weights: Doubles) -> Doubles:
     """Share of the warned that was at risk."""
     return _ratio(weights @ (judged.truth * judged.warned), weights @ judged.warned)
 
 
-def recall(judged: Judged, weights: Reals) -> Reals:
+def recall(judged: Judged, weights: Doubles) -> Doubles:
     """Share of those at risk that was warned."""
     return _ratio(weights @ (judged.truth * judged.warned), weights @ judged.truth)
 
 
-def false_negative_rate(judged: Judged, weights: Reals) -> Reals:
+def false_negative_rate(judged: Judged, weights: Doubles) -> Doubles:
     """Share of those at risk that was not warned: whom the model overlooks."""
     return 1 - recall(judged, weights)
 
 
-def false_positive_rate(judged: Judged, weights: Reals) -> Reals:
+def false_positive_rate(judged: Judged, weights: Doubles) -> Doubles:
     """Share of those not at risk that was warned."""
     well = 1 - judged.truth
     return _ratio(weights @ (well * judged.warned), weights @ well)
 
 
-def f1(judged: Judged, weights: Reals) -> Reals:
+def f1(judged: Judged, weights: Doubles) -> Doubles:
     """Harmonic mean of precision and recall."""
     hits = 2 * (weights @ (judged.truth * judged.warned))
     return _ratio(hits, weights @ judged.truth + weights @ judged.warned)
 
 
-def auc(judged: Judged, weights: Reals) -> Reals:
+def auc(judged: Judged, weights: Doubles) -> Doubles:
     """Area under the ROC curve: share of the pairs ranked rightly, ties counting half."""
     if not len(judged.actual):
         return np.full(len(weights), np.nan)
@@ -132,7 +132,7 @@ def auc(judged: Judged, weights: Reals) -> Reals:
     return _ratio((negatives * above).sum(axis=1), pairs)
 
 
-def pr_auc(judged: Judged, weights: Reals) -> Reals:
+def pr_auc(judged: Judged, weights: Doubles) -> Doubles:
     """Area under the precision-recall curve, as average precision."""
     if not len(judged.actual):
         return np.full(len(weights), np.nan)
@@ -142,12 +142,12 @@ def pr_auc(judged: Judged, weights: Reals) -> Reals:
     return _ratio((positives * exact).sum(axis=1), positives.sum(axis=1))
 
 
-def brier(judged: Judged, weights: Reals) -> Reals:
+def brier(judged: Judged, weights: Doubles) -> Doubles:
     """Mean squared difference of probability and outcome."""
     return _ratio(weights @ (judged.predicted - judged.truth) ** 2, weights.sum(axis=1))
 
 
-def expected_calibration_error(judged: Judged, weights: Reals) -> Reals:
+def expected_calibration_error(judged: Judged, weights: Doubles) -> Doubles:
     """Mean distance of probability and outcome over ten bins of equal mass.
 
     Bins by rank rather than by value: where nearly all probabilities are small, bins of equal
@@ -162,7 +162,7 @@ def expected_calibration_error(judged: Judged, weights: Reals) -> Reals:
     return _ratio(distance, weights.sum(axis=1))
 
 
-def calibration_bias(judged: Judged, weights: Reals) -> Reals:
+def calibration_bias(judged: Judged, weights: Doubles) -> Doubles:
     """Mean probability less base rate: above 0 where risk is overstated."""
     return _ratio(weights @ (judged.predicted - judged.truth), weights.sum(axis=1))
 
@@ -174,7 +174,7 @@ def caught_at(share: float) -> Figure:
     what drawing lots among them gives on average.
     """
 
-    def caught(judged: Judged, weights: Reals) -> Reals:
+    def caught(judged: Judged, weights: Doubles) -> Doubles:
         if not len(judged.actual):
             return np.zeros(len(weights))
         positives, everybody = judged.ranked(weights)
@@ -197,17 +197,17 @@ def recall_at(share: float) -> Figure:
     return lambda judged, weights: _ratio(caught(judged, weights), weights @ judged.truth)
 
 
-def mae(judged: Judged, weights: Reals) -> Reals:
+def mae(judged: Judged, weights: Doubles) -> Doubles:
     """Mean absolute error, in the unit of the score."""
     return _ratio(weights @ np.abs(judged.actual - judged.predicted), weights.sum(axis=1))
 
 
-def rmse(judged: Judged, weights: Reals) -> Reals:
+def rmse(judged: Judged, weights: Doubles) -> Doubles:
     """Root of the mean squared error, in the unit of the score."""
     return np.sqrt(_ratio(weights @ (judged.actual - judged.predicted) ** 2, weights.sum(axis=1)))
 
 
-def r2(judged: Judged, weights: Reals) -> Reals:
+def r2(judged: Judged, weights: Doubles) -> Doubles:
     """Coefficient of determination; undefined where the scores do not vary."""
     total = weights.sum(axis=1)
     if not len(judged.actual):
@@ -242,5 +242,5 @@ LESS_IS_BETTER = frozenset(
 )
 
 
-def _ratio(part: Reals, whole: Reals) -> Reals:
+def _ratio(part: Doubles, whole: Doubles) -> Doubles:
     return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0))

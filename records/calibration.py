@@ -8,10 +8,9 @@ for a single student.
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-Doubles = NDArray[np.float64]
+from records.arrays import Doubles
 
 
 class Calibration(BaseModel):

@@ -9,13 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from records.arrays import Bools, Floats, Ints, Strings
 from records.contract import Contract, Kind
 from records.errors import CohortError
-
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int32]
-Strings = NDArray[np.str_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from records.cohort import Bools, Cohort, Floats, numeric_columns
+from records.arrays import Bools, Floats
+from records.cohort import Cohort, numeric_columns
 from records.kept import ArrayPair
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from records.arrays import Doubles
 from records.kept import KeptDoubles
-
-Doubles = NDArray[np.float64]
 
 
 class Intervals(BaseModel):

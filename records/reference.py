@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from records.cohort import Cohort, Floats, Ints
+from records.arrays import Floats, Ints
+from records.cohort import Cohort
 from records.kept import ArrayPair
 from records.relative_reference import RelativeReference, learn_relatives
 

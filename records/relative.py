@@ -15,11 +15,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Cohort, Floats, Strings
+from records.arrays import Bools, Doubles, Floats, Positions, Strings
+from records.cohort import Cohort
 from records.contract import Contract
-
-Doubles = NDArray[np.float64]
-Positions = NDArray[np.intp]
 
 # The group of a feature that is relative to the whole cohort.
 EVERYONE: Final = "all"

@@ -8,10 +8,11 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from records.arrays import Doubles
 from records.cohort import Cohort
 from records.contract import Contract
 from records.errors import CohortError
-from records.relative import Doubles, Moments, RelativeLayout, learn_moments
+from records.relative import Moments, RelativeLayout, learn_moments
 
 
 class _Frozen(BaseModel):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Doubles, Floats
+from records.cohort import Cohort
 
-Doubles = NDArray[np.float64]
 # (predicted, actual) -> error of each, in the same shape.
 Loss = Callable[[Doubles, Doubles], Doubles]
 

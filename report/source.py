@@ -8,7 +8,8 @@ import numpy as np
 
 from evaluation.known import known_risk, known_score
 from evaluation.predictions import Predictions
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from report.complexity import COMPLEXITY, Measured, read_measured
 from report.contribution import Contribution, contribution
 from training.run_folder import HISTORY, RISK_NETWORK, SCORE_NETWORK, RunFolder

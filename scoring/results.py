@@ -11,8 +11,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Ints
-from scoring.policy.measures import Doubles, Positions
+from records.arrays import Doubles, Ints, Positions
 
 Status = Literal["assessed", "not_enough_data", "no_estimate"]
 STATUSES: tuple[Status, ...] = get_args(Status)

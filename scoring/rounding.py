@@ -1,9 +1,9 @@
 """Round numbers for display; risks have a rounding of their own (`scoring.policy.model`)."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from records.arrays import Doubles
+
 # Enough for any unit in use; hides that 0.7 is 0.69999999 in float32.
 DECIMALS = 4
 

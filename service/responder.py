@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from records.cohort import Bools
+from records.arrays import Bools, Positions
 from records.errors import Fault
 from scoring.assessment.assessor import Assessment, Assessor
 from scoring.bundle.reader import read_bundle
-from scoring.policy.measures import Positions
 from scoring.results import STATUSES, AssessmentTable
 from scoring.runtime.providers import RUNTIME_NAMES, Provider, thread_count
 from scoring.runtime.scorer import Scorer

@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from training.data.prepare import Prepared
 from training.history import History
 from training.settings import NetworkPreset

@@ -15,7 +15,7 @@ import onnx
 from threadpoolctl import threadpool_limits
 
 from benchmarks.students import StudentSource
-from records.cohort import Floats
+from records.arrays import Floats
 from scoring.bundle.reader import Bundle
 from scoring.runtime.providers import Provider, open_session
 from scoring.runtime.scorer import Scorer

@@ -19,7 +19,7 @@ from onnx import TensorProto, compose, helper
 
 from benchmarks.command import print_table, run_command
 from benchmarks.interleaved import interleaved
-from records.cohort import Floats
+from records.arrays import Floats
 from scoring.bundle.reader import Bundle, read_bundle
 from scoring.runtime.onnx_runtime import onnxruntime
 

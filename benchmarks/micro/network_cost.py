@@ -19,7 +19,8 @@ from benchmarks.interleaved import interleaved
 from benchmarks.students import limits
 from export.convert import to_onnx
 from export.specification import RISK, SCORE
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from records.contract import Contract, Feature, load_contract
 from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.providers import Provider, open_session

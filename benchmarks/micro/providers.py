@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.machine import describe_machine
 from benchmarks.students import StudentSource
-from records.cohort import Floats
+from records.arrays import Floats
 from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.bundle.reader import Bundle, read_bundle

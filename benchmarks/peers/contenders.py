@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.server import REPOSITORY, Launch, bellwether
-from records.cohort import Floats
+from records.arrays import Floats
 from scoring.bundle.reader import Bundle
 
 FOLDER = Path(__file__).resolve().parent

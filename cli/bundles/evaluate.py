@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from evaluation.evaluate import Evaluation
     from evaluation.figures import NaiveFacts
-    from records.cohort import Cohort, Floats
+    from records.arrays import Floats
+    from records.cohort import Cohort
     from scoring.bundle.reader import Bundle
 
 FORMATS = ("table", "json", "csv")

@@ -8,7 +8,7 @@ import numpy as np
 
 from export.errors import GateError
 from export.specification import GraphSpecification
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Floats, Ints
 from records.contract import Contract
 from scoring.bundle.manifest import Parity
 from scoring.policy.model import DECIMALS

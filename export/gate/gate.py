@@ -21,7 +21,8 @@ from export.errors import GateError
 from export.gate.comparison import Difference, Subject, compare, summary
 from export.gate.histories import BATCH_SIZES, Histories, batches, history_lengths, patterns
 from export.specification import SPECIFICATIONS, GraphSpecification
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from records.contract import Contract
 from scoring.bundle.manifest import Parity
 from scoring.bundle.reader import Bundle

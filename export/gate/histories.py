@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from records.cohort import Cohort, Floats, Ints
+from records.arrays import Floats, Ints
+from records.cohort import Cohort
 
 # Single rows, odd batches, and more than one chunk of the scorer.
 BATCH_SIZES = (1, 5, 33, 512)

@@ -15,7 +15,8 @@ import numpy as np
 from export.gate.histories import patterns
 from export.precision import to_precision
 from export.specification import SPECIFICATIONS, GraphSpecification
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from scoring.bundle.manifest import GraphFacts, Variant
 from scoring.bundle.reader import Bundle, sha256
 from scoring.precision import Precision, variant_file

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Cohort
+from records.arrays import Bools, Doubles
+from records.cohort import Cohort
 from records.errors import CohortError
 
-Reals = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 BLOCK = 1024
@@ -78,14 +78,14 @@ def second_enrolments(failed: Bools, intakes: Whole) -> tuple[Whole, Whole]:
     return found * GROUP + GROUP - 1, found * GROUP + groups[found].argmax(axis=1)
 
 
-def logistic(x: Reals) -> Reals:
+def logistic(x: Doubles) -> Doubles:
     """Return 1 / (1 + exp(-x))."""
     return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
 def autoregressive(
-    rng: np.random.Generator, level: Reals, shocks: Reals, *, memory: float, spread: float
-) -> Reals:
+    rng: np.random.Generator, level: Doubles, shocks: Doubles, *, memory: float, spread: float
+) -> Doubles:
     """Draw a first-order autoregressive process around each student's own level.
 
     eₜ = level + memory · (eₜ₋₁ - level) + shockₜ + noise, started from its stationary spread.
@@ -133,7 +133,7 @@ def life_events(
     return np.asarray(under_way & struck[:, None])
 
 
-def first_departure(rng: np.random.Generator, hazard: Reals) -> Whole:
+def first_departure(rng: np.random.Generator, hazard: Doubles) -> Whole:
     """Draw after how many periods each student leaves.
 
     Args:
@@ -148,7 +148,7 @@ def first_departure(rng: np.random.Generator, hazard: Reals) -> Whole:
     return np.asarray(leaves.argmax(axis=1) + 1)
 
 
-def slip_decimals(rng: np.random.Generator, marks: Reals, *, share: float) -> Reals:
+def slip_decimals(rng: np.random.Generator, marks: Doubles, *, share: float) -> Doubles:
     """Enter a few marks a tenth too small, as a slipped decimal point does (73 becomes 7.3)."""
     return np.where(rng.random(marks.shape) < share, marks / 10.0, marks)
 

@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from records.arrays import Doubles
 from records.sources.midfield_tables import MidfieldTables
-from records.sources.midfield_terms import Numbers
 
 YEARS_TO_DEGREE: Final = 6
 # Terms 4, 5 and 6 of an academic year are summer sessions, its last.
@@ -15,12 +15,12 @@ _SUMMER: Final = 4
 _RECORDED_SHARE: Final = 1 / 3
 
 
-def deadline(entry: Numbers) -> Numbers:
+def deadline(entry: Doubles) -> Doubles:
     """Return the first term after six years from the term of entry, both as YYYYT."""
     return entry + 10 * YEARS_TO_DEGREE
 
 
-def no_degree(tables: MidfieldTables, entry: Numbers) -> Numbers:
+def no_degree(tables: MidfieldTables, entry: Doubles) -> Doubles:
     """Tell who had earned no degree within six years of entry.
 
     Records end at another time at each institution, and some lack the degrees of whole years.

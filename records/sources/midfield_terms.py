@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from records.arrays import Doubles
 from records.contract import Contract
 from records.sources.midfield_tables import NO_YES, TRANSFER, MidfieldTables, ranked
-
-Numbers = NDArray[np.float64]
 
 _AT_ENTRY: Final = ("hours_transfer", "sat_math", "sat_verbal", "act_comp")
 _HOURS: Final = {
@@ -42,21 +41,21 @@ class TermGrid:
         self._shape = (len(tables.students), width)
         self._terms = tables.terms
 
-    def numbers(self, column: str) -> Numbers:
+    def numbers(self, column: str) -> Doubles:
         """Return a column as (students, width) float64, NaN where there is no term or value."""
         return self._spread(self._terms[column].to_numpy(np.float64, na_value=np.nan))
 
-    def positions(self, column: str, words: Sequence[str]) -> Numbers:
+    def positions(self, column: str, words: Sequence[str]) -> Doubles:
         """Return the position of each cell's word in `words`, NaN where it is another or none."""
         return self._spread(_positions(self._terms[column], words))
 
-    def _spread(self, numbers: Numbers) -> Numbers:
+    def _spread(self, numbers: Doubles) -> Doubles:
         grid = np.full(self._shape, np.nan)
         grid[self._cells] = numbers[self._kept]
         return grid
 
 
-def background(students: pd.DataFrame, contract: Contract) -> dict[str, Numbers]:
+def background(students: pd.DataFrame, contract: Contract) -> dict[str, Doubles]:
     """Give what was known at entry: feature name -> (students, 1)."""
     institutions = contract.feature("institution").levels
     columns = {
@@ -67,7 +66,7 @@ def background(students: pd.DataFrame, contract: Contract) -> dict[str, Numbers]
     return {name: column[:, None] for name, column in columns.items()}
 
 
-def by_term(grid: TermGrid, contract: Contract) -> dict[str, Numbers]:
+def by_term(grid: TermGrid, contract: Contract) -> dict[str, Doubles]:
     """Compute what each term shows: feature name -> (students, terms of the grid).
 
     Every number looks at its own term and those before it; beyond the last term all is NaN.
@@ -96,15 +95,15 @@ def by_term(grid: TermGrid, contract: Contract) -> dict[str, Numbers]:
     return {name: np.where(there, column, np.nan) for name, column in columns.items()}
 
 
-def _positions(column: pd.Series, words: Sequence[str]) -> Numbers:
+def _positions(column: pd.Series, words: Sequence[str]) -> Doubles:
     places = {word: float(place) for place, word in enumerate(words)}
     return np.asarray(column.map(places).to_numpy(np.float64, na_value=np.nan))
 
 
-def _digit(term: Numbers) -> NDArray[np.intp]:
+def _digit(term: Doubles) -> NDArray[np.intp]:
     return (np.nan_to_num(term) % 10).astype(np.intp)
 
 
-def _count(term: Numbers, of_digit: Numbers) -> Numbers:
+def _count(term: Doubles, of_digit: Doubles) -> Doubles:
     """Count fall and spring terms from year 0 on; two in a year."""
     return np.asarray(2 * (term // 10) + of_digit[_digit(term)])

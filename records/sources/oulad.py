@@ -8,19 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Doubles, Floats
+from records.cohort import Cohort
 from records.contract import Contract, load_contract
 from records.errors import CohortError
 from records.progress import Progress
 from records.relative import RelativeLayout, own_relatives
 from records.sources.oulad_clicks import weekly_clicks
-from records.sources.oulad_coursework import (
-    Coursework,
-    Numbers,
-    Weekly,
-    next_score,
-    weekly_coursework,
-)
+from records.sources.oulad_coursework import Coursework, Weekly, next_score, weekly_coursework
 from records.sources.oulad_others import weekly_others
 from records.sources.oulad_tables import PRESENTATION, RESULTS, OuladTables, read_oulad_tables
 
@@ -141,8 +136,8 @@ def _background(enrolments: pd.DataFrame, contract: Contract) -> Weekly:
 
 
 def _presentations(
-    tables: OuladTables, ends: Numbers, progress: Progress | None
-) -> Iterator[tuple[NDArray[np.intp], Weekly, Numbers]]:
+    tables: OuladTables, ends: Doubles, progress: Progress | None
+) -> Iterator[tuple[NDArray[np.intp], Weekly, Doubles]]:
     """Yield the rows of each presentation, their coursework features and their next score."""
     keys = pd.MultiIndex.from_frame(tables.enrolments[PRESENTATION].drop_duplicates())
     of_record, of_piece, of_submission = (

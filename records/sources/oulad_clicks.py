@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from records.arrays import Bools, Doubles
 from records.progress import Progress
-from records.sources.oulad_coursework import Flags, Numbers, Weekly
+from records.sources.oulad_coursework import Weekly
 from records.sources.oulad_tables import PRESENTATION
 from records.sources.raw_files import Column, code, stream_columns, whole
 
@@ -25,7 +26,7 @@ _CLICKS: Final[Mapping[str, Column]] = {
 
 
 def weekly_clicks(
-    folder: Path, enrolments: pd.DataFrame, ends: Numbers, *, progress: Progress | None = None
+    folder: Path, enrolments: pd.DataFrame, ends: Doubles, *, progress: Progress | None = None
 ) -> Weekly:
     """Compute the click features of the contract `oulad` at the end of every week.
 
@@ -83,11 +84,11 @@ def _presentation_of_rows(batch: pa.RecordBatch, presentations: pd.MultiIndex) -
     return np.asarray(position[module.indices.to_numpy() * width + presentation.indices.to_numpy()])
 
 
-def _weekly(counts: NDArray[np.int32], ends: Numbers) -> list[tuple[str, Numbers]]:
+def _weekly(counts: NDArray[np.int32], ends: Doubles) -> list[tuple[str, Doubles]]:
     """Sum the daily counts (records, days) into weeks."""
     stops = ends.astype(np.intp) + DAYS_BEFORE + 1
     starts = np.concatenate([[0], stops[:-1]])
-    active: Flags = counts > 0
+    active: Bools = counts > 0
     day = np.arange(counts.shape[1])
     latest = np.maximum.accumulate(np.where(active, day, -1), axis=1)[:, stops - 1]
     since = np.where(latest >= 0, stops - 1 - latest, np.nan)

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Weekly = dict[str, Numbers]
+from records.arrays import Bools, Doubles
+
+Weekly = dict[str, Doubles]
 
 # Below it the Open University calls a result a fail (description of studentAssessment).
 PASS_MARK: Final = 40.0
@@ -34,12 +34,12 @@ class Coursework:
         banked: (records, assessments) whether it was carried over from an earlier presentation.
     """
 
-    due: Numbers
-    weight: Numbers
-    tutor_marked: Flags
-    submitted: Numbers
-    score: Numbers
-    banked: Flags
+    due: Doubles
+    weight: Doubles
+    tutor_marked: Bools
+    submitted: Doubles
+    score: Doubles
+    banked: Bools
 
     @classmethod
     def gather(cls, coursework: pd.DataFrame, submissions: pd.DataFrame, records: int) -> Self:
@@ -73,7 +73,7 @@ class Coursework:
         )
 
 
-def weekly_coursework(work: Coursework, ends: Numbers) -> Weekly:
+def weekly_coursework(work: Coursework, ends: Doubles) -> Weekly:
     """Compute the coursework features of the contract `oulad` at the end of every week.
 
     Args:
@@ -87,7 +87,7 @@ def weekly_coursework(work: Coursework, ends: Numbers) -> Weekly:
     return {**_deadlines(weeks), **_results(weeks), **_timing(weeks)}
 
 
-def next_score(work: Coursework, ends: Numbers) -> Numbers:
+def next_score(work: Coursework, ends: Doubles) -> Doubles:
     """Find the score of the first tutor-marked assessment handed in after each week.
 
     Returns:
@@ -104,16 +104,16 @@ class _Weeks:
     """Who had handed in what at the end of which week: (records, assessments, weeks)."""
 
     work: Coursework
-    ends: Numbers
-    known: Flags
-    own: Flags
-    due: Flags
-    missing: Flags
-    scored: Flags
-    order: Numbers
+    ends: Doubles
+    known: Bools
+    own: Bools
+    due: Bools
+    missing: Bools
+    scored: Bools
+    order: Doubles
 
     @classmethod
-    def of(cls, work: Coursework, ends: Numbers) -> Self:
+    def of(cls, work: Coursework, ends: Doubles) -> Self:
         submitted = work.submitted[:, :, None]
         known = submitted <= ends
         due = np.broadcast_to((work.due[:, None] <= ends)[None], known.shape)
@@ -190,20 +190,20 @@ def _timing(weeks: _Weeks) -> Weekly:
     }
 
 
-def _order(submitted: Numbers) -> Numbers:
+def _order(submitted: Doubles) -> Doubles:
     """Order of submission; on one day the later deadline counts as the later piece."""
     assessments = submitted.shape[1]
     return np.asarray(submitted * assessments + np.arange(assessments)[:, None])
 
 
-def _position(order: Numbers, among: Flags) -> NDArray[np.intp]:
+def _position(order: Doubles, among: Bools) -> NDArray[np.intp]:
     """(records, weeks) position of the highest `order` `among` the assessments."""
     if not among.shape[1]:
         return np.zeros((among.shape[0], among.shape[2]), np.intp)
     return np.asarray(np.where(among, order, -np.inf).argmax(axis=1))
 
 
-def _pick(values: Numbers, order: Numbers, among: Flags) -> Numbers:
+def _pick(values: Doubles, order: Doubles, among: Bools) -> Doubles:
     """(records, weeks) value of the assessment with the highest `order`, NaN where none."""
     if not among.shape[1]:
         return np.full((among.shape[0], among.shape[2]), np.nan)
@@ -211,11 +211,11 @@ def _pick(values: Numbers, order: Numbers, among: Flags) -> Numbers:
     return np.asarray(np.where(among.any(axis=1), picked, np.nan))
 
 
-def _ratio(above: NDArray[np.number], below: NDArray[np.number]) -> Numbers:
+def _ratio(above: NDArray[np.number], below: NDArray[np.number]) -> Doubles:
     """Divide, giving NaN where `below` is 0."""
     whole = np.full(np.shape(below), np.nan)
     return np.asarray(np.divide(above, below, out=whole, where=below > 0))
 
 
-def _finite(values: Numbers) -> Numbers:
+def _finite(values: Doubles) -> Doubles:
     return np.where(np.isfinite(values), values, np.nan)

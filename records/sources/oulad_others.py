@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from records.cohort import Floats, Ints
-from records.sources.oulad_coursework import Flags, Numbers, Weekly
+from records.arrays import Bools, Doubles, Floats, Ints
+from records.sources.oulad_coursework import Weekly
 
 # The files hold no dates: presentations named B start in February, those named J in October.
 _MONTH_OF_START: Final = {"B": 2, "J": 10}
@@ -23,7 +23,7 @@ _CARRIED: Final = ("missing_share", "score_mean")
 
 
 def weekly_others(
-    enrolments: pd.DataFrame, weekly: Mapping[str, Floats], lengths: Ints, ends: Numbers
+    enrolments: pd.DataFrame, weekly: Mapping[str, Floats], lengths: Ints, ends: Doubles
 ) -> Weekly:
     """Compute the features of the contract `oulad` that speak of the same student's enrolments.
 
@@ -53,7 +53,7 @@ def weekly_others(
     over = known & ~left & (days >= length + RESULT_DAYS)
     result = pairs["final_result_other"].to_numpy()[:, None]
     passed = over & np.isin(result, ("Pass", "Distinction"))
-    kinds: dict[str, Flags] = {
+    kinds: dict[str, Bools] = {
         "other_running": known & ~left & ~over,
         "other_left": left,
         "other_failed": over & (result == "Fail"),
@@ -88,14 +88,14 @@ def _pairs(enrolments: pd.DataFrame) -> pd.DataFrame:
     return both[module | presentation]
 
 
-def _days_elsewhere(pairs: pd.DataFrame, ends: Numbers) -> Numbers:
+def _days_elsewhere(pairs: pd.DataFrame, ends: Doubles) -> Doubles:
     """(pairs, weeks) day of the other presentation, at the earliest, when our week ends."""
     start, other = _start(pairs["code_presentation"]), _start(pairs["code_presentation_other"])
     gap = start - other - np.where(start == other, 0, UNCERTAIN_DAYS)
     return np.asarray(ends + gap[:, None])
 
 
-def _start(presentations: pd.Series) -> Numbers:
+def _start(presentations: pd.Series) -> Doubles:
     """(rows,) days from 1970 to the first of the month in which each presentation starts."""
     year = presentations.str[:4]
     month = presentations.str[4:].map(_MONTH_OF_START).astype(str).str.zfill(2)
@@ -103,13 +103,13 @@ def _start(presentations: pd.Series) -> Numbers:
     return days.astype(np.int64).astype(np.float64)
 
 
-def _column(pairs: pd.DataFrame, name: str, absent: float) -> Numbers:
+def _column(pairs: pd.DataFrame, name: str, absent: float) -> Doubles:
     return pairs[f"{name}_other"].fillna(absent).to_numpy(np.float64)[:, None]
 
 
 def _per_record(
-    join: np.ufunc, rows: Ints, values: Numbers | Flags, records: int, start: float
-) -> Numbers:
+    join: np.ufunc, rows: Ints, values: Doubles | Bools, records: int, start: float
+) -> Doubles:
     """Join (pairs, weeks) into (records, weeks)."""
     joined = np.full((records, values.shape[1]), start)
     join.at(joined, rows, values)

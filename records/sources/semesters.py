@@ -29,12 +29,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Cohort, Floats
+from records.arrays import Doubles, Floats
+from records.cohort import Cohort
 from records.contract import load_contract
 from records.sources.generative import (
     BLOCK,
     INTAKES,
-    Reals,
     Whole,
     autoregressive,
     first_departure,
@@ -57,8 +57,8 @@ EFFECT = np.array([[0, 0, 0, 0, 0], [2, -1, 0, 3, 3], [-2, 3, 2, -3, -3], [0, 0,
 
 @dataclass(frozen=True)
 class _Persons:
-    general: Reals
-    subjects: Reals
+    general: Doubles
+    subjects: Doubles
     education: Whole
     gender: NDArray[np.str_]
     residence: NDArray[np.str_]
@@ -186,10 +186,10 @@ def _choices(rng: np.random.Generator, persons: _Persons) -> Whole:
 def _examinations(
     rng: np.random.Generator,
     persons: _Persons,
-    engagement: Reals,
+    engagement: Doubles,
     courses: Whole,
     tutoring: NDArray[np.bool_],
-) -> Reals:
+) -> Doubles:
     shape = (*engagement.shape, SUBJECTS)
     trend = rng.normal(0.0, 0.8, (shape[0], 1)) * np.arange(PERIODS)
     form = rng.normal(0.0, 2.5, engagement.shape)

@@ -27,12 +27,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Cohort, Floats
+from records.arrays import Doubles, Floats
+from records.cohort import Cohort
 from records.contract import load_contract
 from records.sources.generative import (
     BLOCK,
     INTAKES,
-    Reals,
     Whole,
     autoregressive,
     first_departure,
@@ -54,7 +54,7 @@ HARDER = np.array([0.0, 0.0, 0.5, 1.0, 1.5])
 
 @dataclass(frozen=True)
 class _Persons:
-    ability: Reals
+    ability: Doubles
     first_in_family: NDArray[np.str_]
     gender: NDArray[np.str_]
 
@@ -162,8 +162,8 @@ def _draw_histories(rng: np.random.Generator, persons: _Persons, intakes: Whole)
 
 
 def _final_marks(
-    rng: np.random.Generator, ability: Reals, engagement: Reals, intakes: Whole
-) -> Reals:
+    rng: np.random.Generator, ability: Doubles, engagement: Doubles, intakes: Whole
+) -> Doubles:
     weights = np.linspace(0.5, 1.5, PERIODS) / PERIODS
     half = PERIODS // 2
     turn = engagement[:, half:].mean(axis=1) - engagement[:, :half].mean(axis=1)

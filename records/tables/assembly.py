@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from records.cohort import Bools, Cohort, Floats, Ints, Strings
+from records.arrays import Bools, Floats, Ints, Positions, Strings
+from records.cohort import Cohort
 from records.contract import Contract
 from records.errors import CohortError
 from records.tables.cells import CellFaults, Cells, observed_of
-
-Positions = NDArray[np.intp]
 
 _FIRST_ROOM = 1024
 _DUPLICATE = "the record has a row for this period already; keep one."

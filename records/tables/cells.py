@@ -12,10 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Floats
+from records.arrays import Bools, Doubles, Floats
 from records.contract import Contract, Feature, Kind
-
-Reals = NDArray[np.float64]
 
 # R writes NA and pandas may write NaN where there is nothing.
 MISSING = ("", "NA", "NaN")
@@ -62,9 +60,9 @@ class Cells:
 
     ids: pa.Array
     words: dict[str, pa.Array]
-    period: Reals
+    period: Doubles
     features: Floats
-    flags: dict[str, Reals]
+    flags: dict[str, Doubles]
     risk: Floats
     score: Floats
 
@@ -87,7 +85,7 @@ def read_cells(
     faults: list[CellFaults] = []
     rows = len(columns["id"])
 
-    def read(name: str, how: Callable[[pa.Array], Reals], code: str, message: str) -> Reals:
+    def read(name: str, how: Callable[[pa.Array], Doubles], code: str, message: str) -> Doubles:
         if name not in columns:
             return np.full(rows, np.nan)
         numbers = how(columns[name])
@@ -97,7 +95,7 @@ def read_cells(
             numbers[unreadable] = np.nan
         return numbers
 
-    def feature(it: Feature) -> Reals:
+    def feature(it: Feature) -> Doubles:
         message = f"expected {it.expected}{_OR_EMPTY}"
         if it.kind is Kind.NUMERIC:
             return read(it.name, read_numbers, "wrong_type", message)
@@ -140,7 +138,7 @@ def expected_period(contract: Contract) -> str:
 UNREADABLE = -np.finfo(np.float64).max
 
 
-def read_numbers(column: pa.Array) -> Reals:
+def read_numbers(column: pa.Array) -> Doubles:
     """Number in each cell: NaN where missing, `UNREADABLE` where it is none."""
     if is_number(column.type) or pa.types.is_null(column.type):
         return np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
@@ -153,7 +151,7 @@ def read_numbers(column: pa.Array) -> Reals:
     return np.where(unreadable, UNREADABLE, numbers)
 
 
-def read_flags(column: pa.Array) -> Reals:
+def read_flags(column: pa.Array) -> Doubles:
     """0 or 1 in each cell: NaN where missing, `UNREADABLE` where it is neither."""
     found = read_levels(pc.utf8_lower(read_words(column, MISSING)), tuple(FLAGS))
     meaning = np.array(list(FLAGS.values()), np.float64)
@@ -161,7 +159,7 @@ def read_flags(column: pa.Array) -> Reals:
     return np.where(known, meaning[np.where(known, found, 0).astype(np.intp)], found)
 
 
-def read_levels(column: pa.Array, levels: Sequence[str]) -> Reals:
+def read_levels(column: pa.Array, levels: Sequence[str]) -> Doubles:
     """Position of each cell's word among `levels`: NaN where missing, `UNREADABLE` where none."""
     words = read_words(column, [word for word in MISSING if word not in levels])
     found = pc.index_in(words, value_set=pa.array(levels, pa.string()))

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from records.cohort import Cohort, Floats, Strings
+from records.arrays import Floats, Strings
+from records.cohort import Cohort
 from records.contract import Feature, Kind
 from records.errors import CohortError
 from records.tables.files import table_format

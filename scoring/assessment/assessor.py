@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from records.cohort import Floats, Ints
+from records.arrays import Doubles, Floats, Ints
 from scoring.assessment.tabulator import Tabulator
-from scoring.policy.measures import Doubles
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommendation, Recommender, by_row
 from scoring.policy.tiers import tiers_of

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Doubles, Floats, Ints, Positions
 from records.intervals import Intervals
-from scoring.policy.measures import Doubles, Positions
 from scoring.policy.model import Minimum, rounded
 from scoring.policy.tiers import Tiers
 from scoring.results import NO_TIER, STATUS_BY_FACTS

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Floats, Ints
 from records.contract import Contract
 from records.fences import Fences
 from records.intervals import Intervals

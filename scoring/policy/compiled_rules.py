@@ -7,11 +7,10 @@ from typing import Self
 
 import numpy as np
 
-from records.cohort import Bools
+from records.arrays import Bools, Doubles, Positions
 from records.contract import Better, Contract, Feature, Kind
 from records.reference import Reference
 from scoring.policy.measure_plan import MeasurePlan
-from scoring.policy.measures import Doubles, Positions
 from scoring.policy.model import Measure, Rule
 
 # Values arrive as float32: 0.7 is 0.69999999 there, and must not count as worse than 0.7. Relative

@@ -7,10 +7,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools
+from records.arrays import Bools, Doubles, Positions
 from records.contract import Contract
 from records.reference import Reference
-from scoring.policy.measures import Doubles, Positions
 from scoring.policy.model import Measure, Rule
 
 _KINDS = range(3)

@@ -13,17 +13,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools
+from records.arrays import Bools, Doubles, Positions
 
-Doubles = NDArray[np.float64]
-Positions = NDArray[np.intp]
-Periods = NDArray[np.intp]
 Number = TypeVar("Number", bound=np.generic)
 
 
 def newest_values(
     values: NDArray[np.floating], observed: Bools, depth: int
-) -> tuple[Positions, Periods, NDArray[np.floating]]:
+) -> tuple[Positions, Positions, NDArray[np.floating]]:
     """Find the last observed periods of every feature, and the values there.
 
     Args:

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Floats, Ints, Positions
 from records.contract import Contract, Feature, Kind
 from records.reference import Reference
-from scoring.policy.measures import Positions
 from scoring.policy.model import Measure, Policy, Rule
 from scoring.policy.rules import ROWS_A_PASS, CompiledRules, Findings
 from scoring.results import AdviceTable

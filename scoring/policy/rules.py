@@ -12,11 +12,11 @@ from typing import Self
 
 import numpy as np
 
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Doubles, Floats, Ints, Positions
 from records.contract import Contract
 from records.reference import Reference
 from scoring.policy.compiled_rules import RuleArrays
-from scoring.policy.measures import Doubles, Positions, newest_values, slope, taken, totals
+from scoring.policy.measures import newest_values, slope, taken, totals
 from scoring.policy.model import Policy
 
 # Larger batches go through in pieces, whose arrays stay in the processor's cache.

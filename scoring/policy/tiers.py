@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from records.arrays import Doubles
 from records.calibration import Calibration
 from records.errors import ContractError
 from scoring.policy.model import DECIMALS, Policy, highest_reached, rounded
 
-Doubles = NDArray[np.float64]
 Kind = Literal["fixed", "capacity"]
 
 

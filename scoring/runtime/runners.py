@@ -6,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-from records.cohort import Floats
+from records.arrays import Floats
 from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.provider_options import CHUNK, ROW_BUCKETS
 

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Floats, Ints, Positions
 from scoring.bundle.manifest import GraphFacts
 from scoring.bundle.reader import Bundle
-from scoring.policy.measures import Positions
 from scoring.precision import Precision
 from scoring.runtime.provider_options import CHUNK as CHUNK  # noqa: PLC0414 - a public name here too
 from scoring.runtime.provider_options import DeviceOptions, ShapeProfile

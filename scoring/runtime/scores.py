@@ -7,10 +7,9 @@ from typing import Self
 
 import numpy as np
 
-from records.cohort import Floats, Ints
+from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
 from records.errors import CohortError
-from scoring.policy.measures import Positions
 
 
 @dataclass(frozen=True, eq=False)

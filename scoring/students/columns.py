@@ -11,9 +11,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools
+from records.arrays import Bools, Positions
 from records.contract import Contract, Feature, Kind
-from scoring.policy.measures import Positions
 from scoring.steps import STEP_STUDENTS, Steps
 from scoring.students.faults import FAULTS_PER_ROW, explain, number_limits
 from scoring.students.intake import THOROUGH_FAULTS, Admission

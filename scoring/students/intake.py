@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Cohort, Floats, Ints
+from records.arrays import Floats, Ints
+from records.cohort import Cohort
 from records.contract import Contract, Feature, Kind
 from records.errors import Fault
 from scoring.steps import STEP_STUDENTS, Steps, finish

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Floats, Ints
 from records.contract import Contract
 from records.relative import Moments, RelativeLayout, fill_relatives, learn_moments
 from records.relative_reference import RelativeReference

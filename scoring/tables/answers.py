@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from records.arrays import Positions
 from records.contract import Contract, Kind
 from records.errors import Fault
-from scoring.policy.measures import Positions
 from scoring.policy.model import Measure, Policy
 from scoring.results import ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
 from scoring.students.intake import Admission

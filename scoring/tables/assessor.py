@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
-from records.cohort import Floats, Ints
+from records.arrays import Floats, Ints
 from records.relative import Moments
 from records.relative_reference import RelativeReference
 from scoring.assessment.assessor import Assessor

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from records.cohort import Bools
+from records.arrays import Bools, Positions
 from records.contract import RESERVED, Contract, Feature, Kind
 from records.errors import BellwetherError
 from records.tables.cells import (
@@ -29,7 +29,6 @@ from records.tables.cells import (
     read_levels,
     read_numbers,
 )
-from scoring.policy.measures import Positions
 from scoring.steps import Steps, finish
 from scoring.students.columns import (
     NO_PERIOD,

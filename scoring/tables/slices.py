@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scoring.policy.measures import Positions
+from records.arrays import Positions
 from scoring.tables.intake import (
     StudentRows,
     TableError,

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from records.arrays import Doubles, Positions
 from records.contract import Contract
-from scoring.policy.measures import Doubles, Positions
 from scoring.policy.model import Policy
 from scoring.results import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
 from scoring.students.intake import Admission

@@ -14,9 +14,8 @@ from time import perf_counter
 import numpy as np
 from prometheus_client import Counter
 
-from records.cohort import Floats, Ints
+from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
-from scoring.policy.measures import Positions
 from scoring.results import STATUSES
 from scoring.students.intake import Admission, LoneStudent
 from service.bulk.pending import WorkedSlice

@@ -17,9 +17,8 @@ from itertools import accumulate, pairwise, repeat
 import msgspec
 import numpy as np
 
-from records.cohort import Bools
+from records.arrays import Bools, Doubles
 from records.contract import Contract
-from scoring.policy.measures import Doubles
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Advice
 from scoring.results import BUNDLE, AdviceTable, AssessmentTable, OutlyingCells

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Bools
+from records.arrays import Bools
 from records.contract import Contract
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Advice

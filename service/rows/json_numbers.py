@@ -12,8 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Ints
-from scoring.policy.measures import Doubles
+from records.arrays import Doubles, Ints
 from scoring.policy.model import DECIMALS as RISK_DECIMALS
 from scoring.rounding import DECIMALS
 

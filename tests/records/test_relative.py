@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Doubles, Floats
+from records.cohort import Cohort
 from records.contract import (
     Contract,
     Feature,
@@ -24,7 +25,6 @@ from records.contract import (
 from records.errors import CohortError, ContractError
 from records.load import load_cohort
 from records.relative import (
-    Doubles,
     Moments,
     RelativeLayout,
     fill_relatives,

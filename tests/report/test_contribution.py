@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.cohort import Floats
+from records.arrays import Floats
 from records.load import load_cohort
 from report.contribution import contribution, permuted
 

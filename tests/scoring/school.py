@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from records.cohort import Floats, Ints
+from records.arrays import Floats, Ints
 from records.contract import Contract
 from records.reference import Reference
 from scoring.policy.model import Policy

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from training.baselines.history_features import known_so_far
 from training.baselines.tabular import READS, sample
 from training.data.parts import Parts

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from records.cohort import Floats
+from records.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.naive import last_observed, mean_so_far
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from records.contract import Kind
 
 __all__ = ["known_so_far", "last_observed", "mean_so_far", "slope_so_far"]

@@ -11,7 +11,8 @@ from evaluation.naive import (
     nearest_features,
     score_means,
 )
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from records.contract import Kind
 from training.data.parts import Parts
 from training.data.selection import pearson

@@ -19,7 +19,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from training.baselines.feed_forward import HeldOut, fit_by_epochs
 from training.baselines.history_features import known_so_far
 from training.data.parts import Parts

@@ -6,7 +6,8 @@ value; `records.fences` flags it.
 
 import numpy as np
 
-from records.cohort import Bools, Cohort
+from records.arrays import Bools
+from records.cohort import Cohort
 from records.fences import Fences
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from records.cohort import Bools, Cohort
+from records.arrays import Bools
+from records.cohort import Cohort
 from records.fences import Fences, learn_fences
 from records.reference import Reference, learn_reference
 from training.data.outliers import removable_records

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from records.contract import Kind
 from records.errors import CohortError
 

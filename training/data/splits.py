@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
+from records.arrays import Positions
 from records.cohort import Cohort
 from records.errors import CohortError
 from training.data.targets import known_risk, last_known, usable
 from training.settings import SplitSettings
-
-Rows = NDArray[np.intp]
 
 # Share of the students that validates where a split names none of its own: early stopping must
 # never look at the test part. With 80:20 this leaves 70% for training.
@@ -37,12 +36,12 @@ class Split:
             part, records without a cohort, and cohorts after those that validate or test.
     """
 
-    train: Rows
-    validation: Rows
-    test: Rows
-    left_out: Rows
+    train: Positions
+    validation: Positions
+    test: Positions
+    left_out: Positions
 
-    def parts(self) -> dict[str, Rows]:
+    def parts(self) -> dict[str, Positions]:
         """Return the parts by name, in the order of the attributes."""
         return {
             "train": self.train,
@@ -173,7 +172,7 @@ def _by_shares(
     return names[first:second].tolist(), names[second:].tolist()
 
 
-def _strata(cohort: Cohort, record_student: Rows, students: int) -> NDArray[np.int_]:
+def _strata(cohort: Cohort, record_student: Positions, students: int) -> NDArray[np.int_]:
     """Give each student's stratum: 0 unknown, 1 never at risk, 2 at risk in some record."""
     known = known_risk(cohort)
     last = last_known(known)
@@ -184,7 +183,9 @@ def _strata(cohort: Cohort, record_student: Rows, students: int) -> NDArray[np.i
     return strata
 
 
-def _divide(students: Rows, strata: NDArray[np.int_], share: float, seed: int) -> tuple[Rows, Rows]:
+def _divide(
+    students: Positions, strata: NDArray[np.int_], share: float, seed: int
+) -> tuple[Positions, Positions]:
     """Divide students in two; the second part holds `share` of them."""
     strata = strata[students]
     names, counts = np.unique(strata, return_counts=True)
@@ -201,5 +202,5 @@ def _divide(students: Rows, strata: NDArray[np.int_], share: float, seed: int) -
     return first, second
 
 
-def _records(record_student: Rows, students: Rows) -> Rows:
+def _records(record_student: Positions, students: Positions) -> Positions:
     return np.flatnonzero(np.isin(record_student, students))

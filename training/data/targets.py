@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.known import known_risk, known_score, last_known, usable
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 
 __all__ = [
     "Examples",

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from records.arrays import Bools, Doubles, Floats
 from records.calibration import Calibration
-from records.cohort import Bools, Floats
 from training.data.targets import known_risk
 from training.fitting.calibration_data import Said
-
-Doubles = NDArray[np.float64]
 
 # Standard deviation of the kernel, in periods: neighbours count 0.61, those after them 0.14.
 _KERNEL = 1.0

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from records.errors import CohortError
 from training.data.parts import Parts
 from training.data.prepare import Prepared

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from records.cohort import Floats
+from records.arrays import Floats
 from training.data.prepare import Prepared
 from training.data.targets import Examples, known_risk, risk_examples
 from training.fitting.fit import seed_everything

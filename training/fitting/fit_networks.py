@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from training.data.prepare import Prepared
 from training.data.targets import risk_examples, score_examples, score_spread
 from training.fitting.fit import SCORE_LOSSES, Loss, fit, seed_everything

@@ -11,12 +11,11 @@ from mapie.regression import SplitConformalRegressor
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Doubles, Floats
+from records.cohort import Cohort
 from records.intervals import Intervals
 from training.data.targets import known_score
 from training.fitting.calibration_data import Said
-
-Doubles = NDArray[np.float64]
 
 COVERAGE = 0.9
 # With 100 scores the coverage that one calibration set gives has a standard deviation of 3 points.

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from records.cohort import Floats
+from records.arrays import Floats
 from records.contract import Contract, ScoreTarget
 from training.data.statistics import Statistics
 from training.networks.backend import keras

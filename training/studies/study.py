@@ -20,7 +20,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from evaluation.known import known_risk, known_score, last_known
-from records.cohort import Bools, Cohort, Floats
+from records.arrays import Bools, Floats
+from records.cohort import Cohort
 from records.errors import BellwetherError
 from training.data.prepare import prepare
 from training.model import TARGETS, Target

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from records.progress import Progress
 from training.data.prepare import Prepared, prepare
 from training.environment import environment

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from evaluation.bootstrap import paired_bootstrap
 from evaluation.figures import Difference
 from evaluation.predictions import risk_predictions, score_predictions
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from training.model import Target
 from training.registry import model
 from training.settings import SplitKind

@@ -17,7 +17,8 @@ from cli.main import app
 from evaluation.evaluate import Evaluation
 from evaluation.metrics import risk_report, score_report
 from export.export import export_run
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from records.contract import Contract, load_contract, shipped_text
 from records.errors import CohortError
 from records.load import load_cohort

@@ -4,7 +4,7 @@ import pytest
 from export.errors import GateError
 from export.gate.comparison import Subject, compare, summary, tiers_apart
 from export.specification import RISK, SCORE
-from records.cohort import Floats
+from records.arrays import Floats
 from records.contract import load_contract
 from scoring.policy.model import Policy
 from scoring.policy.tiers import Tiers

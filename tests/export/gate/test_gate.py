@@ -7,7 +7,8 @@ import pytest
 
 from export.gate.gate import GateError, expect, prove
 from export.specification import SPECIFICATIONS
-from records.cohort import Cohort, Floats, Ints
+from records.arrays import Floats, Ints
+from records.cohort import Cohort
 from scoring.bundle.reader import Bundle, read_bundle, sha256, write_manifest
 from scoring.runtime.providers import RUNTIME_NAMES, loadable_providers
 from scoring.runtime.scorer import Scorer, Scores

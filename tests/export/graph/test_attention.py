@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from export.convert import to_onnx
 from export.specification import PORTABLE_OPSET, RISK
-from records.cohort import Floats
+from records.arrays import Floats
 from training.networks.backend import keras, tf
 
 layers = keras.layers

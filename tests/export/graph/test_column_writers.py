@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from export.convert import to_onnx
 from export.specification import RISK
-from records.cohort import Floats
+from records.arrays import Floats
 from training.networks.backend import keras
 from training.networks.preprocessing import MissingIndicators, OneHot, SelectFeatures
 from training.networks.quantile_encoding import QuantileRamps

@@ -9,7 +9,7 @@ import pytest
 
 from export.convert import to_onnx
 from export.specification import RISK
-from records.cohort import Floats
+from records.arrays import Floats
 from training.networks.backend import keras
 from training.networks.builders import DropLastAxis, MeanOfLast, RawScore
 from training.networks.calibration_layer import Calibrate

@@ -10,7 +10,7 @@ import pytest
 from export.convert import lstm_layers, to_onnx
 from export.graph.lowering import can_lower
 from export.specification import RISK, SCORE, GraphSpecification
-from records.cohort import Floats
+from records.arrays import Floats
 from training.networks.backend import keras
 from training.networks.builders import load_network
 from training.run_folder import RunFolder

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from records.cohort import Cohort, Floats, Ints
+from records.arrays import Floats, Ints
+from records.cohort import Cohort
 from records.load import load_cohort
 from scoring.assessment.assessor import Assessment, Assessor
 from scoring.bundle.reader import read_bundle

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from records.arrays import Bools, Floats, Ints
 from records.calibration import Calibration
-from records.cohort import Bools, Floats, Ints
 from records.fences import Fences
 from records.intervals import Intervals
 from scoring.assessment.tabulator import Tabulator

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.policy.measures import Doubles, Periods, Positions, newest_values, slope, totals
+from records.arrays import Doubles, Positions
+from scoring.policy.measures import newest_values, slope, totals
 
 
 def measured(
     values: Doubles, depth: int, columns: Positions
-) -> tuple[Periods, Doubles, Doubles, Doubles]:
+) -> tuple[Positions, Doubles, Doubles, Doubles]:
     """Measure (rows, periods, features); what comes back is (…, columns, rows)."""
     values = np.ascontiguousarray(values.transpose(2, 0, 1)[columns])
     observed = ~np.isnan(values)

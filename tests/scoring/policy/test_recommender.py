@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from records.cohort import Cohort, Floats, Ints
+from records.arrays import Floats, Ints
+from records.cohort import Cohort
 from records.contract import Contract, load_contract
 from records.reference import Reference, learn_reference
 from records.sources.semesters import simulate

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from records.cohort import Floats, Ints
+from records.arrays import Floats, Ints
 from scoring.policy import rules as rules_module
 from scoring.policy.model import Policy
 from scoring.policy.rules import CompiledRules, Evaluation

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from records.cohort import Floats
+from records.arrays import Floats
 from scoring.bundle.reader import read_bundle
 from scoring.runtime.providers import open_session
 from scoring.runtime.runners import PART, SessionRunner

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from records.cohort import Floats, Ints
+from records.arrays import Floats, Ints
 from records.errors import CohortError
 from scoring.bundle.reader import read_bundle
 from scoring.runtime.providers import Provider, ProviderError, loadable_providers

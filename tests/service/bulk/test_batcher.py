@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from records.cohort import Bools, Floats, Ints
+from records.arrays import Bools, Floats, Ints
 from records.load import load_cohort
 from scoring.assessment.tabulator import Tabulator
 from scoring.runtime.scorer import Scorer, Scores

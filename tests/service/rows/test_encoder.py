@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from records.cohort import Cohort, Floats, Ints
+from records.arrays import Floats, Ints
+from records.cohort import Cohort
 from records.contract import load_contract
 from records.reference import learn_reference
 from records.sources.semesters import simulate

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from tests.training.small_cohort import MARK, PERIODS, TRACK
 from training.baselines.history_features import (
     known_so_far,

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from records.cohort import Cohort, Floats
+from records.arrays import Floats
+from records.cohort import Cohort
 from records.contract import Feature
 from tests.training.small_cohort import MARK, small_cohort
 from training.baselines.history_features import last_observed, mean_so_far

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from records.cohort import Floats
+from records.arrays import Floats
 from tests.training.small_cohort import CONTRACT, PERIODS, small_cohort
 from training.data.statistics import learn_statistics
 from training.data.targets import (

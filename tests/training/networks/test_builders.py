@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from records.cohort import Floats
+from records.arrays import Floats
 from tests.training.small_cohort import CONTRACT, HOURS, MARK, PERIODS, small_cohort
 from training.data.statistics import learn_statistics
 from training.data.targets import score_spread
