@@ -23,6 +23,8 @@ COMPARISONS_HEADER = (
     *("difference", "low", "high", "level", "resamples", "students"),
 )
 
+CSV_TABLES = ("figures", "comparisons", "fairness", "gaps")
+
 
 def csv_tables(metrics: RunMetrics) -> dict[str, str]:
     """Return every table of a run or an evaluation: name -> CSV with a header."""

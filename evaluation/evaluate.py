@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from evaluation.csv_tables import CSV_TABLES
 from evaluation.curves import LiftPoint, ReliabilityPoint, lift_curve, reliability_curve
 from evaluation.figures import NaiveFacts, RunMetrics
 from evaluation.known import known_risk, known_score, last_known
@@ -14,10 +15,20 @@ from evaluation.weighted import Judged
 from records.arrays import Floats
 from records.cohort import Cohort
 from records.errors import CohortError
+from records.replace import FolderKind, json_object_with
 
 _NO_NAIVE_ROWS = (
     "the bundle does not say what the naive rows need of its training records; train and export "
     "again to see them."
+)
+
+
+JSON = "evaluation.json"
+PREDICTIONS = {"risk": "predictions-risk.parquet", "score": "predictions-score.parquet"}
+EVALUATION = FolderKind(
+    "evaluation",
+    (JSON, *PREDICTIONS.values(), *(f"{name}.csv" for name in CSV_TABLES)),
+    lambda folder: json_object_with(folder / JSON, {"model", "judged", "metrics", "reliability"}),
 )
 
 

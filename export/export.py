@@ -1,8 +1,6 @@
 """Export a run: convert, prove, pack; all of it or nothing."""
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,8 @@ from export.pack import pack, seal
 from export.specification import PORTABLE_OPSET, SPECIFICATIONS
 from records.contract import SHIPPED
 from records.errors import BellwetherError
-from scoring.bundle.reader import MANIFEST
+from records.replace import FolderKind, check_free, json_object_with, new_folder
+from scoring.bundle.reader import ADDITIONS, CONTENTS, MANIFEST, VARIANT_FILES
 from scoring.policy.model import load_policy, policy_text
 from scoring.precision import Precision
 from training.networks.builders import load_network
@@ -25,8 +24,17 @@ from training.run_folder import RunFolder
 logger = logging.getLogger(__name__)
 
 
+BUNDLE = FolderKind(
+    "bundle",
+    (MANIFEST, *CONTENTS, *ADDITIONS, *VARIANT_FILES),
+    lambda folder: json_object_with(
+        folder / MANIFEST, {"format", "digest", "graphs", "files", "contract", "policy"}
+    ),
+)
+
+
 class ExportError(BellwetherError):
-    """A run cannot be exported to where it was asked for."""
+    """A run cannot be exported as it was asked for."""
 
 
 def export_run(
@@ -43,8 +51,8 @@ def export_run(
 ) -> Path:
     """Turn a run into a bundle, if its graphs pass the gate.
 
-    The bundle is made in a temporary folder beside `out` and moved there in one step once it is
-    complete: whatever goes wrong, no part of it is left.
+    The bundle is made beside `out` and renamed once it is complete: whatever goes wrong, no part
+    of it is left.
 
     Args:
         run: A fitted run.
@@ -63,13 +71,13 @@ def export_run(
         `out`.
 
     Raises:
-        ExportError: `out` exists and may not be overwritten, or holds something else; or no
-            policy was given and none is shipped for the contract.
+        ReplaceError: Something is in the way at `out`.
+        ExportError: No policy was given and none is shipped for the contract.
         FairnessError: A gap between groups is larger than allowed.
         GateError: A graph is not what its specification says, or not equal to its Keras model.
         ContractError: No such policy, or one that does not fit the contract.
     """
-    _check_free(out, overwrite=overwrite)
+    check_free(out, BUNDLE, overwrite=overwrite)
     if max_gaps:
         for question in check_gaps(run.metrics.fairness, max_gaps):
             logger.warning("%s", question)
@@ -96,10 +104,7 @@ def export_run(
         graphs[name] = to_onnx(models[name], expected)
         facts[name] = inspect_graph(graphs[name], expected, run.contract)
     report("Converting to ONNX", len(SPECIFICATIONS), len(SPECIFICATIONS))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as workplace:
-        folder = Path(workplace) / "bundle"
-        folder.mkdir()
+    with new_folder(out, BUNDLE, overwrite=overwrite) as folder:
         bundle = pack(
             run,
             folder,
@@ -111,17 +116,4 @@ def export_run(
         heldout = run.heldout()
         parity = prove(bundle, models, heldout, progress=progress)
         seal(bundle, parity, *add_variants(bundle, heldout, precisions, limits or Limits()))
-        _check_free(out, overwrite=overwrite)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
     return out
-
-
-def _check_free(out: Path, *, overwrite: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / MANIFEST).is_file():
-        raise ExportError(f"{out} exists and is no bundle; choose another folder.")
-    if not overwrite:
-        raise ExportError(f"{out} holds a bundle already; `--overwrite` replaces it.")

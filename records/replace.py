@@ -166,14 +166,13 @@ def write_file(out: Path, text: str, *, name: str, recognise: Callable[[Path], b
 
 def _put(draft: Path, target: Path, kind: FolderKind) -> None:
     """Rename `draft` to `target`; what was there is deleted last."""
-    if not target.exists():
+    if not target.exists() or not any(target.iterdir()):
         draft.rename(target)
         return
     old = _beside(target)
     target.rename(old)
     try:
-        if any(old.iterdir()):  # looked at again: under this name nothing else is added to it
-            check_owned(old, kind)
+        check_owned(old, kind)  # again: under this name nothing is added to it
         draft.rename(target)
     except BaseException:
         old.rename(target)

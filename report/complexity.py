@@ -25,8 +25,6 @@ from records.errors import BellwetherError
 from records.load import load_cohort
 from report.tables import Table
 
-# Of the file in the run folder.
-COMPLEXITY = "complexity.csv"
 _MODELS = ("ridge", "svr", "boosting", "lstm", "attention-lstm")
 _STUDENTS, _PERIODS = (500, 1000, 2000), (2, 4, 6)
 _EPOCHS = 3

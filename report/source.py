@@ -10,9 +10,9 @@ from evaluation.known import known_risk, known_score
 from evaluation.predictions import Predictions
 from records.arrays import Floats
 from records.cohort import Cohort
-from report.complexity import COMPLEXITY, Measured, read_measured
+from report.complexity import Measured, read_measured
 from report.contribution import Contribution, contribution
-from training.run_folder import HISTORY, RISK_NETWORK, SCORE_NETWORK, RunFolder
+from training.run_folder import COMPLEXITY, HISTORY, RISK_NETWORK, SCORE_NETWORK, RunFolder
 
 # Enough for a mean; the attention layer keeps (records, heads, periods, periods).
 _RECORDS = 256

@@ -1,6 +1,6 @@
 """Write a report: HTML to read and print, tables as CSV and Markdown, figures as SVG and PNG."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from records.errors import BellwetherError
-from report.complexity import COMPLEXITY, measure_all, table
+from records.replace import FolderKind, check_free, new_folder
+from report.complexity import measure_all, table
 from report.drawing import Figure, specification
 from report.fairness_tables import fairness_tables
 from report.figures import run_figures
@@ -17,15 +17,19 @@ from report.reading_figures import contribution_table
 from report.sections import sections
 from report.source import Source, read_source
 from report.tables import Table, joined, run_tables
-from training.run_folder import RunFolder
+from training.run_folder import COMPLEXITY, RunFolder
 
 HTML, MARKDOWN = "report.html", "report.md"
 TABLES, FIGURES = "tables", "figures"
 _SCALE = 2.0
 
 
-class ReportError(BellwetherError):
-    """A report cannot be written where it was asked for."""
+REPORT = FolderKind(
+    "report",
+    (HTML, MARKDOWN, f"{TABLES}/*.csv", f"{FIGURES}/*.svg", f"{FIGURES}/*.png"),
+    lambda folder: _is_report(folder / MARKDOWN),
+)
+_HEADING = "# Report of the run '"
 
 
 def write_report(
@@ -35,30 +39,53 @@ def write_report(
 
     Args:
         run: A finished run.
-        out: Folder; files of an earlier report give way.
+        out: Folder; an earlier report gives way, anything else stays.
         progress: Told stage, step and number of steps.
 
     Returns:
         The HTML file; it needs no other file and no network.
 
     Raises:
-        ReportError: `out` is a file.
+        ReplaceError: Something is in the way at `out`.
     """
-    check_out(out)
+    check_free(out, REPORT, overwrite=True)
     progress("Asking the networks", 0, 1)
     source = read_source(run)
     progress("Asking the networks", 1, 1)
     tables, figures = _tables(source), run_figures(source)
-    for folder in (TABLES, FIGURES):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+    with new_folder(out, REPORT, overwrite=True) as folder:
+        _write(run, tables, figures, folder, progress)
+    return out / HTML
+
+
+def report_folder(run: Path) -> Path:
+    """Return where the report of a run folder lies unless another place is asked for."""
+    return run.with_name(f"{run.name}-report")
+
+
+def measure_complexity(run: RunFolder, progress: Callable[[str, int, int], None]) -> None:
+    """Measure time and memory of the score models; the run keeps it for later reports too."""
+    found = table(measure_all(progress=progress))
+    (run.path / COMPLEXITY).write_text(found.csv(), encoding="utf-8")
+
+
+def _write(
+    run: RunFolder,
+    tables: Sequence[Table],
+    figures: Sequence[Figure],
+    folder: Path,
+    progress: Callable[[str, int, int], None],
+) -> None:
+    for name in (TABLES, FIGURES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     for one in tables:
-        (out / TABLES / f"{one.name}.csv").write_text(one.csv(), encoding="utf-8")
+        (folder / TABLES / f"{one.name}.csv").write_text(one.csv(), encoding="utf-8")
     drawn = {}
     for done, figure in enumerate(figures, start=1):
-        drawn[figure.name] = _draw(figure, out / FIGURES)
+        drawn[figure.name] = _draw(figure, folder / FIGURES)
         progress("Drawing", done, len(figures))
-    heading = f"# Report of the run '{run.record.name}'\n\n"
-    (out / MARKDOWN).write_text(heading + joined(tables), encoding="utf-8")
+    heading = f"{_HEADING}{run.record.name}'\n\n"
+    (folder / MARKDOWN).write_text(heading + joined(tables), encoding="utf-8")
     template = Environment(
         undefined=StrictUndefined,
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -68,29 +95,14 @@ def write_report(
     page = template.render(
         run=run, contract=run.contract, sections=sections(tables, figures), drawn=drawn
     )
-    (out / HTML).write_text(page, encoding="utf-8")
-    return out / HTML
+    (folder / HTML).write_text(page, encoding="utf-8")
 
 
-def report_folder(run: Path) -> Path:
-    """Return where the report of a run folder lies unless another place is asked for."""
-    return run.with_name(f"{run.name}-report")
-
-
-def check_out(out: Path) -> None:
-    """Check that a report may be written to `out`.
-
-    Raises:
-        ReportError: It is a file.
-    """
-    if out.exists() and not out.is_dir():
-        raise ReportError(f"{out} is a file; name a folder.")
-
-
-def measure_complexity(run: RunFolder, progress: Callable[[str, int, int], None]) -> None:
-    """Measure time and memory of the score models; the run keeps it for later reports too."""
-    found = table(measure_all(progress=progress))
-    (run.path / COMPLEXITY).write_text(found.csv(), encoding="utf-8")
+def _is_report(markdown: Path) -> bool:
+    try:
+        return markdown.read_text(encoding="utf-8").startswith(_HEADING)
+    except (OSError, ValueError):
+        return False
 
 
 def _tables(source: Source) -> list[Table]:

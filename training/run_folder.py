@@ -18,10 +18,6 @@
 Imports neither TensorFlow nor a table library before they are needed.
 """
 
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -36,6 +32,7 @@ from records.errors import BellwetherError
 from records.fences import Fences
 from records.intervals import Intervals
 from records.reference import Reference
+from records.replace import FolderKind, json_object_with
 from records.toml_file import parse_toml
 from training.data.selection import Selection
 from training.settings import TrainingSettings
@@ -57,12 +54,21 @@ FILES = (
     *(SPLITS, HELDOUT, FENCES, REFERENCE, CALIBRATION, INTERVALS),
     *PREDICTIONS.values(),
 )
+# Measured by `bellwether report --complexity`, where somebody asked for it.
+COMPLEXITY = "complexity.csv"
+RUN = FolderKind(
+    "run",
+    (*FILES, COMPLEXITY),
+    lambda folder: json_object_with(
+        folder / RECORD, {"name", "settings", "fingerprint", "networks", "started"}
+    ),
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class RunFolderError(BellwetherError):
-    """A run folder is absent, incomplete, or in the way."""
+    """A run folder is absent or incomplete."""
 
 
 class _Frozen(BaseModel):
@@ -205,44 +211,3 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path / name} is not what this version writes; train again.\n{error}"
             ) from None
-
-
-@contextmanager
-def new_run_folder(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give an empty folder to write a run into; it becomes `out` only if nothing is raised.
-
-    Args:
-        out: Where the run shall be.
-        overwrite: Whether a run that is there already gives way, once the new one is complete.
-
-    Raises:
-        RunFolderError: `out` exists and may not be overwritten, or holds something else.
-    """
-    check_free(out, overwrite=overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.parent / f".{out.name}-{uuid.uuid4().hex}"
-    unfinished.mkdir()
-    try:
-        yield unfinished
-        check_free(out, overwrite=overwrite)
-        if out.exists():
-            shutil.rmtree(out)
-        unfinished.rename(out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def check_free(out: Path, *, overwrite: bool = False) -> None:
-    """Check that a run may be written to `out`.
-
-    Raises:
-        RunFolderError: Something else is there, or a run that may not be overwritten.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / RECORD).is_file():
-        raise RunFolderError(f"{out} exists and is no run folder; choose another name.")
-    if not overwrite:
-        raise RunFolderError(
-            f"{out} holds a run already; choose another name or overwrite it (--overwrite)."
-        )

@@ -18,13 +18,14 @@ from evaluation.naive import learn_naive
 from evaluation.predictions import risk_predictions, score_predictions
 from records.cohort import Cohort
 from records.progress import Progress
+from records.replace import check_free, new_folder
 from training.data.prepare import Prepared, prepare
 from training.data.targets import known_risk, known_score
 from training.environment import environment
 from training.fitting.serving_models import fit_served
 from training.model import TARGETS, Fitted, FittedNetwork, Target
 from training.registry import baselines
-from training.run_folder import FitSummary, RunFolder, RunRecord, check_free, new_run_folder
+from training.run_folder import RUN, FitSummary, RunFolder, RunRecord
 from training.settings import TrainingSettings
 from training.write_run import write_run
 
@@ -50,12 +51,12 @@ def train(
 
     Raises:
         CohortError: Something that training needs is missing; the message says what.
-        RunFolderError: `out` is in use.
+        ReplaceError: Something is in the way at `out`.
         FitError: A network diverged.
     """
     started, clock = datetime.now(UTC), time.monotonic()
     report = progress or (lambda *_: None)
-    check_free(out, overwrite=overwrite)
+    check_free(out, RUN, overwrite=overwrite)
     report("Splitting and learning statistics", 0, 1)
     prepared = prepare(cohort, settings)
     report("Splitting and learning statistics", 1, 1)
@@ -106,7 +107,7 @@ def train(
         seconds=time.monotonic() - clock,
     )
     report("Writing the run", 0, 1)
-    with new_run_folder(out, overwrite=overwrite) as folder:
+    with new_folder(out, RUN, overwrite=overwrite) as folder:
         write_run(
             folder,
             cohort,

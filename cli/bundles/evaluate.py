@@ -71,13 +71,17 @@ def evaluate(
 ) -> None:
     """Score a cohort with a finished bundle and print its figures by horizon: no fitting."""
     from evaluation.csv_tables import csv_tables
+    from evaluation.evaluate import EVALUATION
     from evaluation.evaluate import evaluate as judge
     from records.load import load_cohort, row_policy
+    from records.replace import check_free
     from scoring.bundle.reader import read_bundle
     from scoring.runtime.scorer import Scorer
 
     if form not in FORMATS:
         raise CohortError(f"--format is one of {', '.join(FORMATS)}.")
+    if out is not None:
+        check_free(out, EVALUATION, overwrite=True)
     opened = read_bundle(bundle)
     own = opened.contract if Path(data).suffix and contract is None else None
     with progress() as report:
@@ -232,14 +236,16 @@ def _write(
     forecasts: "Mapping[str, Floats]",
 ) -> None:
     from evaluation.csv_tables import csv_tables
+    from evaluation.evaluate import EVALUATION, JSON, PREDICTIONS
     from evaluation.predictions import risk_predictions, score_predictions, write_predictions
+    from records.replace import new_folder
 
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(found.model_dump_json(indent=2), encoding="utf-8")
-    for name, text in csv_tables(found.metrics).items():
-        (out / f"{name}.csv").write_text(text, encoding="utf-8")
-    write_predictions(risk_predictions(cohort, risks), out / "predictions-risk.parquet")
-    write_predictions(score_predictions(cohort, forecasts), out / "predictions-score.parquet")
+    with new_folder(out, EVALUATION, overwrite=True) as folder:
+        (folder / JSON).write_text(found.model_dump_json(indent=2), encoding="utf-8")
+        for name, text in csv_tables(found.metrics).items():
+            (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+        write_predictions(risk_predictions(cohort, risks), folder / PREDICTIONS["risk"])
+        write_predictions(score_predictions(cohort, forecasts), folder / PREDICTIONS["score"])
 
 
 def _print(found: "Evaluation", cohort: "Cohort", horizons: list[int]) -> None:

@@ -34,7 +34,9 @@ def reference(
     """
     from records.load import load_cohort, row_policy
     from records.relative_reference import learn_relatives
+    from records.replace import check_not_an_input, json_object_with, write_file
 
+    check_not_an_input(out, [Path(data)])
     with progress() as report:
         records = load_cohort(
             data,
@@ -55,6 +57,11 @@ def reference(
         found = found.only(group)
     if not any(found.features.values()):
         raise CohortError("no group has enough students with values; nothing is written.")
-    out.write_text(found.model_dump_json() + "\n", encoding="utf-8")
+    write_file(
+        out,
+        found.model_dump_json() + "\n",
+        name="reference",
+        recognise=lambda path: json_object_with(path, {"contract", "features"}),
+    )
     groups = sorted({name for groups in found.features.values() for name in groups})
     console.print(f"Wrote {len(found.features)} features of {', '.join(groups)} to {out}.")

@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from cli.console import console
+from records.replace import json_object_with, write_file
 from scoring.students.intake import students_of
 
 
@@ -35,6 +36,10 @@ def request(
     chosen = cohort.take(rows)
     chosen = replace(chosen, ids=np.array([f"example-{n + 1}" for n in range(len(rows))]))
     body = {"students": students_of(chosen)}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+    write_file(
+        out,
+        json.dumps(body, indent=2) + "\n",
+        name="request",
+        recognise=lambda path: json_object_with(path, {"students"}),
+    )
     console.print(f"Wrote {len(rows)} held-out record(s) up to {cutoff} to {out}.")

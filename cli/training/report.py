@@ -24,12 +24,13 @@ def report(
     ] = False,
 ) -> None:
     """Write a run's report: one HTML file, every table as CSV, every figure as SVG and PNG."""
-    from report.write import check_out, measure_complexity, report_folder, write_report
+    from records.replace import check_free
+    from report.write import REPORT, measure_complexity, report_folder, write_report
     from training.run_folder import RunFolder
 
     folder = out or report_folder(run)
     finished = RunFolder(run)
-    check_out(folder)
+    check_free(folder, REPORT, overwrite=True)
     with progress() as tell:
         if complexity:
             measure_complexity(finished, tell)

@@ -129,18 +129,21 @@ def train(
     from cli.training.metrics_table import metrics_tables
     from cli.training.split_summary import split_summary
     from records.load import load_cohort, row_policy
-    from report.write import check_out, report_folder, write_report
-    from training.run_folder import check_free
+    from records.replace import check_free, check_not_an_input
+    from report.write import REPORT, report_folder, write_report
+    from training.run_folder import RUN
     from training.train import train as fit
 
     target = out or Path("runs") / Path(data).name.partition(".")[0]
-    check_free(target, overwrite=overwrite)
+    check_free(target, RUN, overwrite=overwrite)
     if told:
-        check_out(report_folder(target))
+        check_free(report_folder(target), REPORT, overwrite=True)
     policy = row_policy(on_error)
     if policy == "reject-rows" and rejects is None:
         target.parent.mkdir(parents=True, exist_ok=True)
         rejects = target.with_name(f"{target.name}.rejected.csv")
+    if rejects is not None:
+        check_not_an_input(rejects, [Path(data)])
     with progress() as report:
         cohort = load_cohort(
             data,

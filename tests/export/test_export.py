@@ -10,11 +10,12 @@ from evaluation.metrics import spread_horizons
 from export import export
 from export.card import model_card
 from export.convert import to_onnx
-from export.export import ExportError, export_run
+from export.export import export_run
 from export.gate.gate import GateError
 from export.specification import PORTABLE_OPSET, GraphSpecification
 from records.contract import load_contract
 from records.errors import ContractError
+from records.replace import ReplaceError
 from scoring.bundle.reader import read_bundle
 from scoring.policy.model import load_policy, policy_text
 from scoring.runtime.scorer import Scorer
@@ -228,7 +229,7 @@ def test_exporting_again_gives_the_same_graphs_and_overwrites_only_when_told(
 ) -> None:
     shutil.copytree(bundle_dir, out)
     before = read_bundle(out)
-    with pytest.raises(ExportError, match="holds a bundle already"):
+    with pytest.raises(ReplaceError, match="holds a bundle already"):
         export_run(run_folder, out)
     assert read_bundle(out) == before
     export_run(run_folder, out, overwrite=True)
@@ -241,7 +242,7 @@ def test_exporting_again_gives_the_same_graphs_and_overwrites_only_when_told(
 def test_a_folder_of_something_else_is_never_overwritten(run_folder: RunFolder, out: Path) -> None:
     out.mkdir(parents=True)
     (out / "thesis.txt").write_text("years of work")
-    with pytest.raises(ExportError, match="is no bundle"):
+    with pytest.raises(ReplaceError, match="is no bundle"):
         export_run(run_folder, out, overwrite=True)
     assert (out / "thesis.txt").read_text() == "years of work"
 

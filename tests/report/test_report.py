@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from report.complexity import COMPLEXITY, ComplexityError, Measured, read_measured
+from records.replace import ReplaceError
+from report.complexity import ComplexityError, Measured, read_measured
 from report.complexity import table as complexity_table
 from report.contribution import Contribution
 from report.drawing import specification
 from report.reading_figures import contribution_figure, contribution_table
 from report.sections import sections
 from report.tables import Table
-from report.write import HTML, MARKDOWN, ReportError, write_report
-from training.run_folder import RunFolder
+from report.write import HTML, MARKDOWN, write_report
+from training.run_folder import COMPLEXITY, RunFolder
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -110,7 +111,7 @@ def test_no_id_of_a_student_leaves_the_run(out: Path, run_folder: RunFolder) -> 
 
 def test_a_file_in_the_way_is_not_touched(run_folder: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(ReportError, match="is a file"):
+    with pytest.raises(ReplaceError, match="is a file"):
         write_report(run_folder, tmp_path / "mine")
 
 

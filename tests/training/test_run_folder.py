@@ -1,71 +1,20 @@
-"""Run folders appear whole or not at all."""
+"""Run folders are recognised by their content; `records.replace` writes them."""
 
 from pathlib import Path
 
 import pytest
 
-from training.run_folder import FILES, RECORD, RunFolder, RunFolderError, new_run_folder
+from records.replace import ReplaceError, check_owned
+from training.run_folder import FILES, RECORD, RUN, RunFolder, RunFolderError
 
 
-def _old_run(path: Path) -> Path:
-    path.mkdir()
-    (path / RECORD).write_text("old", encoding="utf-8")
-    return path
-
-
-def test_a_finished_run_appears_under_its_name(tmp_path: Path) -> None:
-    out = tmp_path / "runs" / "new"
-    with new_run_folder(out) as folder:
-        (folder / "file").write_text("content", encoding="utf-8")
-        assert not out.exists()
-    assert (out / "file").read_text(encoding="utf-8") == "content"
-    assert list(out.parent.iterdir()) == [out]
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_a_failed_run_leaves_nothing_behind(tmp_path: Path, error: type[BaseException]) -> None:
-    def fail(out: Path) -> None:
-        with new_run_folder(out) as folder:
-            (folder / "half").write_text("half", encoding="utf-8")
-            raise error
-
-    with pytest.raises(error):
-        fail(tmp_path / "new")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_is_not_replaced_unless_asked(tmp_path: Path) -> None:
-    out = _old_run(tmp_path / "run")
-    with pytest.raises(RunFolderError, match="holds a run already"), new_run_folder(out):
-        pass
-    assert (out / RECORD).read_text(encoding="utf-8") == "old"
-
-
-def test_a_run_gives_way_once_the_new_one_is_complete(tmp_path: Path) -> None:
-    out = _old_run(tmp_path / "run")
-    with new_run_folder(out, overwrite=True) as folder:
-        (folder / RECORD).write_text("new", encoding="utf-8")
-        assert (out / RECORD).read_text(encoding="utf-8") == "old"
-    assert (out / RECORD).read_text(encoding="utf-8") == "new"
-    assert list(tmp_path.iterdir()) == [out]
-
-
-def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-    with (
-        pytest.raises(RunFolderError, match="is no run folder"),
-        new_run_folder(tmp_path, overwrite=True),
-    ):
-        pass
-    assert (tmp_path / "thesis.txt").exists()
-
-
-def test_an_empty_folder_may_be_used(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    out.mkdir()
-    with new_run_folder(out) as folder:
-        (folder / "file").touch()
-    assert (out / "file").exists()
+def test_a_real_run_is_recognised_and_nothing_that_only_looks_like_one(
+    run_folder: RunFolder, tmp_path: Path
+) -> None:
+    check_owned(run_folder.path, RUN)
+    (tmp_path / RECORD).write_text('{"name": "another program\'s run"}', encoding="utf-8")
+    with pytest.raises(ReplaceError, match="is no run"):
+        check_owned(tmp_path, RUN)
 
 
 def test_what_is_no_run_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from pyarrow import parquet
 from evaluation.metrics import risk_figures, risk_report, score_figures, score_report
 from records.cohort import Cohort
 from records.errors import CohortError
+from records.replace import ReplaceError
 from tests.training.small_cohort import HOURS, small_cohort
 from training.networks.builders import load_network, predict
-from training.run_folder import FILES, RunFolder, RunFolderError
+from training.run_folder import FILES, RunFolder
 from training.settings import (
     RISK_PRESETS,
     SCORE_PRESETS,
@@ -178,6 +179,6 @@ def test_a_cohort_that_teaches_nothing_is_refused_and_leaves_no_folder(tmp_path:
 
 def test_a_run_in_the_way_is_seen_before_anything_is_computed(run: RunFolder) -> None:
     before = STEPS.copy()
-    with pytest.raises(RunFolderError, match="holds a run already"):
+    with pytest.raises(ReplaceError, match="holds a run already"):
         train(COHORT, run.path, SETTINGS, data="small", progress=lambda *step: STEPS.append(step))
     assert before == STEPS

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from records.errors import CohortError
-from report.write import ReportError
+from records.replace import ReplaceError
 from training.registry import UnknownModelError
 from training.run_folder import RunFolder
 
@@ -86,5 +86,5 @@ def test_the_registry_is_listed_with_its_hyperparameters() -> None:
 def test_a_report_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
     (tmp_path / "run-report").write_text("mine")
     result = _invoke("train", "--students", "50", "--out", tmp_path / "run")
-    assert isinstance(result.exception, ReportError)
+    assert isinstance(result.exception, ReplaceError)
     assert not (tmp_path / "run").exists()
