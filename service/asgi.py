@@ -26,9 +26,9 @@ from service.batching.disconnect import await_response
 from service.batching.jobs import PendingResponse
 from service.bulk.costs import BulkCosts, measure_bulk_costs
 from service.bulk.headers import MEDIA_TYPES
-from service.bulk.queue import BulkDesk
-from service.bulk.route import MOST_BYTES, AnswerCutError, BulkRoute, rejection_when_due
-from service.bulk.timings import Course
+from service.bulk.queue import BulkQueue
+from service.bulk.route import MAX_BYTES, AnswerCutError, BulkRoute, rejection_when_due
+from service.bulk.timings import BulkTimings
 from service.http.bentoml_routes import BentoMLRoutes
 from service.http.body import (
     JSON,
@@ -108,7 +108,7 @@ class Front:
         max_body_bytes: int,
         queue_seconds: float,
         tracing: Tracing | None = None,
-        max_bulk_bytes: int = MOST_BYTES,
+        max_bulk_bytes: int = MAX_BYTES,
         max_arriving_bytes: int = ARRIVING_BYTES,
     ) -> None:
         self._tracing = tracing
@@ -120,7 +120,7 @@ class Front:
         self._queue_seconds = queue_seconds
         self._batcher: Batcher | None = None
         self._meter: BatchMetrics | None = None
-        self._desk: BulkDesk | None = None
+        self._desk: BulkQueue | None = None
         self.arriving = BodyBudget(max_arriving_bytes)
         self._bulk = BulkRoute(max_body_bytes, max_bulk_bytes, self.arriving)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="score")
@@ -147,7 +147,7 @@ class Front:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one of our own routes, whatever happens."""
-        visit = _Visit(scope["path"], Course(perf_counter()))
+        visit = _Visit(scope["path"], BulkTimings(perf_counter()))
         traced = self._tracing if visit.route in _TRACED else None
         if traced:
             visit.span = traced.begin(visit.route, scope["headers"])
@@ -174,7 +174,7 @@ class Front:
         elif not visit.counted:
             count_request(visit.route, visit.status, perf_counter() - visit.course.arrived)
 
-    def count_cohort(self, course: Course, status: int | None) -> None:
+    def count_cohort(self, course: BulkTimings, status: int | None) -> None:
         """Count a request for a cohort that has ended.
 
         Args:
@@ -291,14 +291,14 @@ class Front:
         return cast("Batcher", self._batcher)
 
     @property
-    def desk(self) -> BulkDesk:
+    def desk(self) -> BulkQueue:
         """Return what answers `score/bulk`.
 
         Raises:
             RequestError: 503, the model is not loaded yet.
         """
         _ = self.batcher
-        return cast("BulkDesk", self._desk)
+        return cast("BulkQueue", self._desk)
 
     def _open(self, costs: CostModel, bulk: BulkCosts) -> None:
         responder = self._responder
@@ -320,7 +320,7 @@ class Front:
         )
         meter = cast("BatchMetrics", self._meter)
         readers = self._bulk.readers
-        self._desk = BulkDesk(responder.bulk, self._batcher, bulk, meter.observe_slice, readers)
+        self._desk = BulkQueue(responder.bulk, self._batcher, bulk, meter.observe_slice, readers)
 
     def _observer(self, responder: Responder) -> Callable[[BatchRecord], None]:
         tiers = [tier.name for tier in responder.bundle.policy.tiers]
@@ -355,7 +355,7 @@ class _Visit:
     """
 
     route: str
-    course: Course
+    course: BulkTimings
     span: Span | None = None
     status: int = HTTPStatus.OK.value
     counted: bool = False

@@ -1,7 +1,7 @@
-"""Work cohorts off together: slices of those that wait go through each stage side by side.
+"""Batch tables: slices of several pending tables go through each stage of the work together.
 
-What is the same for few students and many, and what the processor has to fetch for every stage, is
-so spent once for several requests of a few hundred students each.
+Costs that do not depend on the number of students are so paid once for several requests of a few
+hundred students each.
 """
 
 import asyncio
@@ -12,171 +12,170 @@ from typing import Protocol
 from scoring.steps import Steps, advance
 from scoring.tables.assessor import Wanted
 from service.batching.batcher import Batcher
-from service.bulk.pending import Cohort, Part, Piece
+from service.bulk.pending import PendingSlice, ResponseChunk, TableJob
 from service.bulk.responder import SLICE, TURN_SECONDS, BulkResponder
 from service.observability.error_log import log_without_values
 from service.observability.metrics import BULK
 
-# What has become of an order in a turn: a piece of its answer, what went wrong with it, or None for
-# its end.
-News = Piece | BaseException | None
+# The outcome of a step for one table: a chunk of its response, an error, or None for its end.
+StepResult = ResponseChunk | BaseException | None
 
 
-class Order(Protocol):
-    """A request that is to be worked off.
+class PendingTable(Protocol):
+    """A request for a table that waits to be assessed.
 
     Attributes:
-        cohort: Its slices, and its answer.
-        part: The next of its slices, where it is read already.
+        job: Its slices and its response.
+        part: The next of its slices, where it has been read.
     """
 
-    cohort: Cohort
-    part: Part | None
+    job: TableJob
+    part: PendingSlice | None
 
     @property
     def wanted(self) -> Wanted:
-        """What it asks for."""
+        """Parts of the assessment that it asks for."""
         ...
 
     @property
     def disconnected(self) -> bool:
-        """Whether nobody waits for it any more."""
+        """Whether its client has disconnected."""
         ...
 
-    def tell(self, news: News) -> None:
-        """Take what has become of it, on the event loop; nothing follows an error or its end."""
+    def deliver(self, result: StepResult) -> None:
+        """Receive the outcome of a step, on the event loop; nothing follows an error or the end."""
         ...
 
 
-class Together:
-    """Works orders off in turns of the batcher; for one event loop.
+class TableBatcher:
+    """Assesses pending tables in steps of the batcher; for one event loop.
 
     Args:
         responder: Reads, scores and writes.
-        batcher: Gives turns.
+        batcher: Runs the steps.
     """
 
     def __init__(self, responder: BulkResponder, batcher: Batcher) -> None:
         self._responder = responder
         self._batcher = batcher
-        self._orders: set[Order] = set()
-        self._waiting: deque[Order] = deque()
+        self._tables: set[PendingTable] = set()
+        self._waiting: deque[PendingTable] = deque()
         self._working: Steps[bool] | None = None
-        self._news: list[tuple[Order, News]] = []
+        self._results: list[tuple[PendingTable, StepResult]] = []
 
-    def add(self, order: Order) -> None:
-        """Let an order wait for its turn."""
-        self._orders.add(order)
-        self._waiting.append(order)
+    def add(self, table: PendingTable) -> None:
+        """Enqueue a table."""
+        self._tables.add(table)
+        self._waiting.append(table)
         if self._working is None:
             self._begin()
 
     def _begin(self) -> None:
         self._working = self._work()
-        self._await_turn()
+        self._schedule_step()
 
-    def _await_turn(self) -> None:
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        turn.add_done_callback(self._stepped)
-        self._batcher.run_step(self._step, turn)
+    def _schedule_step(self) -> None:
+        step: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        step.add_done_callback(self._stepped)
+        self._batcher.run_step(self._step, step)
 
     def _step(self) -> bool:
-        """Do what there is time for; return whether nothing is left to be done."""
+        """Work for one time slice; return whether all work is done."""
         return self._working is None or advance(self._working, TURN_SECONDS) is not None
 
-    def _stepped(self, turn: asyncio.Future[bool]) -> None:
-        news, self._news = self._news, []
-        for order, one in news:
-            self._tell(order, one)
-        if (error := turn.exception()) is not None:  # the service is shutting down
+    def _stepped(self, step: asyncio.Future[bool]) -> None:
+        results, self._results = self._results, []
+        for table, one in results:
+            self._deliver(table, one)
+        if (error := step.exception()) is not None:  # the service is shutting down
             self._working = None
             self._waiting.clear()
-            for order in list(self._orders):
-                self._tell(order, error)
-        elif not turn.result():
-            self._await_turn()
-        elif self._waiting:  # since the step looked
+            for table in list(self._tables):
+                self._deliver(table, error)
+        elif not step.result():
+            self._schedule_step()
+        elif self._waiting:  # enqueued after the step had ended
             self._begin()
         else:
             self._working = None
 
-    def _tell(self, order: Order, news: News) -> None:
-        if not isinstance(news, Piece):
-            self._orders.discard(order)
+    def _deliver(self, table: PendingTable, result: StepResult) -> None:
+        if not isinstance(result, ResponseChunk):
+            self._tables.discard(table)
         try:
-            order.tell(news)
-        except Exception as error:  # noqa: BLE001 - the fault of one is not the others'
+            table.deliver(result)
+        except Exception as error:  # noqa: BLE001 - it must not harm other tables
             log_without_values(BULK, error)
 
     def _work(self) -> Steps[bool]:
         while self._waiting:
-            if orders := (yield from self._gather()):
+            if tables := (yield from self._collect()):
                 yield
-                yield from self._work_off(orders)
+                yield from self._assess(tables)
             yield
         return True
 
-    def _gather(self) -> Steps[list[Order]]:
-        """Take orders that ask for the same, as many as make up a slice; each has its part."""
-        chosen: list[Order] = []
-        others: list[Order] = []
+    def _collect(self) -> Steps[list[PendingTable]]:
+        """Dequeue tables that ask for the same, at most a slice of students; each has its part."""
+        chosen: list[PendingTable] = []
+        others: list[PendingTable] = []
         students = 0
         while self._waiting and students < SLICE:
-            order = self._waiting.popleft()
-            if chosen and order.wanted != chosen[0].wanted:
-                others.append(order)
+            table = self._waiting.popleft()
+            if chosen and table.wanted != chosen[0].wanted:
+                others.append(table)
                 continue
-            part = yield from self._next_part(order)
+            part = yield from self._next_part(table)
             yield
             if part is None:
                 continue
             if chosen and students + part.students > SLICE:
-                others.append(order)
+                others.append(table)
                 break
             students += part.students
-            chosen.append(order)
+            chosen.append(table)
         self._waiting.extendleft(reversed(others))
         return chosen
 
-    def _next_part(self, order: Order) -> Steps[Part | None]:
-        """Read the next slice; None where there is none, which is then the end of the order."""
+    def _next_part(self, table: PendingTable) -> Steps[PendingSlice | None]:
+        """Read the next slice; None at the end of the table."""
         try:
-            while not order.disconnected:
-                order.part = order.part or next(order.cohort.parts)
-                if order.part is not None:
-                    return order.part
+            while not table.disconnected:
+                table.part = table.part or next(table.job.parts)
+                if table.part is not None:
+                    return table.part
                 yield
         except StopIteration:
-            self._finish(order)
+            self._finish(table)
             return None
-        except Exception as error:  # noqa: BLE001 - it is told to whoever waits
-            self._news.append((order, error))
+        except Exception as error:  # noqa: BLE001 - delivered to its client
+            self._results.append((table, error))
             return None
-        self._news.append((order, None))
+        self._results.append((table, None))
         return None
 
-    def _finish(self, order: Order) -> None:
+    def _finish(self, table: PendingTable) -> None:
         try:
-            self._news.append((order, Piece(order.cohort.answer.finish())))
-        except Exception as error:  # noqa: BLE001 - it is told to whoever waits
-            self._news.append((order, error))
+            self._results.append((table, ResponseChunk(table.job.answer.finish())))
+        except Exception as error:  # noqa: BLE001 - delivered to its client
+            self._results.append((table, error))
         else:
-            self._news.append((order, None))
+            self._results.append((table, None))
 
-    def _work_off(self, orders: Sequence[Order]) -> Steps[None]:
-        taken = [(order.cohort, order.part) for order in orders if order.part is not None]
+    def _assess(self, tables: Sequence[PendingTable]) -> Steps[None]:
+        taken = [(table.job, table.part) for table in tables if table.part is not None]
         try:
-            outcomes = yield from self._responder.work(taken, orders[0].wanted)
-        except Exception as error:  # noqa: BLE001 - it is told to whoever waits
-            if len(orders) > 1:  # each alone, so that one harms no other
-                for order in orders:
-                    yield from self._work_off([order])
+            outcomes = yield from self._responder.work(taken, tables[0].wanted)
+        except Exception as error:  # noqa: BLE001 - delivered to its client
+            if len(tables) > 1:  # each alone: one must not harm the others
+                for table in tables:
+                    yield from self._assess([table])
                 return
             outcomes = [error]
-        for order, outcome in zip(orders, outcomes, strict=True):
-            self._news.append((order, outcome))
-            if isinstance(outcome, Piece):
-                order.part = None
-                if (yield from self._next_part(order)) is not None:
-                    self._waiting.append(order)
+        for table, outcome in zip(tables, outcomes, strict=True):
+            self._results.append((table, outcome))
+            if isinstance(outcome, ResponseChunk):
+                table.part = None
+                if (yield from self._next_part(table)) is not None:
+                    self._waiting.append(table)
                 yield

@@ -1,4 +1,4 @@
-"""One request for a cohort on its way: slices as they are read, an answer as it is written."""
+"""A request for a table in progress: its slices as they are read, its response as it is written."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ Ids = Sequence[str | None]
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """How a request is written and what it asks for.
+    """The formats of a request and what it asks for.
 
     Attributes:
         sent: Format of its body; None for columnar JSON.
         answer: Format of the answer; None for columnar JSON.
         wanted: Parts of the assessments.
-        whole: The body is small and in memory; the answer may come in one piece.
+        whole: The body is small and in memory; the response may be one chunk.
         reference: What relative features that a table lacks are computed from, one of
-            `service.rows.reference.WORDS`; columnar JSON says it itself.
+            `service.rows.reference.WORDS`; columnar JSON carries it in its body.
     """
 
     sent: TableFormat | None
@@ -35,7 +35,7 @@ class BulkRequest:
 
     @property
     def needs_all(self) -> bool:
-        """Return whether the table is read twice: who is in it says what each is compared with."""
+        """Return whether the table is read twice: students are compared with the table itself."""
         return self.sent is not None and self.reference == OWN
 
 
@@ -49,19 +49,19 @@ class StageSeconds(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WorkedSlice:
-    """What became of one slice of a cohort, and when.
+class SliceResult:
+    """The result of one slice of a table.
 
     Attributes:
-        students: Those admitted, and what is wrong with the others.
+        students: Valid students, and the faults of the others.
         refused: Number of the others.
-        table: What is said of those admitted; None where there are none.
-        executions: Rows of each execution of the risk graph; of slices that were worked off
-            together, the first that is written has those of all.
-        started: When its work began, on the clock of `perf_counter`.
-        ended: When all was written down.
-        seconds: What each stage took, without the time that others had between its steps. What was
-            done for several slices together is divided by their students.
+        table: Assessments of the valid students; None where there are none.
+        executions: Rows of each execution of the risk graph. Of slices that were batched
+            together, the first has the executions of all.
+        started: Start of the work, on the clock of `perf_counter`.
+        ended: End of the work.
+        seconds: Time of each stage, without steps of other work in between. The time of slices
+            that were batched together is divided by their students.
     """
 
     students: Admission
@@ -74,27 +74,26 @@ class WorkedSlice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """A piece of an answer.
+class ResponseChunk:
+    """A chunk of a response.
 
     Attributes:
-        body: Its bytes, none where they come later.
-        worked: The slice that it is about; None for what only ends the answer, and where the work
-            can be put off before there is anything to be sent.
+        body: Its bytes; may be empty.
+        result: The slice that it is about; None for the end of the response, and for pauses.
     """
 
     body: bytes
-    worked: WorkedSlice | None = None
+    result: SliceResult | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """A slice that is read and not yet admitted.
+class PendingSlice:
+    """A slice that is read and not yet checked.
 
     Attributes:
-        students: How many there are.
-        admit: Admits it in steps, given the position of its first student; may be called again.
-        reading: Seconds that reading took the processor.
+        students: Number of its students.
+        admit: Checks it in steps, given the position of its first student; may be called again.
+        reading: Processor seconds of reading.
     """
 
     students: int
@@ -103,15 +102,15 @@ class Part:
 
 
 class Answer(Protocol):
-    """Where what is said of a cohort is written down, slice by slice."""
+    """Writes the response to a table, slice by slice."""
 
     def add(
         self, ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
     ) -> bytes:
-        """Write a slice, given as to `AnswerTables.batch`; return what can be sent of it.
+        """Write a slice, arguments as of `AnswerTables.batch`; return the bytes that are ready.
 
         Raises:
-            TableError: The answer would hold more than one may.
+            TableError: The response would be larger than allowed.
         """
         ...
 
@@ -121,15 +120,15 @@ class Answer(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Cohort:
-    """A request on its way.
+class TableJob:
+    """A request for a table in progress.
 
     Attributes:
-        parts: Its slices, read as they are asked for; None where reading can be put off.
-        answer: Where what is said of them is written down.
-        students: Students worked off.
+        parts: Its slices, read on demand; None where reading may pause.
+        answer: Writes the response.
+        students: Students assessed or refused so far.
     """
 
-    parts: Iterator[Part | None]
+    parts: Iterator[PendingSlice | None]
     answer: Answer
     students: int = 0

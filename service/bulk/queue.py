@@ -17,33 +17,33 @@ from scoring.tables.assessor import Wanted
 from scoring.tables.formats import TableFormat
 from service.batching.batcher import Batcher
 from service.batching.jobs import ResponseSink
-from service.bulk.batcher import News, Together
+from service.bulk.batcher import StepResult, TableBatcher
 from service.bulk.costs import BulkCosts
-from service.bulk.pending import BulkRequest, Cohort, Part, Piece, WorkedSlice
-from service.bulk.responder import BulkResponder, InTurn
-from service.bulk.timings import Course
+from service.bulk.pending import BulkRequest, PendingSlice, ResponseChunk, SliceResult, TableJob
+from service.bulk.responder import BulkResponder, StepRunner
+from service.bulk.timings import BulkTimings
 from service.http.problems import INTERNAL, RequestError, stock_problem
 from service.observability.error_log import log_without_values
 from service.observability.metrics import BULK
 
-# JSON is taken apart by code that lets no other thread run meanwhile, and Arrow is laid out as it
-# is used: handing these to a thread takes time and gives none to others.
+# The JSON decoder holds the interpreter lock, and Arrow needs no decoding: a thread would cost time
+# and free none.
 _READ_HERE = (None, TableFormat.ARROW)
-# Up to this size others are read on the event loop, too: a millisecond or two.
+# Other formats up to this size are read on the event loop, too: a millisecond or two.
 _INLINE_BYTES = 128 * 1024
 
 T = TypeVar("T")
 
 
-class BulkDesk:
-    """What answers cohorts, once the model is loaded; for one event loop.
+class BulkQueue:
+    """Accepts tables and answers them; for one event loop.
 
     Args:
         responder: Reads, scores and writes.
-        batcher: Takes work in, and gives turns.
-        costs: Reckons what a body takes.
-        observe: Is told of every slice, on the event loop.
-        readers: Where bodies are read whose reading would keep the event loop.
+        batcher: Admits work and runs its steps.
+        costs: Estimates the work of a body.
+        observe: Called with every slice, on the event loop.
+        readers: Threads for bodies whose reading would block the event loop.
 
     Attributes:
         responder: As given.
@@ -56,7 +56,7 @@ class BulkDesk:
         responder: BulkResponder,
         batcher: Batcher,
         costs: BulkCosts,
-        observe: Callable[[WorkedSlice], None],
+        observe: Callable[[SliceResult], None],
         readers: Executor,
     ) -> None:
         self.responder = responder
@@ -64,116 +64,116 @@ class BulkDesk:
         self.costs = costs
         self._observe = observe
         self._readers = readers
-        self._together = Together(responder, batcher)
+        self._batches = TableBatcher(responder, batcher)
 
     def submit(
-        self, body: bytes, request: BulkRequest, recipient: ResponseSink, course: Course
+        self, body: bytes, request: BulkRequest, recipient: ResponseSink, timings: BulkTimings
     ) -> bool:
-        """Take a body in; its recipient is told later, in another turn of the event loop.
+        """Enqueue a table; its recipient gets the response in a later iteration of the event loop.
 
         Args:
-            body: The whole of it.
-            request: How it is written; `request.whole`.
-            recipient: Who waits.
-            course: Is told how it goes.
+            body: The whole body.
+            request: Formats and options; `request.whole`.
+            recipient: Receives the response.
+            timings: Receives the timings.
 
         Returns:
-            Whether it is taken in; else `Batcher.refusal` says why, and the recipient is told
-            nothing.
+            Whether it is accepted; if not, `Batcher.refusal` has the reason and the recipient
+            receives nothing.
         """
         work = self.batcher.admit(self.costs.of(request, len(body)))
         if work is None:
             return False
         cohort = self.responder.open(pa.BufferReader(body), request)
-        order = _Body(self, len(body), request, recipient, course, work, cohort)
+        table = _WholeTable(self, len(body), request, recipient, timings, work, cohort)
         if request.sent in _READ_HERE or len(body) <= _INLINE_BYTES:
-            self._together.add(order)
+            self._batches.add(table)
         else:
-            self._read_beside(order)
+            self._read_in_thread(table)
         return True
 
-    def note(self, worked: WorkedSlice | None, course: Course) -> None:
-        """Note a slice, on the event loop."""
-        if worked is not None:
-            course.add(worked)
-            self._observe(worked)
+    def note(self, result: SliceResult | None, timings: BulkTimings) -> None:
+        """Record a slice, on the event loop."""
+        if result is not None:
+            timings.add(result)
+            self._observe(result)
 
-    def _read_beside(self, order: "_Body") -> None:
-        """Read all of a body in a thread first."""
+    def _read_in_thread(self, table: "_WholeTable") -> None:
+        """Read the whole body in a thread, then enqueue it."""
 
-        def has_read(reading: asyncio.Future[list[Part | None]]) -> None:
+        def on_read(reading: asyncio.Future[list[PendingSlice | None]]) -> None:
             if (error := reading.exception()) is not None:
-                order.tell(error)
+                table.deliver(error)
                 return
-            order.cohort.parts = iter(reading.result())
-            self._together.add(order)
+            table.job.parts = iter(reading.result())
+            self._batches.add(table)
 
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._readers, list, order.cohort.parts).add_done_callback(has_read)
+        loop.run_in_executor(self._readers, list, table.job.parts).add_done_callback(on_read)
 
 
 @dataclass(slots=True, eq=False)
-class _Body:
-    """A body on its way to its answer; a `service.bulk.batcher.Order`.
+class _WholeTable:
+    """A table whose body is in memory; a `service.bulk.batcher.PendingTable`.
 
     Attributes:
-        desk: Where it is answered.
-        size: Its bytes.
-        request: How it is written.
-        recipient: Who waits.
-        course: Is told how it goes.
-        work: What the batcher took it in as.
-        cohort: Its slices, and its answer.
-        part: The next of its slices, where it is read already.
-        written: Pieces of the answer.
+        queue: The queue that accepted it.
+        size: Bytes of its body.
+        request: Formats and options.
+        recipient: Receives the response.
+        timings: Receives the timings.
+        work: Estimated seconds, as the batcher admitted them.
+        job: Its slices and its response.
+        part: The next of its slices, where it has been read.
+        written: Chunks of the response.
     """
 
-    desk: BulkDesk
+    queue: BulkQueue
     size: int
     request: BulkRequest
     recipient: ResponseSink
-    course: Course
+    timings: BulkTimings
     work: float
-    cohort: Cohort
-    part: Part | None = None
+    job: TableJob
+    part: PendingSlice | None = None
     written: list[bytes] = field(default_factory=list)
 
     @property
     def wanted(self) -> Wanted:
-        """What it asks for."""
+        """Parts of the assessment that it asks for."""
         return self.request.wanted
 
     @property
     def disconnected(self) -> bool:
-        """Whether nobody waits for it any more."""
+        """Whether its client has disconnected."""
         return self.recipient.disconnected
 
-    def tell(self, news: News) -> None:
-        """Take what has become of it."""
-        if isinstance(news, Piece):
-            self.written.append(news.body)
-            self.desk.note(news.worked, self.course)
+    def deliver(self, result: StepResult) -> None:
+        """Receive the outcome of a step."""
+        if isinstance(result, ResponseChunk):
+            self.written.append(result.body)
+            self.queue.note(result.result, self.timings)
             return
-        desk, recipient = self.desk, self.recipient
-        desk.batcher.leave(self.work)
-        if recipient.disconnected:  # not all of it was worked off, perhaps
+        queue, recipient = self.queue, self.recipient
+        queue.batcher.leave(self.work)
+        if recipient.disconnected:  # the costs of a part would mislead
             return
-        if news is None:
-            desk.costs.learn(self.request, self.size, self.course.seconds)
+        if result is None:
+            queue.costs.learn(self.request, self.size, self.timings.seconds)
             recipient.succeed(b"".join(self.written))
-        elif isinstance(news, RequestError):
-            recipient.fail(news)
+        elif isinstance(result, RequestError):
+            recipient.fail(result)
         else:
-            log_without_values(BULK, news)
+            log_without_values(BULK, result)
             recipient.fail(stock_problem(INTERNAL.status, b""))
 
 
-def turns_for_thread(loop: asyncio.AbstractEventLoop, batcher: Batcher) -> InTurn:
-    """Return what a thread does steps with: it waits for the turn of each."""
+def step_runner_for_thread(loop: asyncio.AbstractEventLoop, batcher: Batcher) -> StepRunner:
+    """Return a runner of steps for a thread: it waits until the batcher has run each."""
 
-    def in_turn(step: Callable[[], T]) -> T:
-        turn: concurrent.futures.Future[T] = concurrent.futures.Future()
-        loop.call_soon_threadsafe(batcher.run_step, step, turn)
-        return turn.result()
+    def run_step(step: Callable[[], T]) -> T:
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        loop.call_soon_threadsafe(batcher.run_step, step, done)
+        return done.result()
 
-    return in_turn
+    return run_step

@@ -26,10 +26,10 @@ from service.bulk.columnar_encoder import ColumnarAnswers, ColumnarDocument
 from service.bulk.pending import (
     Answer,
     BulkRequest,
-    Cohort,
     Ids,
-    Part,
-    Piece,
+    PendingSlice,
+    ResponseChunk,
+    TableJob,
 )
 from service.bulk.slice_writer import AdmittedSlice, Outcome, TableAnswer, refusal_of
 from service.openapi.schemas import ModelStamp
@@ -49,7 +49,7 @@ TURN_SECONDS = 0.002
 T = TypeVar("T")
 
 
-class InTurn(Protocol):
+class StepRunner(Protocol):
     """Does a step of the work when its turn comes, and returns what it returns."""
 
     def __call__(self, step: Callable[[], T]) -> T:
@@ -57,7 +57,7 @@ class InTurn(Protocol):
         ...
 
 
-def at_once(step: Callable[[], T]) -> T:
+def run_now(step: Callable[[], T]) -> T:
     """Do a step without waiting for anybody."""
     return step()
 
@@ -83,12 +83,12 @@ class BulkResponder:
         self._schema: pa.Schema = self._tables.answers.schema.with_metadata(stamp)
 
     def answer(self, source: IO[bytes], request: BulkRequest) -> Iterator[bytes]:
-        """Answer a request, piece by piece; else as `pieces`."""
-        return (piece.body for piece in self.pieces(source, request))
+        """Answer a request, chunk by chunk; else as `chunks`."""
+        return (chunk.body for chunk in self.chunks(source, request))
 
-    def pieces(
-        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn = at_once
-    ) -> Iterator[Piece]:
+    def chunks(
+        self, source: IO[bytes], request: BulkRequest, run_step: StepRunner = run_now
+    ) -> Iterator[ResponseChunk]:
         """Answer a request, slice by slice as the answer is ready.
 
         The body is read by whoever iterates, who may have to wait for it; what is then done to a
@@ -97,33 +97,35 @@ class BulkResponder:
         Args:
             source: As to `open`.
             request: How it is written.
-            in_turn: Does a step of the work.
+            run_step: Does a step of the work.
 
         Raises:
-            RequestError: The body cannot be read as a whole; also after some pieces, where
+            RequestError: The body cannot be read as a whole; also after some chunks, where
                 something is wrong only with what comes later.
         """
-        cohort = self.open(source, request, in_turn)
-        for part in cohort.parts:
+        job = self.open(source, request, run_step)
+        for part in job.parts:
             if part is None:
-                yield Piece(b"")
+                yield ResponseChunk(b"")
                 continue
-            working = self.work([(cohort, part)], request.wanted)
-            while (done := in_turn(partial(advance, working, TURN_SECONDS))) is None:
-                yield Piece(b"")
+            working = self.work([(job, part)], request.wanted)
+            while (done := run_step(partial(advance, working, TURN_SECONDS))) is None:
+                yield ResponseChunk(b"")
             (outcome,) = done
             if isinstance(outcome, Exception):
                 raise outcome
             yield outcome
-        yield Piece(in_turn(cohort.answer.finish))
+        yield ResponseChunk(run_step(job.answer.finish))
 
-    def open(self, source: IO[bytes], request: BulkRequest, in_turn: InTurn = at_once) -> Cohort:
+    def open(
+        self, source: IO[bytes], request: BulkRequest, run_step: StepRunner = run_now
+    ) -> TableJob:
         """Begin with a request.
 
         Args:
             source: The body; seekable for Parquet, and where `request.needs_all`.
             request: How it is written.
-            in_turn: Does a step of the work that is part of reading.
+            run_step: Does a step of the work that is part of reading.
 
         Returns:
             What to take slices from; RequestError is raised by taking one, where the body cannot
@@ -135,9 +137,11 @@ class BulkResponder:
         else:
             writer = open_writer(request.answer, self._schema, whole=request.whole)
             answer = TableAnswer(writer, self._tables.answers)
-        return Cohort(_slices_or_refusal(self._parts(source, request, in_turn)), answer)
+        return TableJob(_slices_or_refusal(self._parts(source, request, run_step)), answer)
 
-    def work(self, taken: Sequence[tuple[Cohort, Part]], wanted: Wanted) -> Steps[list[Outcome]]:
+    def work(
+        self, taken: Sequence[tuple[TableJob, PendingSlice]], wanted: Wanted
+    ) -> Steps[list[Outcome]]:
         """Do everything that there is to do for some slices, in one go as far as that goes.
 
         What is the same for few and many, and what the processor has to fetch for it, is spent
@@ -156,9 +160,9 @@ class BulkResponder:
         """
         started = perf_counter()
         admitted: list[AdmittedSlice] = []
-        for cohort, part in taken:
-            (ids, students), seconds = yield from timed(part.admit(cohort.students))
-            admitted.append(AdmittedSlice(cohort, ids, students, part.reading + seconds))
+        for job, part in taken:
+            (ids, students), seconds = yield from timed(part.admit(job.students))
+            admitted.append(AdmittedSlice(job, ids, students, part.reading + seconds))
             yield
         said = yield from self._tables.tabulate([one.students for one in admitted], wanted)
         outcomes: list[Outcome] = []
@@ -168,13 +172,13 @@ class BulkResponder:
             outcome = one.write(said, start, started, executions)
             outcomes.append(outcome)
             start += len(one.students.ids)
-            if isinstance(outcome, Piece):
+            if isinstance(outcome, ResponseChunk):
                 executions = ()
         return outcomes
 
     def _parts(
-        self, source: IO[bytes], request: BulkRequest, in_turn: InTurn
-    ) -> Iterator[Part | None]:
+        self, source: IO[bytes], request: BulkRequest, run_step: StepRunner
+    ) -> Iterator[PendingSlice | None]:
         """Read the slices; None where reading can be put off."""
         # Not the time that passes: much of that is spent waiting for the body.
         started = thread_time()
@@ -184,20 +188,20 @@ class BulkResponder:
             del source  # a document may be large, and what follows takes a while
             read, seconds = yield from timed(reading, thread_time)
             for part in slices_of(*read, students):
-                yield Part(len(part[0]), partial(_admitted, part), seconds)
+                yield PendingSlice(len(part[0]), partial(_admitted, part), seconds)
                 seconds = 0.0
             return
         relatives, moments = self._tables.relatives, None
         if request.needs_all and relatives is not None:
             moments = Moments.none(relatives.layout)
             for rows in self._slices(source, request.sent, students):
-                learnt = in_turn(partial(self._tables.learn, rows))
+                learnt = run_step(partial(self._tables.learn, rows))
                 moments = moments if learnt is None else moments.joined(learnt)
             source.seek(0)
 
         for rows in self._slices(source, request.sent, students):
             admit = partial(self._admit, rows, request, moments)
-            yield Part(len(rows.names), admit, thread_time() - started)
+            yield PendingSlice(len(rows.names), admit, thread_time() - started)
             started = thread_time()
 
     def _admit(
@@ -216,7 +220,7 @@ class BulkResponder:
         return self._tables.slices(batches, students)
 
 
-def _slices_or_refusal(parts: Iterator[Part | None]) -> Iterator[Part | None]:
+def _slices_or_refusal(parts: Iterator[PendingSlice | None]) -> Iterator[PendingSlice | None]:
     """Read slices, of which there is at least one; say why where that cannot be done."""
     some = False
     try:

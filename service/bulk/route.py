@@ -1,8 +1,8 @@
 """The route for whole cohorts over ASGI: what a request says of itself, and its body both ways.
 
 A small body is read as a whole, and taken in or refused like a `score` request, by the work that it
-is. A large one takes one of a few places and is worked off as it arrives; its answer begins once it
-is long enough or complete. Either is read in a thread, unless that takes but a moment, and worked
+is. A large one takes one of a few places and is assessed as it arrives; its answer begins once it
+is long enough or complete. Either is read in a thread, unless that takes but a moment, and result
 off slice by slice in turns of the batcher, so that no other request waits for more than a slice.
 What is wrong before the answer begins is answered like every error; afterwards the connection is
 cut, so that no client takes what it has for the whole.
@@ -24,11 +24,11 @@ from service.batching.batcher import Batcher
 from service.batching.disconnect import await_response
 from service.batching.jobs import PendingResponse
 from service.bulk.headers import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
-from service.bulk.pending import BulkRequest, Piece
-from service.bulk.queue import BulkDesk, turns_for_thread
-from service.bulk.responder import InTurn
-from service.bulk.streams import Arriving, Departing
-from service.bulk.timings import Course
+from service.bulk.pending import BulkRequest, ResponseChunk
+from service.bulk.queue import BulkQueue, step_runner_for_thread
+from service.bulk.responder import StepRunner
+from service.bulk.streams import RequestStream, ResponseFile
+from service.bulk.timings import BulkTimings
 from service.http.body import (
     SILENCE,
     ClientDisconnectedError,
@@ -40,16 +40,16 @@ from service.http.body import (
 from service.http.body_budget import BodyBudget, PartialBody
 from service.http.problems import BUSY, TOO_LARGE, RequestError
 
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 # An answer begins with its first so many bytes.
 _BEGIN_BYTES = 2**20
 _PIECE_BYTES = 256 * 1024
 # Of a body that is already refused, so much is still read: a sender that is refused while it still
 # sends may never see the answer.
 _PATIENCE_BYTES = 64 * 2**20
-# Streams that are worked on at once, each in a thread of its own, which mostly waits for its body.
-MOST_STREAMS = 8
-# Whole bodies that are read at once. What they are worked off in is turns.
+# Streams that are result on at once, each in a thread of its own, which mostly waits for its body.
+MAX_STREAMS = 8
+# Whole bodies that are read at once. They are assessed in steps of the batcher.
 _READERS = 2
 
 
@@ -68,15 +68,15 @@ class BulkRoute:
         self._budget = budget
         self._streams = 0
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="bulk")
-        self._long = ThreadPoolExecutor(MOST_STREAMS, thread_name_prefix="stream")
+        self._long = ThreadPoolExecutor(MAX_STREAMS, thread_name_prefix="stream")
 
     def close(self) -> None:
-        """Wait for what is being worked on."""
+        """Wait for what is being result on."""
         self.readers.shutdown(wait=True)
         self._long.shutdown(wait=True)
 
     async def answer(
-        self, scope: Scope, receive: Receive, send: Send, desk: BulkDesk, course: Course
+        self, scope: Scope, receive: Receive, send: Send, queue: BulkQueue, timings: BulkTimings
     ) -> None:
         """Answer one request.
 
@@ -84,96 +84,96 @@ class BulkRoute:
             scope: Its ASGI scope.
             receive: Where its body comes from.
             send: Where its answer goes.
-            desk: What answers it.
-            course: Is told how it goes.
+            queue: What answers it.
+            timings: Receives the timings.
 
         Raises:
             RequestError: Nothing has been sent yet, and why nothing will be.
             AnswerCutError: Something was wrong after the answer had begun.
             ClientDisconnectedError: The client hung up.
         """
-        asked = _Asked(read_head(scope), send, desk, course)
-        if asked.request.sent is None:
-            document = self._document_of(scope, receive, asked)
-            await self._whole(await document, receive, asked)
+        exchange = _Exchange(read_head(scope), send, queue, timings)
+        if exchange.request.sent is None:
+            document = self._document_of(scope, receive, exchange)
+            await self._whole(await document, receive, exchange)
             return
         if int(header(scope, b"content-length") or 0) > self._limit:
             raise self._too_large()
-        body, more = await self._beginning(receive, asked)
+        body, more = await self._beginning(receive, exchange)
         if more:
-            work = self._stream(body, receive, asked)
-        elif has_many_rows(body, asked.request.sent):
-            work = self._stream(body, _nothing_more, asked)
+            work = self._stream(body, receive, exchange)
+        elif has_many_rows(body, exchange.request.sent):
+            work = self._stream(body, _nothing_more, exchange)
         else:
-            work = self._whole(body, receive, asked)
+            work = self._whole(body, receive, exchange)
         del body  # whoever works on it has it; a refusal that is held back holds nothing
         await work
 
-    async def _document_of(self, scope: Scope, receive: Receive, asked: "_Asked") -> bytes:
+    async def _document_of(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> bytes:
         """Receive a body that must be held as a whole."""
         try:
             body = await receive_body(scope, receive, self._document, self._budget)
         except UnwantedBodyError as unwanted:
-            asked.course.arrived = perf_counter()
-            raise await rejection_when_due(unwanted.size, asked.desk.batcher) from None
-        asked.course.arrived = perf_counter()
+            exchange.timings.arrived = perf_counter()
+            raise await rejection_when_due(unwanted.size, exchange.queue.batcher) from None
+        exchange.timings.arrived = perf_counter()
         return body
 
-    async def _beginning(self, receive: Receive, asked: "_Asked") -> tuple[bytes, bool]:
+    async def _beginning(self, receive: Receive, exchange: "_Exchange") -> tuple[bytes, bool]:
         """Receive a body up to about `WHOLE_BYTES`; return that, and whether there is more."""
         body, more = PartialBody(self._budget), True
         try:
             while more and body.size <= WHOLE_BYTES:
                 chunk, more = await _next(receive)
                 body.add(chunk, last=not more)
-            asked.course.arrived = perf_counter()
+            exchange.timings.arrived = perf_counter()
             if body.is_kept:
                 return body.whole(), more
         finally:
             body.drop()
-        refusal = await rejection_when_due(body.size, asked.desk.batcher)
+        refusal = await rejection_when_due(body.size, exchange.queue.batcher)
         if more:
             refusal.headers = (*refusal.headers, (b"connection", b"close"))
         raise refusal
 
-    async def _whole(self, body: bytes, receive: Receive, asked: "_Asked") -> None:
-        desk, waiting, size = asked.desk, PendingResponse(), len(body)
-        request = replace(asked.request, whole=True)
-        is_taken_in = desk.submit(body, request, waiting, asked.course)
+    async def _whole(self, body: bytes, receive: Receive, exchange: "_Exchange") -> None:
+        queue, waiting, size = exchange.queue, PendingResponse(), len(body)
+        request = replace(exchange.request, whole=True)
+        is_taken_in = queue.submit(body, request, waiting, exchange.timings)
         del body
         if not is_taken_in:
-            raise await rejection_when_due(size, desk.batcher)
+            raise await rejection_when_due(size, queue.batcher)
         answer = await await_response(waiting, receive)
-        await asked.begin((b"content-length", str(len(answer)).encode()))
-        await asked.send({"type": "http.response.body", "body": answer})
+        await exchange.begin((b"content-length", str(len(answer)).encode()))
+        await exchange.send({"type": "http.response.body", "body": answer})
 
-    async def _stream(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
-        desk = asked.desk
+    async def _stream(self, held: bytes, receive: Receive, exchange: "_Exchange") -> None:
+        queue = exchange.queue
         work = None
-        if self._streams < MOST_STREAMS:
+        if self._streams < MAX_STREAMS:
             # What is held stands for the whole: it goes on, but nobody waits for all of it.
-            work = desk.batcher.admit(desk.costs.of(asked.request, len(held)))
+            work = queue.batcher.admit(queue.costs.of(exchange.request, len(held)))
         if work is None:
-            raise self._no_place(desk.batcher)
+            raise self._no_place(queue.batcher)
         self._streams += 1
         try:
-            if asked.request.sent is TableFormat.PARQUET or asked.request.needs_all:
-                await self._from_file(held, receive, asked)
+            if exchange.request.sent is TableFormat.PARQUET or exchange.request.needs_all:
+                await self._from_file(held, receive, exchange)
             else:
-                await self._as_it_comes(held, receive, asked)
+                await self._as_it_comes(held, receive, exchange)
         finally:
             self._streams -= 1
-            desk.batcher.leave(work)
+            queue.batcher.leave(work)
 
     def _no_place(self, batcher: Batcher) -> RequestError:
         refusal = batcher.refusal()
-        if self._streams >= MOST_STREAMS:
-            detail = f"{MOST_STREAMS} cohorts are being worked on; send this one in a moment."
+        if self._streams >= MAX_STREAMS:
+            detail = f"{MAX_STREAMS} cohorts are being result on; send this one in a moment."
             refusal = RequestError(BUSY, detail, headers=[(b"retry-after", b"1")])
         refusal.headers = (*refusal.headers, (b"connection", b"close"))
         return refusal
 
-    async def _from_file(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
+    async def _from_file(self, held: bytes, receive: Receive, exchange: "_Exchange") -> None:
         """Keep the body in an unnamed file first.
 
         Parquet says at its end where its parts are, and who is compared with all is read twice.
@@ -188,20 +188,22 @@ class BulkRoute:
                     raise self._too_large()
                 file.write(chunk)
             file.seek(0)
-            await self._answer_from(file, asked)
+            await self._answer_from(file, exchange)
 
-    async def _as_it_comes(self, held: bytes, receive: Receive, asked: "_Asked") -> None:
-        arriving = Arriving()
+    async def _as_it_comes(self, held: bytes, receive: Receive, exchange: "_Exchange") -> None:
+        arriving = RequestStream()
         feeding = asyncio.create_task(self._feed(held, receive, arriving))
         try:
-            await self._answer_from(cast("IO[bytes]", arriving), asked, arriving.abandon, feeding)
+            await self._answer_from(
+                cast("IO[bytes]", arriving), exchange, arriving.abandon, feeding
+            )
         finally:
             feeding.cancel()
             arriving.end(ClientDisconnectedError())
             with suppress(asyncio.CancelledError):
                 await feeding
 
-    async def _feed(self, held: bytes, receive: Receive, arriving: Arriving) -> None:
+    async def _feed(self, held: bytes, receive: Receive, arriving: RequestStream) -> None:
         try:
             await arriving.feed(held)
             size, unread, more = len(held), 0, True
@@ -220,17 +222,19 @@ class BulkRoute:
     async def _answer_from(
         self,
         source: IO[bytes],
-        asked: "_Asked",
+        exchange: "_Exchange",
         abandon: Callable[[], None] = lambda: None,
         feeding: "asyncio.Task[None] | None" = None,
     ) -> None:
-        departing, loop = Departing(), asyncio.get_running_loop()
+        departing, loop = ResponseFile(), asyncio.get_running_loop()
 
         def work() -> None:
             try:
-                for piece in asked.pieces(source, turns_for_thread(loop, asked.desk.batcher)):
-                    departing.write(piece.body)
-                    loop.call_soon_threadsafe(asked.desk.note, piece.worked, asked.course)
+                for chunk in exchange.chunks(
+                    source, step_runner_for_thread(loop, exchange.queue.batcher)
+                ):
+                    departing.write(chunk.body)
+                    loop.call_soon_threadsafe(exchange.queue.note, chunk.result, exchange.timings)
             finally:
                 abandon()
 
@@ -238,15 +242,15 @@ class BulkRoute:
         working.add_done_callback(lambda _: departing.wake())
         try:
             while not working.done() and departing.size < _BEGIN_BYTES:
-                await departing.grown()
+                await departing.wait_for_more()
             if working.done() and (error := working.exception()):
                 if feeding is not None:  # a sender that is still sending would not see the answer
                     await feeding
                 raise error
-            await asked.begin()
-            await _send_all(departing, working, asked.send)
+            await exchange.begin()
+            await _send_all(departing, working, exchange.send)
         finally:
-            departing.forsake()
+            departing.discard()
             abandon()
             with suppress(Exception):
                 await asyncio.shield(working)
@@ -258,17 +262,17 @@ class BulkRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Exchange:
     """A request, where its answer goes, who makes it and how it goes."""
 
     request: BulkRequest
     send: Send
-    desk: BulkDesk
-    course: Course
+    queue: BulkQueue
+    timings: BulkTimings
 
-    def pieces(self, source: IO[bytes], in_turn: InTurn) -> Iterator[Piece]:
-        """Answer the body, piece by piece."""
-        return self.desk.responder.pieces(source, self.request, in_turn)
+    def chunks(self, source: IO[bytes], run_step: StepRunner) -> Iterator[ResponseChunk]:
+        """Answer the body, chunk by chunk."""
+        return self.queue.responder.chunks(source, self.request, run_step)
 
     async def begin(self, *more: tuple[bytes, bytes]) -> None:
         """Send the head of the answer."""
@@ -277,15 +281,15 @@ class _Asked:
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
-async def _send_all(departing: Departing, working: "asyncio.Future[None]", send: Send) -> None:
+async def _send_all(departing: ResponseFile, working: "asyncio.Future[None]", send: Send) -> None:
     sent = 0
     while not working.done() or sent < departing.size:
         if sent < departing.size:
-            piece = departing.read(sent, _PIECE_BYTES)
-            sent += len(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            chunk = departing.read(sent, _PIECE_BYTES)
+            sent += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         else:
-            await departing.grown()
+            await departing.wait_for_more()
     if working.exception() is not None:
         raise AnswerCutError
     await send({"type": "http.response.body", "body": b""})

@@ -1,4 +1,4 @@
-"""Write down what is said of one slice of a cohort, or why there is nothing to be said."""
+"""Write the response to one slice of a table, or why there is none."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -10,11 +10,11 @@ from scoring.tables.answers import AnswerTables
 from scoring.tables.assessor import Tabulated
 from scoring.tables.formats import TableWriter
 from scoring.tables.intake import TableError
-from service.bulk.pending import Cohort, Ids, Piece, StageSeconds, WorkedSlice
+from service.bulk.pending import Ids, ResponseChunk, SliceResult, StageSeconds, TableJob
 from service.http.problems import INVALID, TABLE, TOO_LARGE, RequestError
 
-# What has become of a slice.
-Outcome = Piece | Exception
+# The outcome of a slice.
+Outcome = ResponseChunk | Exception
 
 _PROBLEMS = {
     "malformed_table": TABLE,
@@ -38,7 +38,7 @@ class TableAnswer:
     def add(
         self, ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
     ) -> bytes:
-        """Write a slice, given as to `AnswerTables.batch`; return what can be sent of it."""
+        """Write a slice, arguments as of `AnswerTables.batch`; return the bytes that are ready."""
         return self.writer.write(self.answers.batch(ids, admission, table, first))
 
     def finish(self) -> bytes:
@@ -48,16 +48,16 @@ class TableAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdmittedSlice:
-    """A slice of a cohort whose students are read.
+    """A slice of a table whose students are checked.
 
     Attributes:
-        cohort: What it is a slice of.
+        job: The table that it is a slice of.
         ids: Of all its students.
-        students: Those admitted, and what is wrong with the others.
-        decode: Seconds of reading and admitting them.
+        students: Valid students, and the faults of the others.
+        decode: Seconds of reading and checking them.
     """
 
-    cohort: Cohort
+    job: TableJob
     ids: Ids
     students: Admission
     decode: float
@@ -65,27 +65,27 @@ class AdmittedSlice:
     def write(
         self, said: Tabulated | None, start: int, started: float, executions: tuple[int, ...]
     ) -> Outcome:
-        """Write down what is said of it.
+        """Write its part of the response.
 
         Args:
-            said: What is said of it and of slices worked off with it; None where all are refused.
-            start: Its first row of that.
-            started: When the work on all of them began, on the clock of `perf_counter`.
-            executions: Those of the risk graph that are to be counted with it.
+            said: Assessments of it and of the slices batched with it; None where all are refused.
+            start: Its first row in them.
+            started: Start of the work on all of them, on the clock of `perf_counter`.
+            executions: Executions of the risk graph that are counted with it.
         """
         known = len(self.students.ids)
         table = said.table.part(start, start + known) if said is not None and known else None
         share = 0.0 if said is None else known / len(said.table)
         began = perf_counter()
         try:
-            body = self.cohort.answer.add(self.ids, self.students, table, self.cohort.students)
+            body = self.job.answer.add(self.ids, self.students, table, self.job.students)
         except TableError as error:
             return refusal_of(error)
-        except Exception as error:  # noqa: BLE001 - the fault of one is not the others'
+        except Exception as error:  # noqa: BLE001 - it must not harm other slices
             return error
         ended = perf_counter()
-        self.cohort.students += len(self.ids)
-        worked = WorkedSlice(
+        self.job.students += len(self.ids)
+        result = SliceResult(
             students=self.students,
             refused=len(self.ids) - known,
             table=table,
@@ -99,10 +99,10 @@ class AdmittedSlice:
                 encode=ended - began,
             ),
         )
-        return Piece(body, worked)
+        return ResponseChunk(body, result)
 
 
 def refusal_of(error: TableError) -> RequestError:
-    """Say over HTTP why a table is not answered."""
+    """Return the problem of HTTP for a table that is refused."""
     fault = Fault(None, error.field, error.code, str(error))
     return RequestError(_PROBLEMS.get(error.code, INVALID), str(error), [fault])

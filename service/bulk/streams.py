@@ -1,4 +1,4 @@
-"""Carry bodies between the event loop and a thread: what arrives, and what is answered."""
+"""Carry request and response bodies between the event loop and a worker thread."""
 
 import asyncio
 import io
@@ -9,15 +9,15 @@ from threading import Condition
 
 from service.http.body import ClientDisconnectedError
 
-# Of a body that arrives faster than it is worked off, so much is held.
+# Bytes that are buffered of a body that arrives faster than it is read.
 IN_FLIGHT_BYTES = 4 * 2**20
 
 
-class Arriving(io.RawIOBase):
+class RequestStream(io.RawIOBase):
     """A body that is read by a thread while the event loop receives it.
 
     Attributes:
-        abandoned: Whether nobody reads any more.
+        abandoned: Whether the reader has stopped.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Arriving(io.RawIOBase):
         self.abandoned = False
 
     async def feed(self, chunk: bytes) -> None:
-        """Hand over what has arrived, and wait until there is room for more."""
+        """Append what has arrived; wait while the buffer is full."""
         with self._changed:
             if self._ended:
                 return
@@ -45,14 +45,14 @@ class Arriving(io.RawIOBase):
             await self._room.wait()
 
     def end(self, error: Exception | None = None) -> None:
-        """Say that nothing more comes: the body is complete, or will never be."""
+        """Mark the end of the body; with `error`, it is incomplete."""
         with self._changed:
             self._ended = True
             self._error = self._error or error
             self._changed.notify()
 
     def abandon(self) -> None:
-        """Say that nobody reads any more: what still arrives is thrown away."""
+        """Stop reading: further bytes are discarded."""
         with self._changed:
             self._ended = self.abandoned = True
             self._chunks.clear()
@@ -89,16 +89,16 @@ class Arriving(io.RawIOBase):
                 raise self._error
             again = missing and not self._ended
         self._loop.call_soon_threadsafe(self._room.set)
-        if again:  # more than is held at once was asked for
+        if again:  # more was asked for than is buffered at once
             return b"".join(taken) + self.read(missing if size >= 0 else -1)
         return b"".join(taken)
 
 
-class Departing:
-    """An answer that a thread writes while the event loop sends it.
+class ResponseFile:
+    """A response that a thread writes while the event loop sends it.
 
-    It lies in an unnamed file: a client that sends its whole body before it reads would otherwise
-    wait for the server, and the server for the client.
+    It is an unnamed file: a client that sends its whole body before it reads would otherwise wait
+    for the server, and the server for the client.
 
     Attributes:
         size: Bytes written so far.
@@ -108,33 +108,33 @@ class Departing:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
         self._loop = asyncio.get_running_loop()
         self._more = asyncio.Event()
-        self._gone = False
+        self._is_discarded = False
         self.size = 0
 
-    def write(self, piece: bytes) -> None:
-        """Append a piece.
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk.
 
         Raises:
             ClientDisconnectedError: Nobody is there to read it.
         """
-        if self._gone:
+        if self._is_discarded:
             raise ClientDisconnectedError
-        left = memoryview(piece)
+        left = memoryview(chunk)
         while left:
             left = left[os.write(self._file.fileno(), left) :]
-        self.size += len(piece)
+        self.size += len(chunk)
         self.wake()
 
     def wake(self) -> None:
-        """Wake up who waits in `grown`."""
+        """Wake the sender in `wait_for_more`."""
         self._loop.call_soon_threadsafe(self._more.set)
 
-    def forsake(self) -> None:
-        """Say that nobody will read it."""
-        self._gone = True
+    def discard(self) -> None:
+        """Refuse further chunks: the client disconnected."""
+        self._is_discarded = True
 
-    async def grown(self) -> None:
-        """Wait until more is written or the writer has ended."""
+    async def wait_for_more(self) -> None:
+        """Wait until more is written or the writer ends."""
         await self._more.wait()
         self._more.clear()
 
@@ -143,5 +143,5 @@ class Departing:
         return os.pread(self._file.fileno(), size, start)
 
     def close(self) -> None:
-        """Give the file up."""
+        """Delete the file."""
         self._file.close()

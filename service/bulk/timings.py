@@ -1,9 +1,9 @@
-"""How one request for a cohort went: what metrics and traces want to know of it."""
+"""Timings of one request for a table, for metrics and traces."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from service.bulk.pending import WorkedSlice
+from service.bulk.pending import SliceResult
 
 
 @dataclass(slots=True)
@@ -11,9 +11,9 @@ class Stage:
     """One stage of the work, over all slices.
 
     Attributes:
-        began: When it first began, on the clock of `perf_counter`.
-        ended: When it last ended.
-        seconds: What all slices together spent in it.
+        began: First start, on the clock of `perf_counter`.
+        ended: Last end.
+        seconds: Total of all slices.
     """
 
     began: float
@@ -22,14 +22,14 @@ class Stage:
 
 
 @dataclass(slots=True)
-class Course:
-    """What has happened so far.
+class BulkTimings:
+    """Timings of a request so far.
 
     Attributes:
-        arrived: When its last byte had come, or as much as is held before its work begins.
-        started: When the work on its first slice began; None as long as it has not.
-        students: Students worked off, the refused ones included.
-        slices: Slices worked off.
+        arrived: Arrival of its last byte, or of as much as is buffered before work begins.
+        started: Start of the work on its first slice; None before that.
+        students: Students assessed or refused.
+        slices: Slices assessed.
         stages: By name, in order.
     """
 
@@ -39,18 +39,18 @@ class Course:
     slices: int = 0
     stages: dict[str, Stage] = field(default_factory=dict)
 
-    def add(self, worked: WorkedSlice) -> None:
-        """Note a slice that was worked off."""
+    def add(self, result: SliceResult) -> None:
+        """Add the timings of a slice."""
         if self.started is None:
-            self.started = worked.started
-        self.students += len(worked.students.ids) + worked.refused
+            self.started = result.started
+        self.students += len(result.students.ids) + result.refused
         self.slices += 1
-        spent = worked.seconds
-        # Others may have had turns while it was decoded and computed, none afterwards.
-        decided = worked.ended - spent.encode
+        spent = result.seconds
+        # Other work may have run while it was decoded and computed, none afterwards.
+        decided = result.ended - spent.encode
         computed = decided - spent.policy
-        decoded = min(worked.started + spent.decode, computed)
-        edges = (worked.started, decoded, computed, decided, worked.ended)
+        decoded = min(result.started + spent.decode, computed)
+        edges = (result.started, decoded, computed, decided, result.ended)
         for (name, seconds), (begin, end) in zip(
             spent._asdict().items(), pairwise(edges), strict=True
         ):

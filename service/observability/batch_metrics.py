@@ -18,8 +18,8 @@ from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
 from scoring.results import STATUSES
 from scoring.students.intake import Admission, LoneStudent
-from service.bulk.pending import WorkedSlice
-from service.bulk.timings import Course
+from service.bulk.pending import SliceResult
+from service.bulk.timings import BulkTimings
 from service.http.problems import BUSY, NAMESPACE, RequestError
 from service.observability.metrics import (
     BULK,
@@ -105,7 +105,7 @@ class BatchMetrics:
         self._begin().add(turn)
         self._end()
 
-    def observe_slice(self, worked: WorkedSlice) -> None:
+    def observe_slice(self, worked: SliceResult) -> None:
         """Note a slice of a cohort; to be called on the event loop."""
         noted = self._begin()
         noted.add_slice(worked)
@@ -114,7 +114,7 @@ class BatchMetrics:
             _count(noted.statuses, count_by_name(self._statuses, worked.table.status))
         self._end()
 
-    def observe_course(self, course: Course, status: int | None) -> None:
+    def observe_course(self, course: BulkTimings, status: int | None) -> None:
         """Note a request for a cohort that has ended.
 
         Args:
@@ -241,7 +241,7 @@ class PendingMetrics:
         for request in turn.requests:
             self._add_values(request.students)
 
-    def add_slice(self, worked: WorkedSlice) -> None:
+    def add_slice(self, worked: SliceResult) -> None:
         """Note a slice of a cohort, but for its tiers and statuses."""
         for name, seconds in worked.seconds._asdict().items():
             self.stages[name] += seconds

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from service.bulk.timings import Course
+from service.bulk.timings import BulkTimings
 from service.bundle_store import NAME
 from service.observability.batch_metrics import BatchRecord
 
@@ -71,7 +71,7 @@ class Tracing:
                 part.end(offset + round(end * 1e9))
                 begin = end
 
-    def record_course(self, span: Span, course: Course) -> None:
+    def record_course(self, span: Span, course: BulkTimings) -> None:
         """Add to the request for a cohort where its time went."""
         if course.started is None or not span.is_recording():
             return

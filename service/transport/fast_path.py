@@ -37,7 +37,7 @@ from uvicorn.server import ServerState
 
 from service.asgi import Front
 from service.batching.batcher import Batcher
-from service.bulk.timings import Course
+from service.bulk.timings import BulkTimings
 from service.http import body as arrival
 from service.http.body_budget import PartialBody
 from service.http.problems import RequestError
@@ -82,7 +82,7 @@ class ScoreProtocol(HttpToolsProtocol):
         self._awaiting = False
         self._stays = True
         self._plain: Plain | None = None
-        self._course: Course | None = None
+        self._course: BulkTimings | None = None
         self._head = b""
         self._missing = 0
         self._partial: PartialBody | None = None
@@ -229,7 +229,7 @@ class ScoreProtocol(HttpToolsProtocol):
                 super().shutdown()
             return
         self._awaiting = True
-        self._course = Course(perf_counter())
+        self._course = BulkTimings(perf_counter())
         if not short.submit(plain, body, self, self._course):
             short.refusals.add(self, short.batcher.hold(len(body)))
 
@@ -239,7 +239,7 @@ class ScoreProtocol(HttpToolsProtocol):
         if self._asked.cohort is None:
             short.batcher.turn_away()
         else:  # counted once it is told
-            self._course = Course(perf_counter())
+            self._course = BulkTimings(perf_counter())
         short.refusals.add(self, short.batcher.hold(size))
 
     def refuse(self, answer: bytes, batcher: Batcher) -> None:

@@ -19,7 +19,7 @@ from service.batching.batcher import Batcher
 from service.batching.jobs import ResponseSink
 from service.bulk.headers import TYPE_OF, WHOLE_BYTES, has_many_rows, read_head
 from service.bulk.pending import BulkRequest
-from service.bulk.timings import Course
+from service.bulk.timings import BulkTimings
 from service.http import body as arrival
 from service.http.body import JSON, header, media_type
 from service.http.problems import MEDIA_TYPE, RequestError
@@ -136,13 +136,15 @@ class ShortWay:
         """Say, before a body is read, whether it might be taken in; see `Batcher.has_room`."""
         return plain.cohort is not None or self.batcher.has_room(size)
 
-    def submit(self, plain: Plain, body: bytes, recipient: ResponseSink, course: Course) -> bool:
-        """Take a request in; see `Batcher.submit` and `BulkDesk.submit`."""
+    def submit(
+        self, plain: Plain, body: bytes, recipient: ResponseSink, course: BulkTimings
+    ) -> bool:
+        """Take a request in; see `Batcher.submit` and `BulkQueue.submit`."""
         if plain.cohort is None:
             return self.batcher.submit(body, recipient)
         return self._front.desk.submit(body, plain.cohort, recipient, course)
 
-    def count(self, plain: Plain, course: Course, refusal: RequestError | None) -> None:
+    def count(self, plain: Plain, course: BulkTimings, refusal: RequestError | None) -> None:
         """Count a cohort that is answered; the batcher counts the requests to `score`."""
         if plain.cohort is None:
             return

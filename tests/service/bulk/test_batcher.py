@@ -29,10 +29,10 @@ from scoring.tables.assessor import Wanted
 from scoring.tables.formats import TableFormat
 from service.bulk import responder as bulk
 from service.bulk.costs import BulkCosts
-from service.bulk.pending import BulkRequest, WorkedSlice
-from service.bulk.queue import BulkDesk
+from service.bulk.pending import BulkRequest, SliceResult
+from service.bulk.queue import BulkQueue
 from service.bulk.slice_writer import TableAnswer
-from service.bulk.timings import Course
+from service.bulk.timings import BulkTimings
 from service.http.problems import RequestError
 from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
@@ -89,17 +89,17 @@ class Sent:
             return refusal
 
 
-def answered(responder: Responder, sent: Sequence[Sent]) -> list[WorkedSlice]:
+def answered(responder: Responder, sent: Sequence[Sent]) -> list[SliceResult]:
     """Submit all in one turn of an event loop, and wait; return the slices, as they were noted."""
-    worked: list[WorkedSlice] = []
+    worked: list[SliceResult] = []
 
     async def run() -> None:
         batcher = Bench(responder).batcher
         with ThreadPoolExecutor(1) as readers:
             costs = BulkCosts(dict.fromkeys([None, *TableFormat], 1e-12))
-            desk = BulkDesk(responder.bulk, batcher, costs, worked.append, readers)
+            desk = BulkQueue(responder.bulk, batcher, costs, worked.append, readers)
             for one in sent:
-                assert desk.submit(one.body, one.request, one.asker, Course(perf_counter()))
+                assert desk.submit(one.body, one.request, one.asker, BulkTimings(perf_counter()))
             while any(one.asker.outcome is None and not one.asker.disconnected for one in sent):
                 await asyncio.sleep(0.001)
 
@@ -220,7 +220,7 @@ def test_others_have_turns_between_the_stages(
     responder: Responder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns(monkeypatch)
-    scored, decided = turns.of(Scorer, "score"), turns.of(Tabulator, "say")
+    scored, decided = turns.of(Scorer, "score"), turns.of(Tabulator, "tabulate")
     written = turns.of(AnswerTables, "batch")
 
     answered(responder, [Sent.of(responder, part_of(at, 300)) for at in range(2)])
@@ -361,9 +361,9 @@ def test_all_that_wait_are_told_that_the_service_ends(responder: Responder) -> N
         batcher = Bench(responder).batcher
         with ThreadPoolExecutor(1) as readers:
             costs = BulkCosts(dict.fromkeys([None, *TableFormat], 1e-12))
-            desk = BulkDesk(responder.bulk, batcher, costs, lambda _: None, readers)
+            desk = BulkQueue(responder.bulk, batcher, costs, lambda _: None, readers)
             for one in sent:
-                assert desk.submit(one.body, one.request, one.asker, Course(perf_counter()))
+                assert desk.submit(one.body, one.request, one.asker, BulkTimings(perf_counter()))
             batcher.close()
             await asyncio.sleep(0.05)
             return batcher.waiting

@@ -22,7 +22,7 @@ from scoring.students.intake import students_of
 from service.batching.batcher import Batcher
 from service.bulk.costs import measure_bulk_costs, sample_bodies
 from service.bulk.pending import BulkRequest
-from service.bulk.route import MOST_STREAMS
+from service.bulk.route import MAX_STREAMS
 from service.http.problems import RequestError
 from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
@@ -138,7 +138,7 @@ def test_streams_have_a_few_places(server: Running, cohort: pa.Table) -> None:
     # The later ones wait where the earlier ones' first parts are still being worked off.
     links = []
     try:
-        for _ in range(MOST_STREAMS):
+        for _ in range(MAX_STREAMS):
             link = socket.create_connection((address[0], int(address[1])), timeout=30)
             links.append(link)
             link.sendall(head + start)

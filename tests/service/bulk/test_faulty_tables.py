@@ -54,8 +54,8 @@ def test_a_step_explains_few_students(
     monkeypatch.setattr(columns, "explain", counted)
     monkeypatch.setattr(intake, "explain", counted)
     monkeypatch.setattr(bulk, "TURN_SECONDS", 0.0)  # one step after the other
-    pieces = responder.bulk.pieces(pa.BufferReader(body), BulkRequest(kind, None, whole=True))
-    steps = [0, *(explained for _ in pieces)]
+    chunks = responder.bulk.chunks(pa.BufferReader(body), BulkRequest(kind, None, whole=True))
+    steps = [0, *(explained for _ in chunks)]
 
     assert explained == STUDENTS
     assert max(b - a for a, b in pairwise(steps)) <= STEP_STUDENTS

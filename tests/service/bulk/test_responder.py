@@ -22,7 +22,7 @@ from scoring.students.intake import students_of
 from scoring.tables.formats import TableFormat
 from service.bulk.columnar_decoder import ColumnarReader
 from service.bulk.pending import BulkRequest
-from service.bulk.streams import Arriving
+from service.bulk.streams import RequestStream
 from service.http.problems import RequestError
 from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
@@ -361,7 +361,7 @@ def test_json_out_has_a_limit_of_students(http: httpx.Client, long: pa.Table) ->
 
 @given(st.lists(st.binary(max_size=50)), st.lists(st.integers(1, 60), min_size=1))
 def test_a_body_is_read_as_it_arrived(chunks: list[bytes], sizes: list[int]) -> None:
-    def reading(body: Arriving) -> bytes:
+    def reading(body: RequestStream) -> bytes:
         parts, at = [], 0
         while part := body.read(sizes[at % len(sizes)]):
             parts.append(part)
@@ -369,7 +369,7 @@ def test_a_body_is_read_as_it_arrived(chunks: list[bytes], sizes: list[int]) -> 
         return b"".join(parts)
 
     async def both() -> bytes:
-        body = Arriving()
+        body = RequestStream()
         read = asyncio.get_running_loop().run_in_executor(None, reading, body)
         for chunk in chunks:
             await body.feed(chunk)

@@ -19,7 +19,7 @@ from records.load import load_cohort
 from scoring.students.intake import students_of
 from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
-from service.bulk.timings import Course
+from service.bulk.timings import BulkTimings
 from service.http import body as arrival
 from service.http.problems import RequestError
 from service.responder import Responder
@@ -244,8 +244,8 @@ def test_who_has_gone_is_not_worked_for_and_teaches_no_costs(
     written = {ARROW: TableFormat.ARROW, PARQUET: TableFormat.PARQUET}[kind]
     body, asked = bodies[kind], BulkRequest(written, TableFormat.PARQUET, whole=True)
 
-    async def ask(*, gone: bool) -> tuple[Course, float]:
-        course, waiting = Course(time.perf_counter()), Waiting(gone)
+    async def ask(*, gone: bool) -> tuple[BulkTimings, float]:
+        course, waiting = BulkTimings(time.perf_counter()), Waiting(gone)
         assert front.desk.submit(body, asked, waiting, course)
         until = time.perf_counter() + (0.3 if gone else 20)
         while not waiting.answers and time.perf_counter() < until:
