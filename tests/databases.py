@@ -13,7 +13,8 @@ from pwd import getpwnam
 import psycopg
 import pytest
 
-import access  # noqa: F401 - its tables belong to the one migration history
+import access.audit.tables
+import access.tables  # noqa: F401 - all tables belong to the one migration history
 import cases.tables  # noqa: F401
 from database.migrate import upgrade
 from database.store import Database, open_database
