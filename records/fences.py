@@ -36,11 +36,11 @@ class Fences(BaseModel):
             raise ValueError("`lower` and `upper` must name the same features")
         return self
 
-    def outlying(self, values: Floats, feature_names: tuple[str, ...]) -> Bools:
+    def flag_outliers(self, values: Floats, feature_names: tuple[str, ...]) -> Bools:
         """Flag values outside their fences.
 
         Args:
-            values: (…, features) float32, raw units; NaN is never outlying.
+            values: (…, features) float32, raw units; NaN is no outlier.
             feature_names: Names of the last axis.
 
         Returns:

@@ -56,6 +56,8 @@ def parse_toml(text: str, model: type[Model], *, name: str) -> Model:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ContractError(f"{name}: {error}") from None
+    except RecursionError:
+        raise ContractError(f"{name}: nested too deeply; a table needs two levels.") from None
     try:
         return model.model_validate(data)
     except ValidationError as error:

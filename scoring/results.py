@@ -40,7 +40,7 @@ class _OfRows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OutlyingCells(_OfRows):
+class OutlierCells(_OfRows):
     """Values outside the fences of the training records, in the order of row and period.
 
     Attributes:
@@ -70,8 +70,8 @@ class AdviceTable(_OfRows):
         rule: (recommendations,) position of the rule in the policy.
         measured: (recommendations,) float64, what was measured.
         expected: (recommendations,) float64, what it was compared with; NaN for rules over levels.
-        spreads: (recommendations,) float64, spreads on the worse side of the cohort; NaN for rules
-            with a fixed target.
+        standard_deviations: (recommendations,) float64, how many the student lies on the worse side
+            of the cohort's mean; NaN for rules with a fixed target.
         first: (recommendations,) first period measured, counted from 1.
         last: (recommendations,) last period measured.
     """
@@ -79,7 +79,7 @@ class AdviceTable(_OfRows):
     rule: Positions
     measured: Doubles
     expected: Doubles
-    spreads: Doubles
+    standard_deviations: Doubles
     first: Positions
     last: Positions
 
@@ -122,7 +122,7 @@ class AssessmentTable:
         high: (rows, subjects) float64, its upper end.
         observed_periods: (rows,) periods with an actionable value.
         observed_share: (rows,) float64, share of the actionable values observed, rounded.
-        outlying: Values outside the fences.
+        outliers: Values outside the fences.
         advice: Recommendations.
         reference: (rows,) int8, position in `ORIGINS`; None for the bundle in all rows.
     """
@@ -138,7 +138,7 @@ class AssessmentTable:
     high: Doubles
     observed_periods: Positions
     observed_share: Doubles
-    outlying: OutlyingCells
+    outliers: OutlierCells
     advice: AdviceTable
     reference: NDArray[np.int8] | None = None
 

@@ -84,7 +84,7 @@ class Answers:
         executions: Rows of each execution of the risk graph.
         tiers: Students by the name of their tier; every tier of the policy is a key.
         statuses: Students by status; every status is a key.
-        outlying: (values,) position of the feature of every outlying value.
+        outliers: (values,) position of the feature of every outliers.
     """
 
     results: list[Answered | RequestError]
@@ -92,7 +92,7 @@ class Answers:
     executions: tuple[int, ...]
     tiers: dict[str, int]
     statuses: dict[str, int]
-    outlying: Positions
+    outliers: Positions
 
     @property
     def bodies(self) -> list[bytes]:
@@ -205,7 +205,7 @@ class Responder:
             executions=executions,
             tiers=count_by_name(self._tiers, _NO_STUDENT if table is None else table.tier),
             statuses=count_by_name(STATUSES, _NO_STUDENT if table is None else table.status),
-            outlying=_NOTHING if table is None else table.outlying.feature,
+            outliers=_NOTHING if table is None else table.outliers.feature,
         )
 
     def score(self, body: bytes) -> Answered:

@@ -18,7 +18,7 @@ from scoring.results import (
     ORIGINS,
     STATUSES,
     AssessmentTable,
-    OutlyingCells,
+    OutlierCells,
     ReferenceOrigin,
     Status,
 )
@@ -57,7 +57,7 @@ class ScoreForecast:
 
 
 @dataclass(frozen=True, slots=True)
-class OutlyingValue:
+class Outlier:
     """A value outside the fences of the training records: flagged, never changed."""
 
     period: Annotated[int, Field(description="Period, counted from 1.", examples=[2])]
@@ -117,8 +117,8 @@ class Assessment:
     forecast: Annotated[
         tuple[ScoreForecast, ...], Field(description="The next score, one entry a subject.")
     ]
-    outlying: Annotated[
-        tuple[OutlyingValue, ...],
+    outliers: Annotated[
+        tuple[Outlier, ...],
         Field(description="Values outside the fences of the training records."),
     ]
     observed: Observed
@@ -222,7 +222,7 @@ class Assessor:
         rows = len(table)
         points = _trajectories(table.trajectory)
         forecasts = np.stack((table.forecast, table.low, table.high), axis=2).tolist()
-        outlying, advice = self._flags(table.outlying, rows), table.advice
+        outliers, advice = self._flags(table.outliers, rows), table.advice
         recommendations = by_row(self.recommender.worded(advice), advice.row, rows)
         observed = map(Observed, table.observed_periods.tolist(), table.observed_share.tolist())
         reference = np.zeros(rows, np.int8) if table.reference is None else table.reference
@@ -237,7 +237,7 @@ class Assessor:
                 since if tier != NO_TIER else None,
                 points[row],
                 self._forecast(forecasts[row]),
-                outlying[row],
+                outliers[row],
                 known,
                 recommendations[row],
                 ORIGINS[origin],
@@ -262,9 +262,9 @@ class Assessor:
             ]
         )
 
-    def _flags(self, cells: OutlyingCells, rows: int) -> list[tuple[OutlyingValue, ...]]:
+    def _flags(self, cells: OutlierCells, rows: int) -> list[tuple[Outlier, ...]]:
         names = [self._features[column] for column in cells.feature.tolist()]
-        return by_row(list(map(OutlyingValue, cells.period.tolist(), names)), cells.row, rows)
+        return by_row(list(map(Outlier, cells.period.tolist(), names)), cells.row, rows)
 
 
 def _trajectories(risk: Doubles) -> list[tuple[RiskPoint, ...]]:

@@ -15,7 +15,7 @@ from scoring.results import (
     NO_TIER,
     AdviceTable,
     AssessmentTable,
-    OutlyingCells,
+    OutlierCells,
 )
 from scoring.runtime.scorer import Scores
 
@@ -28,7 +28,7 @@ class Tabulator:
         tiers: Decides tiers.
         recommender: The policy's rules, compiled.
         contract: Order and meaning of the features.
-        fences: Flag outlying values.
+        fences: Flag outliers.
         intervals: Lie around forecasts; None where there are none.
     """
 
@@ -84,24 +84,24 @@ class Tabulator:
         wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
         return AssessmentTable(
             *decided,
-            outlying=self._outlying(values, lengths),
+            outliers=self._outliers(values, lengths),
             advice=AdviceTable.none()
             if recommendations is False
             else self._recommender.advise(values, lengths, wanted),
             reference=reference,
         )
 
-    def _outlying(self, values: Floats, lengths: Ints) -> OutlyingCells:
-        flags = self._fences.outlying(values, self._features)
+    def _outliers(self, values: Floats, lengths: Ints) -> OutlierCells:
+        flags = self._fences.flag_outliers(values, self._features)
         cells = flags.ravel().nonzero()[0]
         if not cells.size:
-            return OutlyingCells.none()
+            return OutlierCells.none()
         _, periods, features = flags.shape
         row, at = np.divmod(cells, periods * features)
         period, feature = np.divmod(at, features)
         if not (within := period < lengths[row]).all():
             row, period, feature = row[within], period[within], feature[within]
-        return OutlyingCells(row, period + 1, feature)
+        return OutlierCells(row, period + 1, feature)
 
 
 def _with_one_period(values: Floats, scores: Scores) -> tuple[Floats, Scores]:

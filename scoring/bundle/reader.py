@@ -64,7 +64,7 @@ class Bundle:
         manifest: What is in it and how it came to be.
         contract: What a record holds.
         policy: Tiers and rules.
-        fences: Which values are outlying.
+        fences: Beyond which values are outliers.
         reference: What is usual in the training cohort at each period.
         calibration: What the risk graph's logits mean and how its probabilities are spread.
         intervals: How wide the intervals around score forecasts are.
@@ -240,7 +240,7 @@ def _read_policy(path: Path, contract: Contract) -> Policy:
     try:
         return load_policy(path, contract)
     except ContractError as error:
-        raise BundleError(str(error)) from None
+        raise BundleError(f"{error}\nExport the run again with this version.") from None
 
 
 def _read_json(path: Path, model: type[Model]) -> Model:

@@ -33,7 +33,7 @@ class RuleArrays:
             'at least'.
         expected: What is told as expected; NaN for those against the cohort.
         far: (rules, periods + 1) how far beyond the limit counts as one, by the last period used:
-            the cohort's spread; 1 for rules that count in spreads already, the limit for gaps.
+            the cohort's spread; 1 for rules that count in standard deviations already, the limit for gaps.
         trend: Whether the slope counts, not the level.
         cohort: Whether it compares with the cohort, not with a fixed target.
         over_levels: Whether it is a rule over levels.
@@ -69,7 +69,7 @@ class RuleArrays:
         own = _columns(rules, contract)
         trend = np.array([rule.measure is Measure.TREND for rule in rules], np.bool_)
         gap = np.array([rule.measure is Measure.GAP for rule in rules], np.bool_)
-        cohort = np.array([rule.spreads is not None for rule in rules], np.bool_)
+        cohort = np.array([rule.standard_deviations is not None for rule in rules], np.bool_)
         windows = np.array([1 if rule.measure is Measure.GAP else rule.depth for rule in rules])
         sign = np.array([_worse(rule, feature) for rule, feature in pairs])
         limit = np.array([_limit(rule, feature) for rule, feature in pairs], np.float64)
@@ -134,7 +134,9 @@ def _worse(rule: Rule, feature: Feature) -> float:
 
 def _size(rule: Rule, feature: Feature) -> float:
     bounds = (feature.lower_bound, feature.upper_bound)
-    known = [] if rule.spreads is not None else [abs(b) for b in bounds if math.isfinite(b)]
+    known = (
+        [] if rule.standard_deviations is not None else [abs(b) for b in bounds if math.isfinite(b)]
+    )
     return max([1.0, *known])
 
 
@@ -143,7 +145,7 @@ def _limit(rule: Rule, feature: Feature) -> float:
         target = rule.worse_than
         ordinal = feature.kind is Kind.ORDINAL
         return _worse(rule, feature) * (_code(str(target), feature) if ordinal else float(target))
-    return rule.spreads or rule.worsens_by or rule.at_least or 0.0
+    return rule.standard_deviations or rule.worsens_by or rule.at_least or 0.0
 
 
 def _code(value: bool | str, feature: Feature) -> int:

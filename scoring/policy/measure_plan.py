@@ -14,7 +14,7 @@ from scoring.policy.model import Measure, Rule
 
 _KINDS = range(3)
 _MEASURES = (Measure.LEVEL, Measure.TREND, Measure.GAP)
-# Series of a history: as it is, in spreads from the reference, the reference's own.
+# Series of a history: as it is, in standard deviations from the reference, the reference's own.
 _RAW, _SPREADS, _USUAL = range(3)
 
 
@@ -50,7 +50,7 @@ class Histories:
         names, broken = contract.feature_names, (~comparable.all(axis=1)).tolist()
         keys = []
         for rule in rules:
-            feature, cohort = names.index(rule.feature), rule.spreads is not None
+            feature, cohort = names.index(rule.feature), rule.standard_deviations is not None
             # A value without a reference cannot be compared: the window reaches past it.
             keys.append((feature, cohort and broken[feature], cohort))
         compared = {(feature, apart) for feature, apart, cohort in keys if cohort}
@@ -92,7 +92,7 @@ class MeasurePlan:
     """What is measured of histories: levels first, then trends, then gaps.
 
     Each history has a series of raw values. After those of all histories the ones that something
-    is compared of have two more, the values in spreads from the reference and the reference's own
+    is compared of have two more, the values in standard deviations from the reference and the reference's own
     means of the same periods; and each trend has one of the periods themselves.
 
     Attributes:
@@ -177,7 +177,7 @@ class MeasurePlan:
 def _key(rules: Sequence[Rule], place: int, histories: Histories, series: int) -> _Key:
     """Return what a rule measures in one of its history's series; raw where it compares nothing."""
     rule, history = rules[place], int(histories.of_rule[place])
-    further = histories.compared * series if rule.spreads is not None else 0
+    further = histories.compared * series if rule.standard_deviations is not None else 0
     gap = rule.measure is Measure.GAP
     return _Key(
         kind=_MEASURES.index(rule.measure),

@@ -85,8 +85,8 @@ class Owner(_Frozen):
 class Rule(_Frozen):
     """One deficiency of one feature, and the recommendation that it leads to.
 
-    Exactly one condition is given: `worse_than`, `is_any` or `spreads` for a level,
-    `worsens_by` or `spreads` for a trend, `at_least` for a gap.
+    Exactly one condition is given: `worse_than`, `is_any` or `standard_deviations` for a level,
+    `worsens_by` or `standard_deviations` for a trend, `at_least` for a gap.
     """
 
     id: RuleId
@@ -121,12 +121,12 @@ class Rule(_Frozen):
         description="Gap: count only periods in which at least this share of the reference "
         "cohort has a value, so that nobody is chased for what nobody had to do.",
     )
-    spreads: float | None = Field(
+    standard_deviations: float | None = Field(
         default=None,
         gt=0,
-        description="Against the cohort. Level: applies where it lies this many spreads or more "
+        description="Against the cohort. Level: applies where it lies this many standard deviations or more "
         "on the worse side of the reference's mean. Trend: where it falls behind the "
-        "reference by this many spreads a period or more.",
+        "reference by this many standard deviations a period or more.",
     )
     tiers: tuple[Name, ...] | None = Field(
         default=None,
@@ -147,6 +147,13 @@ class Rule(_Frozen):
         """How many of the last observed values the measure uses."""
         return self.window or (3 if self.measure is Measure.TREND else 1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: object) -> object:
+        if isinstance(given, dict) and "spreads" in given:
+            raise ValueError("`spreads` is now called `standard_deviations`; rename it")
+        return given
+
     @model_validator(mode="after")
     def _one_condition(self) -> Self:
         allowed = _CONDITIONS[self.measure]
@@ -166,11 +173,11 @@ class Rule(_Frozen):
 
 
 _CONDITIONS = {
-    Measure.LEVEL: ("worse_than", "is_any", "spreads"),
-    Measure.TREND: ("worsens_by", "spreads"),
+    Measure.LEVEL: ("worse_than", "is_any", "standard_deviations"),
+    Measure.TREND: ("worsens_by", "standard_deviations"),
     Measure.GAP: ("at_least",),
 }
-_ALL_CONDITIONS = ("worse_than", "is_any", "worsens_by", "at_least", "spreads")
+_ALL_CONDITIONS = ("worse_than", "is_any", "worsens_by", "at_least", "standard_deviations")
 _PAPER_TIERS = (
     Tier(name="low", label="On course", from_=0.0),
     Tier(name="moderate", label="Some support advised", from_=0.4),

@@ -47,7 +47,7 @@ class Evidence:
         Literal["target", "cohort"],
         Field(description="Whether a fixed target or the cohort set the expectation."),
     ]
-    spreads: Annotated[
+    standard_deviations: Annotated[
         float | None,
         Field(
             description="Against the cohort: by how many standard deviations (a period, for a "
@@ -158,16 +158,22 @@ class Recommender:
             return AdviceTable.none()
         row, rule = self._choose(found, found.hits & self._speaks.take(tiers, axis=1))
         grounds = found.grounds(row, rule)
-        measured, expected, spreads = round_for_display(
-            np.array((grounds.measured, grounds.expected, grounds.spreads))
+        measured, expected, standard_deviations = round_for_display(
+            np.array((grounds.measured, grounds.expected, grounds.standard_deviations))
         )
         return AdviceTable(
-            rows[row], rule, measured, expected, spreads, grounds.first, grounds.last
+            rows[row], rule, measured, expected, standard_deviations, grounds.first, grounds.last
         )
 
     def worded(self, advice: AdviceTable) -> list[Recommendation]:
         """Put recommendations into words, in the order of the table."""
-        numbers = (advice.measured, advice.expected, advice.spreads, advice.first, advice.last)
+        numbers = (
+            advice.measured,
+            advice.expected,
+            advice.standard_deviations,
+            advice.first,
+            advice.last,
+        )
         return [
             self.advice[rule].recommendation(*grounds)
             for rule, *grounds in zip(
@@ -228,7 +234,9 @@ class Advice:
         self.names = () if numeric else _names(feature)
         self.others = _others(rule, feature)
         self._unit = _unit(rule, feature, contract.periods.name)
-        self._against: Literal["target", "cohort"] = "cohort" if rule.spreads else "target"
+        self._against: Literal["target", "cohort"] = (
+            "cohort" if rule.standard_deviations else "target"
+        )
         # By position: half the time of keywords, and this runs once for every recommendation.
         self._complete = partial(
             Recommendation,
@@ -245,7 +253,7 @@ class Advice:
         )
 
     def recommendation(
-        self, measured: float, expected: float, spreads: float, first: int, last: int
+        self, measured: float, expected: float, standard_deviations: float, first: int, last: int
     ) -> Recommendation:
         """Complete the recommendation with a student's numbers."""
         evidence = Evidence(
@@ -253,7 +261,7 @@ class Advice:
             self.others or (self.names[int(expected)] if self.names else expected),
             self._unit,
             self._against,
-            spreads if self._against == "cohort" else None,
+            standard_deviations if self._against == "cohort" else None,
             first,
             last,
         )

@@ -1,6 +1,6 @@
 """Evaluate a policy's rules over many students at once: arrays in, arrays out.
 
-Against the cohort, level and trend (`scoring.policy.measures`) are taken of the values in spreads from
+Against the cohort, level and trend (`scoring.policy.measures`) are taken of the values in standard deviations from
 their own periods' reference (`records.reference`), so that a hard examination alarms nobody.
 
 Every rule decides on every row; how severe a finding is, and what it rests on, is computed only of
@@ -30,14 +30,14 @@ class Evaluation:
     Attributes:
         hits: bool, whether the rule applies.
         severity: float64, 0 (just at the limit) towards 1 (far beyond it). For level and trend,
-            e / (1 + e), where e counts the cohort's spreads beyond the limit, for a trend over the
+            e / (1 + e), where e counts the cohort's standard deviations beyond the limit, for a trend over the
             whole stretch measured; for a gap e counts further gaps as long as the limit; 0.5 for
             rules over levels, which have no distance.
         measured: float64, level in raw units (or position), slope in raw units per period, or
             number of missing periods; NaN where there is too little to measure.
         expected: float64, what `measured` was compared with, in the same unit: the rule's target,
             or the reference's own level or slope over the same periods.
-        spreads: float64, for rules against the cohort, how many spreads (a period, for a trend)
+        standard_deviations: float64, for rules against the cohort, how many standard deviations (a period, for a trend)
             the row lies on the worse side; NaN for the others.
         first: int, first period that the measure used, 0 where it used none.
         last: int, last period that the measure used.
@@ -47,7 +47,7 @@ class Evaluation:
     severity: Doubles
     measured: Doubles
     expected: Doubles
-    spreads: Doubles
+    standard_deviations: Doubles
     first: Positions
     last: Positions
 
@@ -66,7 +66,7 @@ class Grounds:
 
     measured: Doubles
     expected: Doubles
-    spreads: Doubles
+    standard_deviations: Doubles
     first: Positions
     last: Positions
 
@@ -132,7 +132,7 @@ class CompiledRules:
             severity=found.severity(row, rule).reshape(shape),
             measured=grounds.measured.reshape(shape),
             expected=grounds.expected.reshape(shape),
-            spreads=grounds.spreads.reshape(shape),
+            standard_deviations=grounds.standard_deviations.reshape(shape),
             first=grounds.first.reshape(shape),
             last=grounds.last.reshape(shape),
         )
@@ -245,12 +245,12 @@ class Findings:
         rules, (histories, rows) = self._rules, self._count.shape
         measures, badness = self._measured.ravel(), self._badness.ravel().take(rule * rows + row)
         measured = measures.take(rules.plan.told.take(rule) * rows + row)
-        expected, spreads = rules.expected.take(rule), np.full(len(row), np.nan)
+        expected, standard_deviations = rules.expected.take(rule), np.full(len(row), np.nan)
         if rules.any_cohort:
             cohort = rules.cohort.take(rule)
             usual = measures.take(rules.plan.usual.take(rule) * rows + row)
             expected = np.where(cohort, usual, expected)
-            spreads = np.where(cohort, badness, np.nan)
+            standard_deviations = np.where(cohort, badness, np.nan)
         # The first and the last period that rules decided by, 0 for none.
         history, periods = rules.history.take(rule) * rows + row, self._periods.ravel()
         used = np.minimum(self._count.ravel().take(history), rules.windows.take(rule))
@@ -260,4 +260,4 @@ class Findings:
             gone = badness[cells] > 0
             first[cells] = (last[cells] + 1) * gone
             last[cells] = self._lengths[row[cells]] * gone
-        return Grounds(measured, expected, spreads, first, last)
+        return Grounds(measured, expected, standard_deviations, first, last)

@@ -95,10 +95,14 @@ def faults_against_contract(policy: "Policy", contract: Contract) -> Iterator[Fa
 
 def _against_feature(rule: "Rule", feature: Feature) -> Iterator[tuple[str, str]]:
     kind, numeric = feature.kind, feature.kind is Kind.NUMERIC
-    directed = rule.worse_than is not None or rule.measure == "trend" or rule.spreads is not None
+    directed = (
+        rule.worse_than is not None
+        or rule.measure == "trend"
+        or rule.standard_deviations is not None
+    )
     if rule.measure == "gap":
         return
-    if not numeric and (rule.measure == "trend" or rule.spreads is not None):
+    if not numeric and (rule.measure == "trend" or rule.standard_deviations is not None):
         yield "measure", f"a {kind} feature has no mean or slope; use `worse_than` or `is_any`"
     elif not numeric and rule.depth > 1:
         yield "window", f"a {kind} feature has no mean: its level is the last observed value"

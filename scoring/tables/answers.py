@@ -16,21 +16,21 @@ from records.arrays import Positions
 from records.contract import Contract, Kind
 from records.errors import Fault
 from scoring.policy.model import Measure, Policy
-from scoring.results import ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
+from scoring.results import ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlierCells
 from scoring.students.intake import Admission
 
 REFUSED = "refused"
 _ALL_STATUSES = (*STATUSES, REFUSED)
 _NAME = pa.dictionary(pa.int8(), pa.string())
 _ERROR = pa.struct([("field", pa.string()), ("code", pa.string()), ("message", pa.string())])
-_OUTLYING = pa.struct([("period", pa.int32()), ("feature", pa.string())])
+_OUTLIERS = pa.struct([("period", pa.int32()), ("feature", pa.string())])
 _ADVICE = pa.struct(
     [
         ("rule", pa.string()),
         ("measured", pa.float64()),
         ("level", pa.string()),
         ("expected", pa.float64()),
-        ("spreads", pa.float64()),
+        ("standard_deviations", pa.float64()),
         ("first_period", pa.int32()),
         ("last_period", pa.int32()),
     ]
@@ -64,8 +64,8 @@ class AnswerTables:
             ('refused' beside those of an assessment), `period`, `risk`, `tier`, `since`,
             `forecast_<subject>`, `low_<subject>` and `high_<subject>`, `trajectory` (one risk a
             period, null where too little was known), `observed_periods`, `observed_share`,
-            `reference` (of `ORIGINS`), `outlying`, `recommendations` (`level` in the place of
-            `measured` and `expected` where a level and not a number was measured; `spreads`
+            `reference` (of `ORIGINS`), `outliers`, `recommendations` (`level` in the place of
+            `measured` and `expected` where a level and not a number was measured; `standard_deviations`
             against the cohort) and `errors` (why a student was refused).
     """
 
@@ -101,7 +101,7 @@ class AnswerTables:
                 pa.field("observed_periods", pa.int32()),
                 pa.field("observed_share", pa.float64()),
                 pa.field("reference", _NAME),
-                pa.field("outlying", pa.list_(_OUTLYING)),
+                pa.field("outliers", pa.list_(_OUTLIERS)),
                 pa.field("recommendations", pa.list_(_ADVICE)),
                 pa.field("errors", pa.list_(_ERROR)),
             ]
@@ -148,7 +148,7 @@ class AnswerTables:
             whole.array(table.observed_periods.astype(np.int32)),
             whole.array(table.observed_share),
             _coded(whole.array(reference), self._origins),
-            self._outlying(whole, table),
+            self._outliers(whole, table),
             self._advice(whole, table),
             _errors(admission.faults, first, students) if admission.faults else whole.empty(_ERROR),
         ]
@@ -174,14 +174,14 @@ class AnswerTables:
             risk = table.trajectory[np.arange(periods) < size[:, None]]
         return whole.lists(size, _array(risk, ~np.isnan(risk)))
 
-    def _outlying(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
-        cells = table.outlying
+    def _outliers(self, whole: "_Scattered", table: AssessmentTable) -> pa.Array:
+        cells = table.outliers
         if not len(cells.row):
-            return whole.empty(_OUTLYING)
+            return whole.empty(_OUTLIERS)
         size = np.bincount(cells.row, minlength=len(table))
         found = pa.StructArray.from_arrays(
             [_array(cells.period.astype(np.int32)), self._features.take(_array(cells.feature))],
-            fields=list(_OUTLYING),
+            fields=list(_OUTLIERS),
         )
         return whole.lists(size, found)
 
@@ -199,7 +199,7 @@ class AnswerTables:
                 _array(advice.measured, ~named),
                 self._levels.take(_array(place + code, named)),
                 _array(advice.expected, ~(named | np.isnan(advice.expected))),
-                _array(advice.spreads, ~np.isnan(advice.spreads)),
+                _array(advice.standard_deviations, ~np.isnan(advice.standard_deviations)),
                 _array(advice.first.astype(np.int32)),
                 _array(advice.last.astype(np.int32)),
             ],
@@ -305,6 +305,6 @@ def _nothing(admission: Admission, subjects: int) -> AssessmentTable:
         high=np.empty((0, subjects)),
         observed_periods=whole,
         observed_share=np.empty(0),
-        outlying=OutlyingCells(whole, whole, whole),
+        outliers=OutlierCells(whole, whole, whole),
         advice=AdviceTable.none(),
     )

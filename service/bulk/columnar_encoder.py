@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from records.arrays import Doubles, Positions
 from records.contract import Contract
 from scoring.policy.model import Policy
-from scoring.results import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlyingCells
+from scoring.results import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlierCells
 from scoring.students.intake import Admission
 from scoring.tables.answers import REFUSED, rule_levels
 from scoring.tables.intake import TableError
@@ -27,9 +27,9 @@ _NULL = b"null"
 _SINGLE = ("status", "period", "risk", "tier", "since")
 _OBSERVED = ("observed_periods", "observed_share", "reference")
 _FORECAST = ("forecast", "low", "high")
-_OUTLYING = ("row", "period", "feature")
+_OUTLIERS = ("row", "period", "feature")
 _ADVICE = (
-    *("row", "rule", "measured", "level", "expected", "spreads"),
+    *("row", "rule", "measured", "level", "expected", "standard_deviations"),
     *("first_period", "last_period"),
 )
 _STATUSES = [_json(name) for name in (*STATUSES, REFUSED)]
@@ -75,7 +75,7 @@ class ColumnarAnswers:
             "id": _entries(ids),
             **self._told(spread, table),
             **self._forecasts(spread, table),
-            "outlying": self._outlying(admission.rows, None if table is None else table.outlying),
+            "outliers": self._outliers(admission.rows, None if table is None else table.outliers),
             "recommendations": self._advice(
                 admission.rows, None if table is None else table.advice
             ),
@@ -123,9 +123,9 @@ class ColumnarAnswers:
             for name, part in zip(_FORECAST, parts, strict=True)
         }
 
-    def _outlying(self, rows: Positions, cells: OutlyingCells | None) -> dict[str, bytes]:
+    def _outliers(self, rows: Positions, cells: OutlierCells | None) -> dict[str, bytes]:
         if cells is None or not len(cells.row):
-            return dict.fromkeys(_OUTLYING, b"")
+            return dict.fromkeys(_OUTLIERS, b"")
         features = map(self._features.__getitem__, cells.feature.tolist())
         return {
             "row": _entries(rows[cells.row].tolist()),
@@ -152,7 +152,7 @@ class ColumnarAnswers:
             "measured": b",".join(written(measured)),
             "level": levels,
             "expected": b",".join(written(expected)),
-            "spreads": b",".join(written(advice.spreads)),
+            "standard_deviations": b",".join(written(advice.standard_deviations)),
             "first_period": _entries(advice.first.tolist()),
             "last_period": _entries(advice.last.tolist()),
         }

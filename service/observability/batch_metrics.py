@@ -94,7 +94,7 @@ class BatchMetrics:
         names = [feature.name for feature in contract.features]
         self._values = {
             state: [figures.feature_values.labels(name, state) for name in names]
-            for state in ("observed", "missing", "outlying")
+            for state in ("observed", "missing", "outlier")
         }
         self._noted = PendingMetrics()
         self._features = len(names)
@@ -217,7 +217,7 @@ class PendingMetrics:
         self.refusals: Tally[str] = Tally()
         self._histories: list[Floats] = []
         self._periods: list[Ints] = []
-        self._outlying: list[Positions] = []
+        self._outliers: list[Positions] = []
 
     def add(self, turn: BatchRecord) -> None:
         """Note a turn."""
@@ -232,7 +232,7 @@ class PendingMetrics:
             self.executions += answers.executions
             _count(self.tiers, answers.tiers)
             _count(self.statuses, answers.statuses)
-            self._outlying.append(answers.outlying)
+            self._outliers.append(answers.outliers)
         if turn.refused:
             self.answers[BUSY.status] += turn.refused
             self.refusals[NAMESPACE + BUSY.code] += turn.refused
@@ -249,7 +249,7 @@ class PendingMetrics:
         self.students["assessed"] += len(worked.students.ids)
         self.students["refused"] += worked.refused
         if worked.table is not None:
-            self._outlying.append(worked.table.outlying.feature)
+            self._outliers.append(worked.table.outliers.feature)
         self._add_values(worked.students)
 
     def _add_values(self, students: Admission | LoneStudent) -> None:
@@ -283,11 +283,11 @@ class PendingMetrics:
         # Column by column: counting along an axis takes four times as long.
         absent = np.isnan(values).reshape(-1, features)
         missing = [np.count_nonzero(column) - behind for column in absent.T]
-        outside = np.concatenate(self._outlying) if self._outlying else np.empty(0, np.intp)
+        outside = np.concatenate(self._outliers) if self._outliers else np.empty(0, np.intp)
         return {
             "observed": [periods - number for number in missing],
             "missing": missing,
-            "outlying": np.bincount(outside, minlength=features).tolist(),
+            "outlier": np.bincount(outside, minlength=features).tolist(),
         }
 
 

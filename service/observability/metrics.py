@@ -58,7 +58,7 @@ class Metrics:
         tiers: Assessed students, by `tier`.
         statuses: Students scored, by `status`.
         feature_values: Values in scored students' histories, by `feature` and `state`: observed,
-            missing, outlying (observed, but outside the fences of the training records).
+            missing, outlier (observed, but outside the fences of the training records).
         model: 1, with what is loaded in its labels.
     """
 
@@ -105,7 +105,7 @@ def metrics() -> Metrics:
         statuses=Counter("bellwether_statuses", "Scored students by status.", ["status"]),
         feature_values=Counter(
             "bellwether_feature_values",
-            "Values of scored students; outlying ones are observed ones outside the fences.",
+            "Values of scored students; outliers are observed values outside the fences.",
             ["feature", "state"],
         ),
         model=Gauge(

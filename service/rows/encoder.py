@@ -21,13 +21,13 @@ from records.arrays import Bools, Doubles
 from records.contract import Contract
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Advice
-from scoring.results import BUNDLE, AdviceTable, AssessmentTable, OutlyingCells
+from scoring.results import BUNDLE, AdviceTable, AssessmentTable, OutlierCells
 from service.rows.fragments import REFERENCES, Fragments
 from service.rows.json_numbers import Trajectories, written
 
 _json = msgspec.json.Encoder().encode
 _BEGIN, _NEXT = b'{"id":"', b',{"id":"'
-_NO_FORECASTS, _FORECASTS = b'],"outlying":[', b'}],"outlying":['
+_NO_FORECASTS, _FORECASTS = b'],"outliers":[', b'}],"outliers":['
 # Fragments of one subject's forecast, and of one recommendation.
 _OF_SUBJECT, _OF_ADVICE = 6, 2
 
@@ -73,7 +73,7 @@ class TableEncoder:
         for start in texts.subjects:
             before = b"}," if len(self._layout) > self._forecasts_at else b""
             self._layout += [before + start, b"", texts.unit, b"", b',"high":', b""]
-        self._outlying_at = len(self._layout) + 1
+        self._outliers_at = len(self._layout) + 1
         self._layout += [_FORECASTS if texts.subjects else _NO_FORECASTS, b""]
         self._observed_at = len(self._layout)
         self._layout += [b"", b"", b'},"recommendations":[']
@@ -95,9 +95,9 @@ class TableEncoder:
             One JSON object a student, in order.
         """
         advice, count, width = table.advice, len(table), len(self._layout)
-        shares, measured, expected, spreads, *forecasts = _numbers(
+        shares, measured, expected, standard_deviations, *forecasts = _numbers(
             table.observed_share,
-            *(advice.measured, advice.expected, advice.spreads),
+            *(advice.measured, advice.expected, advice.standard_deviations),
             *(
                 ends[:, subject]
                 for subject in range(len(self._texts.subjects))
@@ -116,13 +116,13 @@ class TableEncoder:
             fragments[self._forecasts_at + 2 * at + 1 :: width] = column
         if (unknown := np.isnan(table.forecast)).any():
             self._leave_out(fragments, unknown)
-        if len(table.outlying.row):
-            self._lay_outlying(fragments, table.outlying)
+        if len(table.outliers.row):
+            self._lay_outliers(fragments, table.outliers)
         observed = map(self._texts.observed.__getitem__, table.observed_periods.tolist())
         fragments[self._observed_at :: width] = observed
         fragments[self._observed_at + 1 :: width] = shares
         if len(advice):
-            self._lay_advice(fragments, advice, (measured, expected, spreads))
+            self._lay_advice(fragments, advice, (measured, expected, standard_deviations))
         if table.reference is not None:
             fragments[width - 1 :: width] = map(REFERENCES.__getitem__, table.reference.tolist())
         return EncodedStudents(fragments, width)
@@ -157,12 +157,12 @@ class TableEncoder:
             fragments[cell] = words
             fragments[cell + 1] = grounds
 
-    def _lay_outlying(self, fragments: list[bytes], cells: OutlyingCells) -> None:
+    def _lay_outliers(self, fragments: list[bytes], cells: OutlierCells) -> None:
         """Lay each student's flags, in order."""
         width = len(self._layout)
         flags = self._texts.flags.of(cells.period, cells.feature)
         for row, flag in zip(cells.row.tolist(), flags, strict=True):
-            at = row * width + self._outlying_at
+            at = row * width + self._outliers_at
             before = fragments[at]
             fragments[at] = b"%b,%b" % (before, flag) if before else flag
 

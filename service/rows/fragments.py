@@ -56,7 +56,7 @@ class Fragments:
         unit: What comes between a forecast and its lower end.
         before_risk: By status and period.
         after_risk: By tier and since when it holds, 0 for no tier.
-        flags: Outlying values, by period and feature.
+        flags: Outliers, by period and feature.
         observed: What comes before the share observed, by observed periods.
         advice: Of recommendations.
     """
@@ -107,7 +107,7 @@ class AdviceFragments:
             before, _ = _json(example).rsplit(_json(example.evidence), 1)
             unit, against = _json(example.evidence.unit), _json(example.evidence.against)
             self._before.append(before + b'{"measured":')
-            self._middle.append(b',"unit":%b,"against":%b,"spreads":' % (unit, against))
+            self._middle.append(b',"unit":%b,"against":%b,"standard_deviations":' % (unit, against))
         self._before += [b"," + one for one in self._before]
         self._names = [[_json(name) for name in one.names] for one in advice]
         self._others = [one.others and _json(one.others) for one in advice]
@@ -123,7 +123,7 @@ class AdviceFragments:
         advice: AdviceTable,
         measured: list[bytes],
         expected: list[bytes],
-        spreads: list[bytes],
+        standard_deviations: list[bytes],
         further: Bools,
     ) -> tuple[list[bytes], list[bytes]]:
         """Return each recommendation's words and its grounds, together one JSON object.
@@ -143,7 +143,7 @@ class AdviceFragments:
             repeat(b',"expected":'),
             expected,
             map(self._middle.__getitem__, rules),
-            spreads,
+            standard_deviations,
             self._periods.of(advice.first, advice.last),
         )
         return (

@@ -45,10 +45,10 @@ def test_a_feature_without_spread_or_values_gets_no_fence(cohort: Cohort) -> Non
 def test_what_lies_outside_is_flagged_and_nothing_else() -> None:
     fences = Fences(reach=3, lower={"quiz": 10}, upper={"quiz": 90})
     values = np.array([[9, 9], [10, 10], [90, 90], [91, 91], [np.nan, np.nan]], np.float32)
-    flags = fences.outlying(values, ("attendance", "quiz"))
+    flags = fences.flag_outliers(values, ("attendance", "quiz"))
     assert flags.tolist() == [[False, mark] for mark in (True, False, False, True, False)]
     # The same fences, asked about features in another order.
-    flags = fences.outlying(values, ("quiz", "attendance"))
+    flags = fences.flag_outliers(values, ("quiz", "attendance"))
     assert flags.tolist() == [[mark, False] for mark in (True, False, False, True, False)]
 
 
@@ -61,7 +61,7 @@ def test_between_the_quartiles_nothing_is_outlying(cohort: Cohort, reach: float)
         values = cohort.values[:, :, column]
         first, third = np.nanpercentile(values, [25, 75])
         inner = values[(values >= first) & (values <= third)][:, None]
-        assert not fences.outlying(inner, (name,)).any()
+        assert not fences.flag_outliers(inner, (name,)).any()
 
 
 def test_fences_survive_their_file_and_refuse_a_broken_one(cohort: Cohort) -> None:
@@ -76,6 +76,6 @@ def test_fences_stay_equal_to_their_like_once_they_were_used() -> None:
         Fences(reach=3.0, lower={"quiz": 1.0}, upper={"quiz": upper}) for upper in (9.0, 9.0, 8.0)
     )
     for fences in (used, fresh, other):
-        fences.outlying(np.zeros((1, 1), np.float32), ("quiz",))
+        fences.flag_outliers(np.zeros((1, 1), np.float32), ("quiz",))
     assert used == fresh
     assert used != other

@@ -82,3 +82,10 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text('title = "ä"\n[inner]\nsize = 1', encoding="utf-8-sig")
     assert read_toml(path, Outer).title == "ä"
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000 + "]" * 5000, "a = " + "{b = " * 5000])
+def test_a_file_nested_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(ContractError, match=r"x\.toml: nested too deeply"):
+        read_toml(tmp_path / "x.toml", Outer)

@@ -104,7 +104,7 @@ def _of_rows(one: dict[str, Any]) -> Told:
     grounds = [
         said["evidence"][name]
         for said in one["recommendations"]
-        for name in ("measured", "expected", "spreads")
+        for name in ("measured", "expected", "standard_deviations")
     ]
     return (
         [
@@ -115,14 +115,16 @@ def _of_rows(one: dict[str, Any]) -> Told:
         ],
         [
             *(one["status"], one["period"], one["tier"], one["since"], one["reference"]),
-            *(one["observed"]["periods"], one["outlying"], advice),
+            *(one["observed"]["periods"], one["outliers"], advice),
         ],
     )
 
 
 def _of_table(one: dict[str, Any]) -> Told:
     advice = one["recommendations"]
-    grounds = [said[name] for said in advice for name in ("measured", "expected", "spreads")]
+    grounds = [
+        said[name] for said in advice for name in ("measured", "expected", "standard_deviations")
+    ]
     return (
         [
             *(one["risk"], one["observed_share"]),
@@ -132,7 +134,7 @@ def _of_table(one: dict[str, Any]) -> Told:
         ],
         [
             *(one["status"], one["period"], one["tier"], one["since"], one["reference"]),
-            *(one["observed_periods"], one["outlying"]),
+            *(one["observed_periods"], one["outliers"]),
             [(said["rule"], said["first_period"], said["last_period"]) for said in advice],
         ],
     )
@@ -151,7 +153,7 @@ def _of_columns(answer: dict[str, Any], row: int) -> dict[str, Any]:
         **{name: answer[name][row] for name in (*single, "observed_periods", "observed_share")},
         **{f"{name}_score": answer[name]["score"][row] for name in ("forecast", "low", "high")},
         "reference": answer["reference"][row],
-        "outlying": about("outlying"),
+        "outliers": about("outliers"),
         "recommendations": about("recommendations"),
     }
 
@@ -228,7 +230,7 @@ def test_a_whole_cohort_is_told_what_each_is_alone(
     assert_alike(told, alone)
     assert {words[0] for _, words in told.values()} == {"assessed", "not_enough_data"}
     assert {words[2] for _, words in told.values()} == {"low", "moderate", "high", None}
-    for part in (-2, -1):  # outlying values; recommendations
+    for part in (-2, -1):  # outliers; recommendations
         assert sum(bool(words[part]) for _, words in told.values()) > 30
 
 

@@ -120,7 +120,7 @@ def test_a_request_without_a_sound_student_is_refused_in_its_place(responder: Re
 
 def test_nothing_to_answer_is_no_fault(responder: Responder) -> None:
     bad = together(responder, [body([3])])
-    assert (bad.executions, bad.outlying.size, sum(bad.statuses.values())) == ((), 0, 0)
+    assert (bad.executions, bad.outliers.size, sum(bad.statuses.values())) == ((), 0, 0)
     assert responder.answer([]).results == []
 
 

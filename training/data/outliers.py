@@ -13,7 +13,7 @@ from records.fences import Fences
 
 def outlying_records(cohort: Cohort, fences: Fences) -> Bools:
     """Tell which records hold any value outside its fences: (records,) bool."""
-    outlying = fences.outlying(cohort.values, cohort.contract.feature_names)
+    outlying = fences.flag_outliers(cohort.values, cohort.contract.feature_names)
     return np.asarray(outlying.any(axis=(1, 2)))
 
 

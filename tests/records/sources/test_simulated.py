@@ -100,7 +100,7 @@ def test_the_disengaged_miss_more(cohort: Cohort) -> None:
 
 def test_a_handful_of_values_lies_outside_the_fences(cohort: Cohort) -> None:
     fences = learn_fences(cohort)
-    outlying = fences.outlying(cohort.values, cohort.contract.feature_names).any(axis=(1, 2))
+    outlying = fences.flag_outliers(cohort.values, cohort.contract.feature_names).any(axis=(1, 2))
     assert 0 < outlying.mean() < 0.03
 
 

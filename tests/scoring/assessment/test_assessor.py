@@ -147,13 +147,13 @@ def test_the_forecast_names_subject_and_unit(assessor: Assessor) -> None:
     assert (only.subject, only.value, only.unit) == ("score", 55.5, "points")
 
 
-def test_outlying_values_are_flagged_and_left_as_they_are(assessor: Assessor) -> None:
+def test_outliers_are_flagged_and_left_as_they_are(assessor: Assessor) -> None:
     values, lengths = history(4)
     values[0, 2, 0] = 0
     assert assessor.scorer.bundle.fences.lower["attendance"] > 0
     before = values.copy()
     said = assessor.assess(values, lengths)[0]
-    assert [(one.period, one.feature) for one in said.outlying] == [(3, "attendance")]
+    assert [(one.period, one.feature) for one in said.outliers] == [(3, "attendance")]
     np.testing.assert_array_equal(values, before)
 
 

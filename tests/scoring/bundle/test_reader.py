@@ -225,3 +225,13 @@ def test_a_reference_of_other_periods_is_refused(copy: Path) -> None:
     rewrite_manifest(copy, lambda m: m["files"].update({path.name: sha256(path)}))
     with pytest.raises(BundleError, match=r"reference\.json: its periods"):
         read_bundle(copy)
+
+
+def test_a_bundle_whose_policy_speaks_of_spreads_is_to_be_exported_again(copy: Path) -> None:
+    path = copy / "policy.toml"
+    path.write_text(path.read_text().replace("standard_deviations =", "spreads ="))
+    rewrite_manifest(copy, lambda m: m["files"].update({path.name: sha256(path)}))
+    with pytest.raises(
+        BundleError, match=r"standard_deviations`; rename it\n(.*\n)*Export the run"
+    ):
+        read_bundle(copy)

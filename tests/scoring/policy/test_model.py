@@ -182,9 +182,9 @@ def test_a_rule_speaks_in_every_tier_but_the_lowest_unless_told(tmp_path: Path) 
 @pytest.mark.parametrize(
     "lines",
     [
-        'feature = "mark"\nmeasure = "level"\nwindow = 3\nspreads = 1.0',
+        'feature = "mark"\nmeasure = "level"\nwindow = 3\nstandard_deviations = 1.0',
         'feature = "late"\nmeasure = "level"\nworse_than = 0',
-        'feature = "late"\nmeasure = "trend"\nwindow = 4\nspreads = 0.5',
+        'feature = "late"\nmeasure = "trend"\nwindow = 4\nstandard_deviations = 0.5',
         'feature = "rating"\nmeasure = "level"\nworse_than = "good"',
         'feature = "rating"\nmeasure = "level"\nis_any = ["poor"]',
         'feature = "rating"\nmeasure = "gap"\nat_least = 2',
@@ -216,7 +216,7 @@ def test_every_measure_is_accepted_for_the_kinds_it_makes_sense_for(
         ('measure = "level"\nfeature = "load"\nworse_than = 1', 17, "not say which direction"),
         ('measure = "trend"\nfeature = "load"\nworsens_by = 1', 15, "not say which direction"),
         ('measure = "trend"\nfeature = "rating"\nworsens_by = 1', 15, "no mean or slope"),
-        ('measure = "level"\nfeature = "rating"\nspreads = 1', 15, "no mean or slope"),
+        ('measure = "level"\nfeature = "rating"\nstandard_deviations = 1', 15, "no mean or slope"),
         ('measure = "level"\nfeature = "group"\nis_any = ["c"]', 17, "one of 'a', 'b'"),
         ('measure = "level"\nfeature = "tutored"\nis_any = ["no"]', 17, "true or false"),
         ('measure = "level"\nfeature = "mark"\nis_any = ["a"]', 17, "no levels"),
@@ -237,9 +237,18 @@ def test_a_rule_that_does_not_fit_the_contract_is_refused_at_its_line(
     ("lines", "line", "reason"),
     [
         ('feature = "mark"\nmeasure = "level"', 8, "exactly one condition"),
-        ('feature = "mark"\nmeasure = "level"\nworse_than = 5\nspreads = 1', 8, "exactly one"),
+        ('feature = "mark"\nmeasure = "level"\nworse_than = 5\nstandard_deviations = 1', 8, "one"),
+        (
+            'feature = "mark"\nmeasure = "level"\nspreads = 1',
+            8,
+            "called `standard_deviations`; rename",
+        ),
         ('feature = "mark"\nmeasure = "level"\nworsens_by = 5', 8, "has no `worsens_by`"),
-        ('feature = "mark"\nmeasure = "gap"\nspreads = 5', 8, "has no `spreads`"),
+        (
+            'feature = "mark"\nmeasure = "gap"\nstandard_deviations = 5',
+            8,
+            "has no `standard_deviations`",
+        ),
         ('feature = "mark"\nmeasure = "gap"\nat_least = 2\nwindow = 2', 8, "no `window`"),
         ('feature = "mark"\nmeasure = "level"\nworse_than = 5\nusual_share = 0.5', 8, "gap"),
         ('feature = "mark"\nmeasure = "trend"\nworsens_by = 5\nwindow = 1', 8, "at least 2"),

@@ -91,7 +91,7 @@ def test_a_recommendation_says_what_whom_when_and_on_what_grounds(reference: Ref
     assert (only.due_days, only.effort_minutes) == (7, 20)
     evidence = only.evidence
     assert (evidence.measured, evidence.expected, evidence.unit) == (50.15, 60, "points")
-    assert (evidence.against, evidence.spreads) == ("target", None)
+    assert (evidence.against, evidence.standard_deviations) == ("target", None)
     assert (evidence.first_period, evidence.last_period) == (2, 3)
 
 
@@ -108,13 +108,13 @@ def test_trends_are_told_per_period_and_gaps_in_periods(reference: Reference) ->
 
 
 def test_the_cohorts_own_numbers_are_told(reference: Reference) -> None:
-    policy = policy_of(rule("behind", "exam", "level", spreads=1.0))
+    policy = policy_of(rule("behind", "exam", "level", standard_deviations=1.0))
     mean, spread = reference.arrays()
     column = NAMES.index("exam")
     exam = float(mean[0, column] - 2 * spread[0, column])
     (only,) = advice(policy, reference, exam=[exam])
     assert only.evidence.against == "cohort"
-    assert only.evidence.spreads == pytest.approx(2, abs=1e-3)
+    assert only.evidence.standard_deviations == pytest.approx(2, abs=1e-3)
     assert only.evidence.expected == pytest.approx(mean[0, column], abs=1e-3)
     assert only.evidence.measured == pytest.approx(exam, abs=1e-3)
 

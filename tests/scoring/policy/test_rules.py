@@ -186,44 +186,48 @@ def test_a_gap_can_leave_out_periods_in_which_hardly_anybody_has_a_value() -> No
 
 
 def test_a_level_against_the_cohort_counts_spreads_on_the_worse_side() -> None:
-    seen = found(level("mark", spreads=1.5), mark=[60, 60, 45])
-    assert seen.spreads[0, 0] == pytest.approx(1.5)
+    seen = found(level("mark", standard_deviations=1.5), mark=[60, 60, 45])
+    assert seen.standard_deviations[0, 0] == pytest.approx(1.5)
     assert (seen.measured[0, 0], seen.expected[0, 0]) == (45, 60)
     assert seen.hits[0, 0]
-    assert not found(level("mark", spreads=1.5), mark=[45.01]).hits[0, 0]
-    assert not found(level("mark", spreads=1.5), mark=[75]).hits[0, 0]
+    assert not found(level("mark", standard_deviations=1.5), mark=[45.01]).hits[0, 0]
+    assert not found(level("mark", standard_deviations=1.5), mark=[75]).hits[0, 0]
 
 
 def test_each_value_is_compared_with_its_own_period() -> None:
-    seen = found(level("mark", window=2, spreads=1), mark=[NAN, NAN, 40, NAN, 50])
-    assert seen.spreads[0, 0] == pytest.approx((20 / 10 + 20 / 20) / 2)
+    seen = found(level("mark", window=2, standard_deviations=1), mark=[NAN, NAN, 40, NAN, 50])
+    assert seen.standard_deviations[0, 0] == pytest.approx((20 / 10 + 20 / 20) / 2)
     assert (seen.measured[0, 0], seen.expected[0, 0]) == (45, 65)
 
 
 def test_falling_with_the_cohort_is_no_trend_against_it() -> None:
     # From period 3 to 5 the cohort rises by 10 marks and its spread doubles.
-    seen = found(trend("mark", window=2, spreads=0.5), mark=[NAN, NAN, 60, NAN, 50])
-    assert seen.spreads[0, 0] == pytest.approx(0.5)
+    seen = found(trend("mark", window=2, standard_deviations=0.5), mark=[NAN, NAN, 60, NAN, 50])
+    assert seen.standard_deviations[0, 0] == pytest.approx(0.5)
     assert (seen.measured[0, 0], seen.expected[0, 0]) == (-5, 5)
     assert seen.hits[0, 0]
-    level_with_it = found(trend("mark", window=2, spreads=0.5), mark=[NAN, NAN, 60, NAN, 70])
-    assert level_with_it.spreads[0, 0] == pytest.approx(0)
+    level_with_it = found(
+        trend("mark", window=2, standard_deviations=0.5), mark=[NAN, NAN, 60, NAN, 70]
+    )
+    assert level_with_it.standard_deviations[0, 0] == pytest.approx(0)
     assert not level_with_it.hits[0, 0]
 
 
 def test_values_without_a_reference_are_reached_past() -> None:
-    seen = found(level("mark", window=2, spreads=1), mark=[NAN, 40, 30, 0])
+    seen = found(level("mark", window=2, standard_deviations=1), mark=[NAN, 40, 30, 0])
     assert (seen.first[0, 0], seen.last[0, 0]) == (2, 3)
-    assert seen.spreads[0, 0] == pytest.approx(2.5)
-    seen = found(level("late", spreads=1), late=[NAN] * 5 + [9])
-    assert np.isnan(seen.spreads[0, 0])
+    assert seen.standard_deviations[0, 0] == pytest.approx(2.5)
+    seen = found(level("late", standard_deviations=1), late=[NAN] * 5 + [9])
+    assert np.isnan(seen.standard_deviations[0, 0])
     assert not seen.hits[0, 0]
 
 
 def test_severity_counts_the_cohorts_spreads_beyond_the_limit() -> None:
     assert found(level("mark", worse_than=50), mark=[40]).severity[0, 0] == pytest.approx(0.5)
     assert found(level("mark", worse_than=50), mark=[20]).severity[0, 0] == pytest.approx(0.75)
-    assert found(level("mark", spreads=1), mark=[30]).severity[0, 0] == pytest.approx(2 / 3)
+    assert found(level("mark", standard_deviations=1), mark=[30]).severity[0, 0] == pytest.approx(
+        2 / 3
+    )
     falling = found(trend("mark", worsens_by=5), mark=[60, 50, 40])
     assert falling.severity[0, 0] == pytest.approx(0.5)
     missing = found(gap("mark", at_least=2), late=[1, 1, 1, 1])
@@ -252,14 +256,14 @@ def test_no_rows_no_periods_and_no_rules_are_no_trouble() -> None:
 EVERYTHING = compiled(
     level("mark", worse_than=50),
     level("mark", window=3, worse_than=50),
-    level("late", window=2, spreads=0.5),
-    level("mark", window=6, spreads=0.5),
+    level("late", window=2, standard_deviations=0.5),
+    level("mark", window=6, standard_deviations=0.5),
     level("rating", worse_than="fair"),
     level("group", is_any=["b", "c"]),
     level("tutored", is_any=[True]),
     trend("mark", worsens_by=2),
     trend("late", window=6, worsens_by=0.5),
-    trend("mark", window=2, spreads=0.1),
+    trend("mark", window=2, standard_deviations=0.1),
     gap("mark", at_least=1, usual_share=0.5),
     gap("rating", at_least=2),
 )

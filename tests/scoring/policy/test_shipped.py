@@ -54,12 +54,12 @@ def test_each_of_paper_as_five_indicators_has_level_trend_and_gap_and_the_cohort
         assert {rule.measure for rule in of_feature} == set(Measure), feature
         levels = [rule for rule in of_feature if rule.measure is Measure.LEVEL]
         assert any(rule.worse_than is not None for rule in levels), feature
-        assert any(rule.spreads is not None for rule in levels), feature
+        assert any(rule.standard_deviations is not None for rule in levels), feature
 
 
 def test_every_policy_uses_level_trend_and_gap_targets_and_cohort(policy: Policy) -> None:
     assert {rule.measure for rule in policy.rules} == set(Measure)
-    assert any(rule.spreads is not None for rule in policy.rules)
+    assert any(rule.standard_deviations is not None for rule in policy.rules)
     assert any(rule.worse_than is not None for rule in policy.rules)
 
 
@@ -136,7 +136,7 @@ def test_the_worked_example_of_the_docs_holds(tmp_path: Path) -> None:
     recommender = Recommender(policy, contract, reference)
     first, second = recommender.recommend(values, np.array([4], np.int32), tier)[0]
     assert (first.rule, second.rule) == ("assignments-falling-behind", "attendance-low")
-    assert first.evidence.spreads == pytest.approx(0.39, abs=0.005)
+    assert first.evidence.standard_deviations == pytest.approx(0.39, abs=0.005)
     assert second.evidence.measured == 75
 
 

@@ -101,7 +101,7 @@ NUMBERS = (
     *("period", "risk", "tier", "since", "forecast_score", "low_score", "high_score"),
     *("observed_periods", "observed_share", "reference"),
 )
-NOTHING: dict[str, list[Any]] = {"trajectory": [], "outlying": [], "recommendations": []}
+NOTHING: dict[str, list[Any]] = {"trajectory": [], "outliers": [], "recommendations": []}
 
 
 def as_row(said: Assessment) -> dict[str, Any]:
@@ -120,14 +120,14 @@ def as_row(said: Assessment) -> dict[str, Any]:
         "observed_periods": said.observed.periods,
         "observed_share": said.observed.share,
         "reference": said.reference,
-        "outlying": [{"period": one.period, "feature": one.feature} for one in said.outlying],
+        "outliers": [{"period": one.period, "feature": one.feature} for one in said.outliers],
         "recommendations": [
             {
                 "rule": one.rule,
                 "measured": one.evidence.measured,
                 "level": None,
                 "expected": one.evidence.expected,
-                "spreads": one.evidence.spreads,
+                "standard_deviations": one.evidence.standard_deviations,
                 "first_period": one.evidence.first_period,
                 "last_period": one.evidence.last_period,
             }
@@ -243,7 +243,7 @@ def test_steps_of_executions_give_what_one_call_gives(tables: TableAssessor) -> 
 
 def test_rows_of_a_table_are_what_is_said_of_these_students(tables: TableAssessor) -> None:
     cohort = load_cohort("simulated", students=60, seed=6)
-    cohort.values[::7, 3, :] = 1e6  # outlying
+    cohort.values[::7, 3, :] = 1e6  # outliers
     said = finish(
         tables.tabulate(
             [Admission(np.arange(60), ["s"] * 60, cohort.values, cohort.lengths, [])], ALL
@@ -251,7 +251,7 @@ def test_rows_of_a_table_are_what_is_said_of_these_students(tables: TableAssesso
     )
     assert said is not None
     assert len(said.table.advice)
-    assert len(said.table.outlying.row)
+    assert len(said.table.outliers.row)
     for start, end in ((0, 60), (0, 7), (7, 7), (7, 45), (45, 60)):
         one = said.table.part(start, end)
         alone = tables.assessor.tabulate(

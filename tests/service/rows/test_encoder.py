@@ -145,7 +145,7 @@ def test_recommendations_over_levels_flags_and_numbers_are_the_same_json() -> No
         {"id": "alone", "feature": "tutoring", "measure": "level", "is_any": [False]},
         {"id": "rated", "feature": "classroom", "measure": "level", "is_any": ["poor", "fair"]},
         {"id": "low", "feature": "exam", "measure": "level", "worse_than": 70},
-        {"id": "behind", "feature": "homework", "measure": "level", "spreads": 0.1},
+        {"id": "behind", "feature": "homework", "measure": "level", "standard_deviations": 0.1},
         {"id": "falling", "feature": "exam", "measure": "trend", "worsens_by": 0.5},
         {"id": "lost", "feature": "tutoring", "measure": "gap", "at_least": 1},
     ]
@@ -167,10 +167,12 @@ def test_recommendations_over_levels_flags_and_numbers_are_the_same_json() -> No
     advice = recommender.advise(values, cohort.lengths, np.full(len(values), 2, np.int8))
     assert {*advice.rule.tolist()} == {*range(len(rules))}
 
-    measured, expected, spreads = _numbers(advice.measured, advice.expected, advice.spreads)
+    measured, expected, standard_deviations = _numbers(
+        advice.measured, advice.expected, advice.standard_deviations
+    )
     further = np.arange(len(advice)) % 2 == 1
     told, grounds = AdviceFragments(recommender.advice, contract.periods.maximum).encode(
-        advice, measured, expected, spreads, further
+        advice, measured, expected, standard_deviations, further
     )
 
     one_by_one = list(map(msgspec.json.encode, recommender.worded(advice)))
