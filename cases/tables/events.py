@@ -25,6 +25,7 @@ class Case(Base):
         last_contact_at: Last recorded contact.
         attempts: Contacts tried since the last answer.
         close_reason, outcome, closed_at: Of closed cases.
+        closed_period: Last assessed period at closing: only later ones can open another case.
         duplicate_of: The case that it was merged into.
         version: Number of its events: the ETag of optimistic locking.
     """
@@ -64,6 +65,7 @@ class Case(Base):
     closed_at: Mapped[datetime | None]
     close_reason: Mapped[str | None] = mapped_column(String(24))
     outcome: Mapped[str | None] = mapped_column(String(24))
+    closed_period: Mapped[int | None]
     duplicate_of: Mapped[int | None]
     version: Mapped[int]
 
@@ -137,6 +139,7 @@ class Decision(Base):
     """What could have been recommended, how probable each was, and what was: never changed.
 
     Attributes:
+        position: Place among the recommendations shown together, 1 the first.
         choice: Name of the policy's `choice` group; None where the rules decided alone.
         candidates: Rule ids in the order shown.
         propensities: Probability of each candidate under the rule in force, unrounded.
@@ -156,6 +159,7 @@ class Decision(Base):
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id"), index=True)
     period: Mapped[int]
     at: Mapped[datetime]
+    position: Mapped[int]
     choice: Mapped[str | None] = mapped_column(String(64))
     candidates: Mapped[list[Any]]
     propensities: Mapped[list[Any]]

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("closed_at", UtcDateTime(), nullable=True),
         sa.Column("close_reason", sa.String(length=24), nullable=True),
         sa.Column("outcome", sa.String(length=24), nullable=True),
+        sa.Column("closed_period", BigId, nullable=True),
         sa.Column("duplicate_of", BigId, nullable=True),
         sa.Column("version", BigId, nullable=False),
         sa.ForeignKeyConstraint(
@@ -83,6 +84,7 @@ def upgrade() -> None:
         sa.Column("assessment_id", BigId, nullable=False),
         sa.Column("period", BigId, nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("position", BigId, nullable=False),
         sa.Column("choice", sa.String(length=64), nullable=True),
         sa.Column("candidates", JsonValue, nullable=False),
         sa.Column("propensities", JsonValue, nullable=False),

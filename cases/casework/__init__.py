@@ -1,0 +1,1 @@
+"""What people do about students: cases by events, interventions, notes, overrides, messages."""

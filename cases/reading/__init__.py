@@ -1,0 +1,1 @@
+"""Queries for screens; every one applies the caller's scope in SQL."""
