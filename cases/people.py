@@ -1,6 +1,6 @@
 """Students, enrolments and the people who look after them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,6 +11,7 @@ from cases.casework.events import Casebook
 from cases.casework.lifecycle import close_in
 from cases.casework.states import CaseState, CloseReason
 from cases.errors import InvalidError, NotFoundError
+from cases.recording.values import queue
 from cases.tables.events import Case
 from cases.tables.people import (
     Assignment,
@@ -145,7 +146,7 @@ def set_status(
     at = at or utc_now()
     enrolment.status, enrolment.status_since = status, on or at.date()
     if status is EnrolmentStatus.ACTIVE:
-        queue_again(session, [enrolment])
+        queue_again(session, [enrolment], at)
         return
     session.execute(delete(QueuedScore).where(QueuedScore.enrolment_id == enrolment_id))
     reason = CloseReason.LEFT if status is EnrolmentStatus.LEFT else CloseReason.SUSPENDED
@@ -175,7 +176,7 @@ def set_objection(
     student.objected_at = at if objects else None
     enrolments = list(session.scalars(select(Enrolment).where(Enrolment.student_id == student_id)))
     if not objects:
-        queue_again(session, enrolments)
+        queue_again(session, enrolments, at)
         return
     ids = [one.id for one in enrolments]
     session.execute(delete(QueuedScore).where(QueuedScore.enrolment_id.in_(ids)))
@@ -183,25 +184,18 @@ def set_objection(
     _close_all(session, of_student, CloseReason.OBJECTED, actor, at)
 
 
-def queue_again(session: Session, enrolments: Iterable[Enrolment]) -> None:
+def queue_again(session: Session, enrolments: Sequence[Enrolment], at: datetime) -> None:
     """Queue active enrolments that have values: what they hold now is to be scored anew."""
-    for enrolment in enrolments:
-        values = select(RecordedValue.id).where(
-            RecordedValue.enrolment_id == enrolment.id, RecordedValue.withdrawn_at.is_(None)
+    ids = [one.id for one in enrolments]
+    recorded = set(
+        session.scalars(
+            select(RecordedValue.enrolment_id)
+            .where(RecordedValue.enrolment_id.in_(ids), RecordedValue.withdrawn_at.is_(None))
+            .distinct()
         )
-        waiting = session.get(QueuedScore, enrolment.id)
-        if enrolment.status != EnrolmentStatus.ACTIVE or waiting is not None:
-            continue
-        if session.scalars(values.limit(1)).first() is not None:
-            enrolment.generation += 1
-            session.add(
-                QueuedScore(
-                    enrolment_id=enrolment.id,
-                    contract=enrolment.contract,
-                    queued_at=utc_now(),
-                    not_before=utc_now(),
-                )
-            )
+    )
+    session.flush()
+    queue(session, [one for one in enrolments if one.id in recorded], at)
 
 
 def assign_person(

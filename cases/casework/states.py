@@ -16,7 +16,7 @@ class CaseState(StrEnum):
 
 
 class CloseReason(StrEnum):
-    """Why a case was closed; the last four are set by the desk itself."""
+    """Why a case was closed; the last five are set by the desk itself."""
 
     RESOLVED = "resolved"
     NO_ANSWER = "no_answer"
@@ -27,6 +27,7 @@ class CloseReason(StrEnum):
     LEFT = "left"
     SUSPENDED = "suspended"
     OBJECTED = "objected"
+    WITHDRAWN = "withdrawn"
 
 
 class CaseOutcome(StrEnum):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from cases.people import NewStudent, add_students, enrol
 from cases.recording.values import newest_versions, queue
-from cases.tables.people import Enrolment, EnrolmentStatus, Student
+from cases.tables.people import Enrolment, Student
 from cases.tables.records import Import, RecordedValue
 from database.base import utc_now
 from records.contract import Contract
@@ -94,7 +94,7 @@ def record(
         at: When; now unless given.
     """
     at = at or utc_now()
-    found = _enrolments(session, contract.name, source, {row.key for row in rows})
+    found = _enrolments(session, contract.name, source, {row.key for row in rows}, lock=True)
     if unknown == "create":
         missing = sorted({row.key for row in rows if row.key} - found.keys())
         found.update(_create(session, contract.name, source, missing, programme))
@@ -183,7 +183,7 @@ def _sort_out(
     newest = newest_versions(session, ids, source)
     for (key, period), row in last.items():
         enrolment = enrolments[key]
-        content = dict(row.values)
+        content = _plain(row.values)
         digest = digest_of(content)
         earlier = newest.get((enrolment.id, period))
         if earlier is not None and earlier.is_in_force and earlier.digest == digest:
@@ -220,9 +220,9 @@ def _faults(
 
 
 def _enrolments(
-    session: Session, contract: str, source: str, keys: set[str]
+    session: Session, contract: str, source: str, keys: set[str], *, lock: bool = False
 ) -> dict[str, Enrolment]:
-    """Return enrolments by key that may be recorded: active, of students who do not object."""
+    """Return enrolments by key; locked, since the numbers of versions and generations count up."""
     found: dict[str, Enrolment] = {}
     asked = sorted(keys)
     for start in range(0, len(asked), _AT_ONCE):
@@ -236,6 +236,9 @@ def _enrolments(
                 Student.erased_at.is_(None),
             )
         )
+        if lock:
+            chosen = chosen.order_by(Enrolment.id).with_for_update(of=Enrolment)
+            chosen = chosen.execution_options(populate_existing=True)
         found.update({one.key: one for one in session.scalars(chosen)})
     return found
 
@@ -249,6 +252,14 @@ def _create(
             session, student.id, contract=contract, source=source, key=key, programme=programme
         )
         for key, student in zip(keys, students, strict=True)
+    }
+
+
+def _plain(values: Mapping[str, float | str | bool | None]) -> dict[str, Any]:
+    """Write whole numbers as floats, so that 78 and 78.0 are the same values again."""
+    return {
+        name: float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in values.items()
     }
 
 
@@ -279,6 +290,3 @@ def _fault_json(fault: Fault) -> dict[str, Any]:
         "code": fault.code,
         "message": fault.message,
     }
-
-
-__all__ = ["EnrolmentStatus", "ImportReport", "RecordRow", "digest_of", "preview", "record"]

@@ -141,6 +141,12 @@ class Rule(_Frozen):
     priority: int = Field(
         default=2, ge=1, le=9, description="1 comes first; equal priorities go by severity."
     )
+    choice: Name | None = Field(
+        default=None,
+        description="Rules with the same word here are equivalent: good practice and equal in "
+        "burden. Where one applies, the desk draws one of them, so that their effects can be "
+        "compared.",
+    )
 
     @property
     def depth(self) -> int:
@@ -185,6 +191,15 @@ _PAPER_TIERS = (
 )
 
 
+class Praise(_Frozen):
+    """What is suggested when a student's tier falls to one that opens no case."""
+
+    recommendation: Text = Field(description="What the owner is advised to do.")
+    message: Text = Field(description="Words for the student.")
+    owner: Name = Field(description="Who acts: a key of `owners`.")
+    due_days: int = Field(default=7, ge=0, le=365)
+
+
 class Policy(_Frozen):
     """Tiers and rules: which deficiency leads to which recommendation.
 
@@ -211,6 +226,26 @@ class Policy(_Frozen):
         description="Tiers by capacity: tier -> share of the cohort that it holds at each period, "
         "the riskiest in the highest tier. `from` of the tiers then decides nothing.",
     )
+    opens_case: tuple[Name, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Tiers that open a case at two periods in a row, the highest tier at once. All "
+        "above the lowest unless given.",
+    )
+    fall_margin: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="The desk's tier falls only when the probability lies below its bound by this "
+        "margin at two periods in a row.",
+    )
+    no_answer_attempts: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="Attempts without an answer after which a case escalates.",
+    )
+    praise: Praise | None = Field(default=None, description="Words for those who recovered.")
     owners: dict[Name, Owner] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
 

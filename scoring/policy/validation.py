@@ -20,6 +20,7 @@ def faults_within(policy: "Policy") -> Iterator[Fault]:
     """
     yield from _tier_faults(policy)
     yield from _capacity_faults(policy)
+    yield from _case_faults(policy)
     names = [tier.name for tier in policy.tiers]
     ids = [rule.id for rule in policy.rules]
     for index, rule in enumerate(policy.rules):
@@ -34,6 +35,21 @@ def faults_within(policy: "Policy") -> Iterator[Fault]:
                 yield (*at, "tiers"), f"the lowest tier, '{tier}', never gets a recommendation"
             elif tier not in names:
                 yield (*at, "tiers"), f"'{tier}' is no tier ({', '.join(names[1:])})"
+
+
+def _case_faults(policy: "Policy") -> Iterator[Fault]:
+    names = [tier.name for tier in policy.tiers[1:]]
+    for name in policy.opens_case or ():
+        if name not in names:
+            yield ("opens_case",), f"'{name}' is no tier above the lowest ({', '.join(names)})"
+    if policy.praise is not None and policy.praise.owner not in policy.owners:
+        known = ", ".join(policy.owners) or "none yet"
+        yield ("praise", "owner"), f"'{policy.praise.owner}' is no key of [owners] ({known})"
+    choices = [rule.choice for rule in policy.rules]
+    for index, choice in enumerate(choices):
+        if choice is not None and choices.count(choice) == 1:
+            why = f"only one rule has the choice '{choice}'; a choice needs at least two"
+            yield ("rules", index, "choice"), why
 
 
 def _tier_faults(policy: "Policy") -> Iterator[Fault]:

@@ -355,3 +355,28 @@ def test_the_text_of_a_policy_is_what_the_file_holds(tmp_path: Path) -> None:
     path = written(tmp_path, 'name = "school"\n')
     assert policy_text(path) == 'name = "school"\n'
     assert 'contract = "simulated"' in policy_text("simulated")
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ('opens_case = ["low"]', "opens_case: 'low' is no tier above the lowest (moderate, high)"),
+        ("opens_case = []", "opens_case"),
+        ("fall_margin = 1.0", "fall_margin"),
+        ("no_answer_attempts = 0", "no_answer_attempts"),
+        (
+            '[praise]\nrecommendation = "Say so."\nmessage = "Well done."\nowner = "dean"',
+            "praise.owner: 'dean' is no key of [owners] (none yet)",
+        ),
+    ],
+)
+def test_keys_about_cases_are_checked(tmp_path: Path, lines: str, reason: str) -> None:
+    head = 'name = "school"\nversion = 1\ncontract = "school"\n'
+    assert reason in fault_of(written(tmp_path, head + lines))
+
+
+def test_a_choice_needs_two_rules(tmp_path: Path) -> None:
+    rule = 'feature = "mark"\nmeasure = "level"\nworse_than = 50\nchoice = "first_step"\n'
+    assert "rules.0.choice: only one rule has the choice 'first_step'" in fault_of(
+        with_rule(tmp_path, rule)
+    )
