@@ -16,6 +16,7 @@ from records.arrays import Floats, Ints
 from records.cohort import Cohort
 from records.kept import ArrayPair
 from records.relative_reference import RelativeReference, learn_relatives
+from records.typical import Typical, learn_typical
 
 
 class Reference(BaseModel):
@@ -28,6 +29,7 @@ class Reference(BaseModel):
         spread: (periods)(features) standard deviation, raw units; None where nothing was observed.
         relative: What relative features are compared with: of each group, the latest intake. None
             where the contract has none, and in bundles of earlier versions.
+        typical: Typical trajectories, for reasons and what-if. None in bundles of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +39,7 @@ class Reference(BaseModel):
     mean: tuple[tuple[float | None, ...], ...]
     spread: tuple[tuple[float | None, ...], ...]
     relative: RelativeReference | None = None
+    typical: Typical | None = None
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:
@@ -81,6 +84,7 @@ def learn_reference(cohort: Cohort) -> Reference:
         mean=_rows(mean),
         spread=_rows(spread),
         relative=learn_relatives(cohort),
+        typical=learn_typical(cohort),
     )
 
 

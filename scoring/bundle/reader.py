@@ -278,6 +278,7 @@ def _check_agreement(bundle: Bundle) -> None:
     if len(bundle.reference.count) != contract.periods.maximum:
         raise BundleError(f"{bundle.path / REFERENCE}: its periods are not the contract's.")
     _check_relatives(bundle)
+    _check_typical(bundle)
     if (spread := bundle.calibration) and len(spread.slope) != contract.periods.maximum:
         raise BundleError(f"{bundle.path / CALIBRATION}: its periods are not the contract's.")
     if widths := bundle.intervals:
@@ -294,3 +295,13 @@ def _check_relatives(bundle: Bundle) -> None:
         Relatives.of(bundle.contract, bundle.reference.relative)
     except CohortError as error:
         raise BundleError(f"{bundle.path / REFERENCE}: {error}") from None
+
+
+def _check_typical(bundle: Bundle) -> None:
+    typical, contract = bundle.reference.typical, bundle.contract
+    if typical is None:
+        return
+    if typical.features != contract.feature_names:
+        raise BundleError(f"{bundle.path / REFERENCE}: `typical` has other features.")
+    if any(len(one) > contract.periods.maximum for one in typical.trajectories):
+        raise BundleError(f"{bundle.path / REFERENCE}: `typical` has too many periods.")
