@@ -199,3 +199,18 @@ class ScoreSwitch(Base):
     hidden_at: Mapped[datetime]
     hidden_by: Mapped[int | None]
     reason: Mapped[str] = mapped_column(String(500))
+
+
+class RecordedReference(Base):
+    """What relative features are compared with, learnt from recorded values.
+
+    Attributes:
+        enrolments: How many it was learnt from.
+        content: In the form of a score request's `reference`.
+    """
+
+    __tablename__ = "recorded_references"
+    contract: Mapped[str] = mapped_column(String(64), primary_key=True)
+    made_at: Mapped[datetime]
+    enrolments: Mapped[int]
+    content: Mapped[dict[str, Any]]
