@@ -16,6 +16,7 @@ from pydantic import WithJsonSchema
 from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.policy.model import Policy
+from service import announced
 from service.asgi import Front
 from service.bundle_store import NAME, find_bundle
 from service.dry_run import dry_run
@@ -39,6 +40,7 @@ try:
 except SettingsError as error:
     # BentoML shows an ImportError's message and no traceback.
     raise ImportError(f"settings: {error}") from None
+announced.prepare()
 prepare(SETTINGS.workers)
 
 
@@ -124,7 +126,8 @@ class Bellwether:
     def check() -> None:
         """Refuse to start where the workers could not answer."""
         try:
-            dry_run(_folder())
+            folder = _folder()
+            announced.announce(folder, dry_run(folder))
         except BellwetherError as error:
             raise BentoMLException(str(error)) from None
 
@@ -165,7 +168,11 @@ class Bellwether:
 
 
 def _load() -> Responder:
-    return Responder(_folder(), SETTINGS)
+    """Load the bundle that the service was started with."""
+    started_with = announced.announced()
+    responder = Responder(Path(started_with.folder) if started_with else _folder(), SETTINGS)
+    announced.check(responder.info.digest)
+    return responder
 
 
 def _folder() -> Path:

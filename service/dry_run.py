@@ -23,7 +23,7 @@ def dry_run(folder: Path) -> str:
     """Let a process of its own load the bundle at `folder` under the settings of this one.
 
     Returns:
-        The execution provider that answered, as ONNX Runtime names it.
+        The digest of the bundle that answered.
 
     Raises:
         DryRunError: It could not load it, warm it up or answer.
@@ -39,7 +39,7 @@ def dry_run(folder: Path) -> str:
 def _main() -> int:
     try:
         responder = Responder(Path(sys.argv[1]), Settings.from_environment())
-        sys.stdout.write(responder.info.provider.active)
+        sys.stdout.write(responder.info.digest)
     except BellwetherError as error:
         sys.stdout.write(str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the workers would meet it too

@@ -4,7 +4,9 @@ Host and port are the server's own: `bentoml serve --host --port` or BENTOML_HOS
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Self
 
 from pydantic import (
@@ -22,6 +24,12 @@ from scoring.runtime.provider_options import DeviceOptions
 from scoring.runtime.providers import Provider
 
 PREFIX = "BELLWETHER_"
+# Read elsewhere: by the desk, by the command line, by tests, and between processes of the service.
+_RESERVED = re.compile(r"BELLWETHER_(DESK_.+|INTERNAL_.+|DEBUG|DATA)")
+# Kubernetes describes a Service of the name `bellwether…` to every container by such variables.
+_SERVICE_LINK = re.compile(
+    r"BELLWETHER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
+)
 
 
 class SettingsError(BellwetherError):
@@ -97,9 +105,12 @@ class Settings(BaseModel):
         """Read the settings; a variable that is unset or empty leaves the default.
 
         Raises:
-            SettingsError: A variable's value does not do; the message names each such variable.
+            SettingsError: A variable with the prefix is no setting, or its value does not do; the
+                message names each such variable.
         """
         environment = os.environ if environment is None else environment
+        if unknown := "\n".join(_unknown(environment, cls.model_fields)):
+            raise SettingsError(unknown)
         given = {
             name: environment[variable]
             for name in cls.model_fields
@@ -113,3 +124,20 @@ class Settings(BaseModel):
                 for fault in error.errors(include_input=False)
             ]
             raise SettingsError("\n".join(faults)) from None
+
+
+def _unknown(environment: Mapping[str, str], fields: Mapping[str, object]) -> Iterator[str]:
+    """Describe every variable with the prefix that no setting is read from."""
+    settings = [name.upper() for name in fields]
+    for name in sorted(environment):
+        if (
+            not name.startswith(PREFIX)
+            or name.removeprefix(PREFIX) in settings
+            or _RESERVED.fullmatch(name)
+            or _SERVICE_LINK.fullmatch(name)
+        ):
+            continue
+        near = get_close_matches(name.removeprefix(PREFIX), settings, n=1)
+        listed = ", ".join(PREFIX + setting for setting in settings)
+        hint = f"did you mean {PREFIX}{near[0]}?" if near else f"settings are {listed}."
+        yield f"{name}: there is no such setting; {hint}"

@@ -17,8 +17,9 @@ import os
 import struct
 from typing import Self
 
-_VARIABLE = "BELLWETHER_INTERNAL_SHARES"
-_NAME = "bellwether-shares"
+from service import inherited_memory
+
+_MEMORY = "BELLWETHER_INTERNAL_SHARES", "bellwether-shares"
 # A place is two numbers of 64 bits: connections open, and how often the worker has told so.
 _WIDTH = 16
 _AWAY = -1
@@ -35,34 +36,16 @@ def prepare(workers: int) -> None:
     Args:
         workers: Processes that will answer requests; one has nobody to share with.
     """
-    if _inherited() is not None:
-        return
-    os.environ.pop(_VARIABLE, None)
-    if workers == 1 or not hasattr(os, "memfd_create"):
-        return
     # Twice as many places: while workers are replaced there are more of them.
-    places = 2 * workers
-    descriptor = os.memfd_create(_NAME, 0)
-    os.pwrite(descriptor, struct.pack("@qq", _AWAY, 0) * places, 0)
-    os.set_inheritable(descriptor, True)
-    os.environ[_VARIABLE] = str(descriptor)
+    places = 2 * workers if workers > 1 else 0
+    inherited_memory.create(*_MEMORY, struct.pack("@qq", _AWAY, 0) * places)
 
 
 @functools.cache
 def share_of_this_worker() -> "ConnectionShare | None":
     """Return this process's share; None where it works alone."""
-    descriptor = _inherited()
+    descriptor = inherited_memory.find(*_MEMORY)
     return None if descriptor is None else ConnectionShare.claim(descriptor)
-
-
-def _inherited() -> int | None:
-    """Return the page's descriptor, if the variable names it and it has been inherited."""
-    named = os.environ.get(_VARIABLE, "")
-    try:
-        is_ours = _NAME in os.readlink(f"/proc/self/fd/{int(named)}")  # noqa: PTH115 - no file
-    except (OSError, ValueError):
-        return None
-    return int(named) if is_ours else None
 
 
 class ConnectionShare:

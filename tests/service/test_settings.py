@@ -83,3 +83,50 @@ def test_every_wrong_variable_is_named() -> None:
         "BELLWETHER_THREADS",
     ]
     assert "'auto', 'cpu', 'cuda', 'tensorrt' or 'openvino'" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("BELLWETHER_PROVIDR", "did you mean BELLWETHER_PROVIDER?"),
+        ("BELLWETHER_WORKER", "did you mean BELLWETHER_WORKERS?"),
+        ("BELLWETHER_MAX_BODY", "did you mean BELLWETHER_MAX_BODY_BYTES?"),
+        ("BELLWETHER_workers", "no such setting"),
+        ("BELLWETHER_LOUDNESS", "settings are BELLWETHER_BUNDLE, BELLWETHER_PROVIDER"),
+        ("BELLWETHER_", "no such setting"),
+        ("BELLWETHER_DESKTOP", "no such setting"),
+    ],
+)
+def test_a_mistyped_name_is_refused_with_a_suggestion(name: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({name: "", "BELLWETHER_THREADS": "1"})
+
+    assert str(refused.value).startswith(f"{name}: ")
+    assert said in str(refused.value)
+
+
+def test_every_mistyped_name_is_listed() -> None:
+    with pytest.raises(SettingsError, match=r"(?s)BELLWETHER_STRICTT.*BELLWETHER_THREAD:"):
+        Settings.from_environment({"BELLWETHER_THREAD": "1", "BELLWETHER_STRICTT": "1"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BELLWETHER_DESK_DATABASE",
+        "BELLWETHER_INTERNAL_SHARES",
+        "BELLWETHER_DEBUG",
+        "BELLWETHER_DATA",
+        # Set by Kubernetes for Services named bellwether and bellwether-desk.
+        "BELLWETHER_SERVICE_HOST",
+        "BELLWETHER_SERVICE_PORT",
+        "BELLWETHER_SERVICE_PORT_HTTP",
+        "BELLWETHER_PORT",
+        "BELLWETHER_PORT_3000_TCP",
+        "BELLWETHER_PORT_3000_TCP_ADDR",
+        "BELLWETHER_SCORER_SERVICE_HOST",
+        "BELLWETHER_SCORER_PORT_80_TCP_PROTO",
+    ],
+)
+def test_names_of_other_readers_are_left_to_them(name: str) -> None:
+    assert Settings.from_environment({name: "x"}) == Settings()
