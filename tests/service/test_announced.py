@@ -10,7 +10,8 @@ import httpx
 import psutil
 import pytest
 
-from scoring.bundle.reader import MANIFEST, Manifest, read_bundle, write_manifest
+from scoring.bundle.manifest import Manifest
+from scoring.bundle.reader import MANIFEST, read_bundle, write_manifest
 from service import announced
 from service.announced import AnnouncedError
 from tests.service.asking import score, student
