@@ -18,12 +18,14 @@ def complexity_figures(measured: Sequence[Measured]) -> Iterator[Figure]:
         "CPU time of a fit against students and periods",
         _panels(measured, "fit_seconds", "CPU seconds", logarithmic=True),
         _told(measured, "CPU time of a fit", "fit_seconds", "s"),
+        wide=True,
     )
     yield Figure(
         "complexity_memory",
         "Memory of a fit against students and periods",
         _panels(measured, "megabytes", "MB above what stood before", logarithmic=False),
         _told(measured, "Peak memory", "megabytes", "MB"),
+        wide=True,
     )
 
 
@@ -39,13 +41,13 @@ def _panels(measured: Sequence[Measured], field: str, title: str, *, logarithmic
         rows = [{"model": m.model, axis: getattr(m, axis), field: getattr(m, field)} for m in kept]
         sizes = sorted({int(row[axis]) for row in rows})
         panels.append(
-            base(rows, width=200, height=220)
+            base(rows, width=470, height=260)
             .mark_line(point=True)
             .encode(
                 x=alt.X(
                     f"{axis}:Q",
                     scale=alt.Scale(type=kind, domain=[sizes[0], sizes[-1]], nice=False),
-                    axis=alt.Axis(values=sizes),
+                    axis=alt.Axis(values=sizes, format=",d", labelOverlap=False),
                 ),
                 y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(type=kind)),
                 color=colour("model", models),

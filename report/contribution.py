@@ -18,7 +18,7 @@ from records.cohort import Cohort
 # (predicted, actual) -> error of each, in the same shape.
 Loss = Callable[[Doubles, Doubles], Doubles]
 
-_SPANS = 6
+_SPANS = 8
 _REPEATS = 2
 # Enough for an order of the features; every one costs as many passes as there are spans.
 _RECORDS = 200
@@ -73,8 +73,8 @@ def contribution(
     longest = int(cohort.lengths[rows].max(initial=1))
     values, lengths = cohort.values[rows, :longest], cohort.lengths[rows]
     truth, counts = actual[rows, :longest].astype(np.float64), known[rows, :longest]
-    edges = np.linspace(0, longest, min(_SPANS, longest) + 1).round().astype(int).tolist()
-    spans = list(itertools.pairwise(edges))
+    # Equal widths, so that the spans can be compared; the last holds what is left over.
+    spans = list(itertools.pairwise([*range(0, longest, -(-longest // _SPANS)), longest]))
     rings = [chance.permutation(len(rows)) for _ in range(_REPEATS)]
 
     def errors(changed: Floats) -> Doubles:

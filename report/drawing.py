@@ -1,7 +1,7 @@
 """What every figure of the report is drawn with.
 
-Colours are Okabe and Ito's, told apart by people with any colour vision, their yellow, which hardly
-shows on white, left for grey; each figure has a text that says the same to those who do not see it.
+Colours are the theme's (`theme/tokens.css`). Each figure has a text that says the same to those who
+do not see it.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,19 @@ from typing import Any
 import altair as alt
 
 from evaluation.figures import RiskReport, RunMetrics, ScoreReport
+from theme import tokens
 
-OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#767676", "#000000")
-# Tol's wine, olive and indigo, for those who compare with more than seven models.
-_PALETTE = (*OKABE_ITO, "#882255", "#999933", "#332288")
-WIDTH, HEIGHT = 420, 260
+SERIES = tokens.series()
+INK, SOFT, LINE, EDGE, SHEET = (
+    tokens.light(name) for name in ("ink", "soft", "line", "edge", "sheet")
+)
+WIDTH, HEIGHT = 520, 280
+# Of a figure that takes the whole width of the page.
+WIDE = 1160
 # Above this many periods, marks of each and labels of each would run into one another.
 FEW_PERIODS = 12
-_FONT = "Helvetica, Arial, sans-serif"
+# The drawing library measures text in these: others would be cut off at the edges.
+_FONT = "Helvetica, Arial, Liberation Sans, sans-serif"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +35,14 @@ class Figure:
         title: What it shows.
         chart: Vega-Lite, drawn without a browser.
         alt: The same in words.
+        wide: Whether it takes the whole width of the page.
     """
 
     name: str
     title: str
     chart: Any
     alt: str
+    wide: bool = False
 
 
 def chart(rows: list[dict[str, Any]]) -> Any:
@@ -50,7 +57,7 @@ def base(rows: list[dict[str, Any]], *, width: int = WIDTH, height: int = HEIGHT
 
 def colour(field: str, names: list[str]) -> Any:
     """Give each name its colour, in this order."""
-    palette = [_PALETTE[at % len(_PALETTE)] for at in range(len(names))]
+    palette = [SERIES[at % len(SERIES)] for at in range(len(names))]
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=names, range=palette), title=field)
 
 
@@ -78,8 +85,52 @@ def periods(clock: str, most: int) -> Any:
 def diagonal(x: str, y: str, ends: tuple[float, float] = (0, 1)) -> Any:
     """Return the dashed line where both axes are equal, under their titles."""
     line = chart([{"x": end, "y": end} for end in ends])
-    drawn = line.mark_line(color="#777", strokeDash=[4, 4])
+    drawn = line.mark_line(color=SOFT, strokeDash=[4, 4])
     return drawn.encode(x=alt.X("x:Q", title=x), y=alt.Y("y:Q", title=y))
+
+
+def table_of_cells(
+    rows: list[dict[str, Any]], *, down: str, across: str, value: str, digits: int, title: str
+) -> Any:
+    """Draw numbers in cells, shaded by their place in the column: exact, however many models.
+
+    Args:
+        rows: One cell each, with the fields named by the other arguments.
+        down: Field of the rows, in the order of `rows`.
+        across: Field of the columns, likewise.
+        value: Field of the number.
+        digits: Decimals shown.
+        title: Of the legend: what a darker cell means.
+    """
+    names = list(dict.fromkeys(str(row[down]) for row in rows))
+    heads = list(dict.fromkeys(str(row[across]) for row in rows))
+    ranges = {
+        head: (min(found), max(found))
+        for head in heads
+        for found in [[float(row[value]) for row in rows if str(row[across]) == head]]
+    }
+    cells = [
+        {
+            **row,
+            "shade": (float(row[value]) - low) / (high - low) if high > low else 0.5,
+            "text": f"{float(row[value]):.{digits}f}",
+        }
+        for row in rows
+        for low, high in [ranges[str(row[across])]]
+    ]
+    drawn = base(cells, width=WIDE - 240, height=30 * len(names)).encode(
+        x=alt.X(f"{across}:N", title=None, sort=heads, axis=alt.Axis(labelAngle=0, orient="top")),
+        y=alt.Y(f"{down}:N", title=None, sort=names),
+    )
+    shade = alt.Color(
+        "shade:Q",
+        title=title,
+        scale=alt.Scale(scheme="blues", domain=[-0.25, 1.6]),
+        legend=None,
+    )
+    return drawn.mark_rect(stroke=SHEET).encode(color=shade) + drawn.mark_text(
+        fontSize=13, color="#101418"
+    ).encode(text="text:N")
 
 
 def risks(metrics: RunMetrics) -> Mapping[str, RiskReport]:
@@ -100,22 +151,43 @@ def said(figure: float | None) -> str:
 
 
 def specification(figure: Figure, *, titled: bool) -> str:
-    """Return Vega-Lite as JSON, in letters that stay legible at half a page's width."""
+    """Return Vega-Lite as JSON, in letters that stay legible at half a page's width.
+
+    Args:
+        figure: What to draw.
+        titled: For a file of its own, on white and under its title; else for the page.
+    """
     drawn = figure.chart.properties(title=figure.title) if titled else figure.chart
-    axis = {"labelFontSize": 13, "titleFontSize": 14, "titleFontWeight": "normal"}
+    axis = {
+        "labelFontSize": 13,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+        "labelColor": INK,
+        "titleColor": SOFT,
+    }
     legend = {
         "orient": "bottom",
-        "columns": 4,
+        "columns": 6 if figure.wide else 4,
         "symbolLimit": 20,
         "labelLimit": 240,
         "titleLimit": 400,
     }
     text = drawn.configure(
         font=_FONT,
-        background="white",
-        axis={**axis, "labelOverlap": True, "labelLimit": 260},
+        background=SHEET if titled else "transparent",
+        axis={
+            **axis,
+            "labelOverlap": True,
+            "labelLimit": 260,
+            "labelFlush": False,  # the first and last labels stay under their ticks
+            "gridColor": LINE,
+            "domainColor": SOFT,
+            "tickColor": SOFT,
+        },
         legend={**legend, **axis},
-        title={"fontSize": 16, "anchor": "start", "offset": 12},
-        view={"stroke": "#d5dce2"},
+        title={"fontSize": 16, "anchor": "start", "offset": 12, "color": INK},
+        header={"labelColor": INK, "labelFontSize": 13, "titleColor": SOFT},
+        text={"color": INK},
+        view={"stroke": LINE},
     ).to_json()
     return str(text)

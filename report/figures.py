@@ -7,7 +7,7 @@ import altair as alt
 
 from evaluation.figures import RunMetrics
 from report.complexity_figures import complexity_figures
-from report.drawing import WIDTH, Figure, base, chart, colour, dashes, risks, said
+from report.drawing import EDGE, SERIES, Figure, base, chart, colour, dashes, risks, said
 from report.reading_figures import reading_figures
 from report.risk_figures import risk_figures
 from report.score_figures import score_figures
@@ -36,22 +36,20 @@ def _metric_bars(metrics: RunMetrics) -> Figure:
         "f1": "F1",
         "auc": "AUC",
     }
-    rows = [
-        {"model": model, "figure": shown, "value": value}
-        for model, report in reports.items()
-        for name, shown in names.items()
-        if (value := getattr(report.last, name)) is not None
-    ]
-    drawn = (
-        base(rows, width=WIDTH + 120)
-        .mark_bar()
-        .encode(
-            x=alt.X("figure:N", title=None, sort=list(names.values()), axis=alt.Axis(labelAngle=0)),
-            xOffset=alt.XOffset("model:N", sort=list(reports)),
-            y=alt.Y("value:Q", title="share", scale=alt.Scale(domain=[0, 1])),
-            color=colour("model", list(reports)),
+    panels = [
+        _bars(
+            [
+                {"model": model, shown: value}
+                for model, report in reports.items()
+                if (value := getattr(report.last, name)) is not None
+            ],
+            shown,
+            list(reports),
+            labelled=at == 0,
         )
-    )
+        for at, (name, shown) in enumerate(names.items())
+    ]
+    drawn = alt.hconcat(*panels, spacing=12)
     last = metrics.risk.network.last
     return Figure(
         "metric_bars",
@@ -59,7 +57,27 @@ def _metric_bars(metrics: RunMetrics) -> Figure:
         drawn,
         f"Bars of accuracy, precision, recall, F1 and AUC for {len(reports)} models; the network's "
         f"AUC is {said(last.auc)}, its recall {said(last.recall)}.",
+        wide=True,
     )
+
+
+def _bars(rows: list[dict[str, Any]], figure: str, models: list[str], *, labelled: bool) -> Any:
+    """Draw one figure of every model, each bar with its value."""
+    place = base(rows, width=180, height=26 * len(models)).encode(
+        x=alt.X(f"{figure}:Q", scale=alt.Scale(domain=[0, 1.12]), axis=None),
+        y=alt.Y(
+            "model:N",
+            sort=models,
+            scale=alt.Scale(domain=models),
+            axis=alt.Axis(title=None, labels=labelled, ticks=False, domain=False),
+        ),
+    )
+    first = alt.condition("datum.model === 'network'", alt.value(SERIES[0]), alt.value(EDGE))
+    bars = place.mark_bar(height=16).encode(color=first)
+    values = place.mark_text(align="left", dx=4, fontSize=12).encode(
+        text=alt.Text(f"{figure}:Q", format=".3f")
+    )
+    return (bars + values).properties(title=alt.Title(figure, fontSize=13, anchor="start"))
 
 
 def _learning_curves(source: Source) -> Iterator[Figure]:

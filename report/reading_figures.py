@@ -7,12 +7,13 @@ import altair as alt
 import numpy as np
 
 from report.contribution import Contribution
-from report.drawing import FEW_PERIODS, OKABE_ITO, Figure, base, chart, colour
+from report.drawing import FEW_PERIODS, SERIES, Figure, base, chart, colour
 from report.source import Source
 from report.tables import Table
 
 # Those below would be read as noise, and often are.
 _MOST_FEATURES = 14
+_CELL = 72
 
 
 def reading_figures(source: Source) -> Iterator[Figure]:
@@ -130,7 +131,7 @@ def contribution_figure(
     x = alt.X("span:O", title=clock, sort=spans, axis=alt.Axis(labelAngle=0))
     y = alt.Y("feature:N", title=None, sort=names)
     heat = (
-        base(cells, width=40 * len(spans), height=height)
+        base(cells, width=_CELL * len(spans), height=height)
         .mark_rect()
         .encode(
             x=x,
@@ -144,8 +145,8 @@ def contribution_figure(
         )
     )
     whole = (
-        base(bars, width=150, height=height)
-        .mark_bar(color=OKABE_ITO[0])
+        base(bars, width=300, height=height)
+        .mark_bar(color=SERIES[0])
         .encode(
             x=alt.X("rise:Q", title="all periods permuted"),
             y=alt.Y("feature:N", title=None, sort=names, axis=alt.Axis(labels=False, ticks=False)),
@@ -167,7 +168,7 @@ def contribution_figure(
         )
     what = {"risk": "What the risk rests on", "score": "What the forecast rests on"}[target]
     title = f"{what} (permutation importance)"
-    return Figure(f"contribution_{target}", title, drawn, alternative)
+    return Figure(f"contribution_{target}", title, drawn, alternative, wide=True)
 
 
 def _told(found: Contribution) -> list[int]:
@@ -179,15 +180,17 @@ def _attended(attention: Any, periods: list[tuple[int, int]]) -> Any:
     last = attention[periods[-1][1] - 1]
     spans = [_span(*span) for span in periods]
     rows = [
-        {"span": name, "attention": float(last[first - 1 : end].sum())}
+        {"span": name, "attention": float(last[first - 1 : end].mean())}
         for name, (first, end) in zip(spans, periods, strict=True)
     ]
     return (
-        base(rows, width=40 * len(spans), height=60)
-        .mark_bar(color=OKABE_ITO[1])
+        base(rows, width=_CELL * len(spans), height=70)
+        .mark_bar(color=SERIES[1])
         .encode(
             x=alt.X("span:O", title=None, sort=spans, axis=alt.Axis(labels=False, ticks=False)),
-            y=alt.Y("attention:Q", title="attention", axis=alt.Axis(format="%", tickCount=3)),
+            y=alt.Y(
+                "attention:Q", title="attention per period", axis=alt.Axis(format="%", tickCount=3)
+            ),
         )
     )
 

@@ -12,11 +12,10 @@ from evaluation.predictions import Predictions
 from evaluation.weighted import Judged
 from report.drawing import (
     FEW_PERIODS,
-    OKABE_ITO,
+    SERIES,
     Figure,
     base,
     colour,
-    dashes,
     diagonal,
     line,
     periods,
@@ -26,7 +25,6 @@ from report.drawing import (
 from report.source import Source
 
 _EXAMPLES = 6
-_LEGEND = "example, and what came in the end"
 
 
 def risk_figures(source: Source) -> Iterator[Figure]:
@@ -52,8 +50,8 @@ def _base_rates(source: Source) -> Figure:
     share = alt.Y("share:Q", title="share at risk", axis=alt.Axis(format="%"))
     point = len(rows) < FEW_PERIODS
     panels = [
-        line(rows, OKABE_ITO[3], points=point, height=120).encode(x=x, y=share.scale(zero=True)),
-        line(rows, OKABE_ITO[0], points=point, height=120).encode(
+        line(rows, SERIES[1], points=point, height=120).encode(x=x, y=share.scale(zero=True)),
+        line(rows, SERIES[0], points=point, height=120).encode(
             x=x, y=alt.Y("records:Q", title="records", scale=alt.Scale(zero=True))
         ),
     ]
@@ -70,26 +68,66 @@ def _base_rates(source: Source) -> Figure:
 
 def _reliability(judged: dict[int, Judged], names: list[str], clock: str) -> Figure:
     rows = [
-        {clock: name, "probability": point.probability, "at risk": point.at_risk}
+        {
+            clock: name,
+            "probability": point.probability,
+            "at risk": point.at_risk,
+            "records": point.records,
+            "low": low,
+            "high": high,
+        }
         for name, part in zip(names, judged.values(), strict=True)
         for point in reliability_curve(part)
+        for low, high in [wilson(point.at_risk, point.records)]
     ]
-    points = (
-        base(rows, width=320, height=320)
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("probability:Q", title="mean probability", scale=alt.Scale(domain=[0, 1])),
-            y=alt.Y("at risk:Q", title="share at risk", scale=alt.Scale(domain=[0, 1])),
-            color=colour(clock, names),
+    unit = alt.Scale(domain=[0, 1])
+    panels: list[Any] = []
+    for at, name in enumerate(names):
+        here = [row for row in rows if row[clock] == name]
+        place = base(here, width=230, height=230).encode(
+            x=alt.X("probability:Q", title="mean probability", scale=unit)
         )
-    )
+        tint = SERIES[at % len(SERIES)]
+        y = alt.Y("at risk:Q", title="share at risk" if at == 0 else None, scale=unit)
+        panels.append(
+            (
+                diagonal("mean probability", "share at risk" if at == 0 else "")
+                + place.mark_rule(color=tint, strokeWidth=1.5).encode(
+                    y=alt.Y("low:Q", scale=unit), y2="high:Q"
+                )
+                + place.mark_circle(color=tint, opacity=1).encode(
+                    y=y,
+                    size=alt.Size(
+                        "records:Q",
+                        title="records of a point",
+                        scale=alt.Scale(range=[20, 160]),
+                    ),
+                )
+            ).properties(title=alt.Title(f"{clock} {name}", fontSize=13, anchor="start"))
+        )
     return Figure(
         "reliability",
-        "Reliability: do probabilities mean what they say?",
-        diagonal("mean probability", "share at risk") + points,
-        f"Share at risk against mean probability in ten bins after {clock} {', '.join(names)}; the "
-        "dashed diagonal is perfect calibration.",
+        "Probabilities against outcomes",
+        alt.hconcat(*panels, spacing=14),
+        f"Share at risk against mean probability in bins of equal mass, after {clock} "
+        f"{', '.join(names)}. Points on the dashed diagonal mean what they say; bars are 95% "
+        "intervals (Wilson) of the share, and a larger point stands for more records.",
+        wide=True,
     )
+
+
+def wilson(share: float, records: int) -> tuple[float, float]:
+    """Return Wilson's 95% interval of a share (Wilson 1927, "Probable inference").
+
+    Args:
+        share: 0 to 1.
+        records: How many it is of; at least 1.
+    """
+    z = 1.959964
+    middle = (share + z**2 / (2 * records)) / (1 + z**2 / records)
+    half = z * np.sqrt(share * (1 - share) / records + z**2 / (4 * records**2))
+    half /= 1 + z**2 / records
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def _lift(judged: dict[int, Judged], names: list[str], clock: str) -> Figure:
@@ -158,34 +196,39 @@ def _trajectories(risk: Predictions, clock: str) -> Figure:
         if ordered
         for at in np.linspace(0, len(ordered) - 1, _EXAMPLES // 2)
     ]
-    rows = [
-        {
-            "student": f"{number}: {'at risk' if came[name] else 'not at risk'}",
-            clock: int(period),
-            "risk": float(probability),
-        }
-        for number, name in enumerate(dict.fromkeys(chosen), start=1)
-        for here in [risk.ids == name]
-        for period, probability in zip(risk.periods[here], network[here], strict=True)
-    ]
-    students = list(dict.fromkeys(str(row["student"]) for row in rows))
-    drawn = (
-        base(rows)
-        .mark_line(point=bool(risk.periods.max() < FEW_PERIODS))
-        .encode(
-            x=periods(clock, int(risk.periods.max())),
-            y=alt.Y("risk:Q", title="estimated risk", scale=alt.Scale(domain=[0, 1])),
-            color=colour("student", students).title(_LEGEND),
-            strokeDash=dashes("student", {one: "not" in one for one in students}).title(_LEGEND),
-        )
-    )
+    places = ("lowest", "middle", "highest")
+    panels: list[Any] = []
+    for outcome, ordered in (
+        (outcome, [name for name in chosen if came[name] is outcome]) for outcome in (True, False)
+    ):
+        rows = [
+            {clock: int(period), "risk": float(probability), "in the end": place}
+            for name, place in zip(ordered, places, strict=False)
+            for here in [risk.ids == name]
+            for period, probability in zip(risk.periods[here], network[here], strict=True)
+        ]
+        if rows:
+            words = "at risk in the end" if outcome else "not at risk in the end"
+            lines = base(rows, width=470).mark_line(point=bool(risk.periods.max() < FEW_PERIODS))
+            panels.append(
+                lines.encode(
+                    x=periods(clock, int(risk.periods.max())),
+                    y=alt.Y(
+                        "risk:Q",
+                        title=None if panels else "estimated risk",
+                        scale=alt.Scale(domain=[0, 1]),
+                    ),
+                    color=colour("in the end", list(places)).title("estimated risk in the end"),
+                ).properties(title=alt.Title(words, fontSize=13, anchor="start"))
+            )
     return Figure(
         "trajectories",
         "Risk over time for example students",
-        drawn,
-        f"Estimated risk after every {clock} for {len(students)} students of the test part: of "
-        "those at risk in the end and of the others, the lowest, the middle and the highest; ids "
-        "are replaced.",
+        alt.hconcat(*panels, spacing=24),
+        f"Estimated risk after every {clock} for {len(chosen)} students of the test part: of "
+        "those at risk in the end (left) and of the others (right), those of the lowest, the "
+        "middle and the highest estimate; ids are replaced.",
+        wide=True,
     )
 
 

@@ -16,7 +16,9 @@ from report.figures import run_figures
 from report.reading_figures import contribution_table
 from report.sections import sections
 from report.source import Source, read_source
+from report.summary import summary
 from report.tables import Table, joined, run_tables
+from theme import tokens
 from training.run_folder import COMPLEXITY, RunFolder
 
 HTML, MARKDOWN = "report.html", "report.md"
@@ -93,7 +95,12 @@ def _write(
         lstrip_blocks=True,
     ).from_string((resources.files("report") / "report.html.j2").read_text(encoding="utf-8"))
     page = template.render(
-        run=run, contract=run.contract, sections=sections(tables, figures), drawn=drawn
+        run=run,
+        contract=run.contract,
+        summary=summary(run),
+        sections=sections(tables, figures),
+        drawn=drawn,
+        tokens=tokens.stylesheet(),
     )
     (folder / HTML).write_text(page, encoding="utf-8")
 
@@ -120,11 +127,11 @@ def _tables(source: Source) -> list[Table]:
 
 
 def _draw(figure: Figure, folder: Path) -> Markup:
-    """Write one figure as SVG and PNG and return the SVG, to stand in the page."""
+    """Write one figure as SVG and PNG; return it as SVG that follows the page's theme."""
     titled = specification(figure, titled=True)
     svg = vl_convert.vegalite_to_svg(titled)
     # Of the drawing, not of the specification: that would draw it once more.
     (folder / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=_SCALE))
     (folder / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
     bare = vl_convert.vegalite_to_svg(specification(figure, titled=False))
-    return Markup(bare)  # noqa: S704 - drawn here
+    return Markup(tokens.follow_theme(bare))  # noqa: S704 - drawn here

@@ -13,10 +13,15 @@ from benchmarks.load.generator import Target, drive_open
 from benchmarks.load.http_client import http_request
 from benchmarks.load.outcomes import Summary, summarise
 from benchmarks.server import HOST, RunningServer
+from theme import tokens
 
 PATH = "/score"
 # Shares of the capacity; beyond 1 the service must refuse, and go on answering.
 LOADS = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0)
+
+# A generator that is later than this share of the median latency, and than this many milliseconds,
+# is what was measured.
+_LATE_SHARE, _LATE_MILLISECONDS = 0.5, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,11 @@ class Point:
     load: float
     rate: float
     summary: Summary
+
+    @property
+    def is_generators(self) -> bool:
+        """Whether the generator's own delay is a notable part of the latencies."""
+        return self.summary.lag_p99 > max(_LATE_SHARE * self.summary.p50, _LATE_MILLISECONDS)
 
 
 def sweep(
@@ -79,16 +89,29 @@ def write_csv(points: Sequence[Point], path: Path) -> None:
 
 
 def plot(points: Sequence[Point], path: Path) -> None:
-    """Draw p50, p95 and p99 over the offered rate, goodput below it; SVG or PNG by suffix."""
+    """Draw latency over the offered load, and below it what became of the requests.
+
+    Where the generator itself sent late (`Point.is_generators`), its delay is part of the latency:
+    those points are hollow and no line leads to them, since they show the generator's limit.
+
+    Args:
+        points: Ascending loads.
+        path: SVG or PNG, by suffix.
+    """
     latencies = [
-        {"rate": point.rate, "ms": getattr(point.summary, name), "percentile": name}
+        {
+            "load": point.load,
+            "ms": getattr(point.summary, name),
+            "percentile": name,
+            "limit": point.is_generators,
+        }
         for point in points
         for name in ("p50", "p95", "p99")
-        # Where nobody was answered there is no latency to draw.
+        # Without an answer there is no latency to draw.
         if point.summary.answered
     ]
     rates = [
-        {"rate": point.rate, "per second": value, "requests": name}
+        {"load": point.load, "per second": value, "requests": name, "limit": False}
         for point in points
         for name, value in (
             ("offered", point.rate),
@@ -96,22 +119,30 @@ def plot(points: Sequence[Point], path: Path) -> None:
             ("refused", point.summary.refused * point.summary.offered),
         )
     ]
-    across = alt.X("rate:Q", title="offered requests/s")
-    latency = _lines(latencies).encode(
-        across,
-        alt.Y("ms:Q", title="latency, ms", scale=alt.Scale(type="log")),
-        alt.Color("percentile:N", title=None),
+    across = alt.X("load:Q", title="offered load, times the capacity")
+    latency = _lines(latencies, "percentile", ["p50", "p95", "p99"]).encode(
+        across, alt.Y("ms:Q", title="latency, ms", scale=alt.Scale(type="log"))
     )
-    goodput = _lines(rates).encode(
-        across,
-        alt.Y("per second:Q", title="requests/s"),
-        alt.Color("requests:N", title=None),
+    goodput = _lines(rates, "requests", ["offered", "answered in time", "refused"]).encode(
+        across, alt.Y("per second:Q", title="requests/s")
     )
-    chart = (latency & goodput).resolve_scale(color="independent")
+    late = [f"{point.load:g}" for point in points if point.is_generators]
+    title = "Latency against load"
+    if late:
+        title += f" (hollow: the load generator was late, at {', '.join(late)})"
+    chart = (latency & goodput).resolve_scale(color="independent").properties(title=title)
     chart.save(path)
 
 
-def _lines(rows: list[dict[str, object]]) -> alt.Chart:
-    data = alt.InlineData(rows)
-    chart: alt.Chart = alt.Chart(data, width=560, height=240).mark_line(point=True)
+def _lines(rows: list[dict[str, object]], field: str, names: list[str]) -> alt.LayerChart:
+    data = alt.Chart(alt.InlineData(rows), width=560, height=240)
+    tint = alt.Color(
+        f"{field}:N",
+        title=None,
+        scale=alt.Scale(domain=names, range=tokens.series()[: len(names)]),
+    )
+    lines = data.transform_filter("!datum.limit").mark_line().encode(color=tint)
+    trusted = data.transform_filter("!datum.limit").mark_point(filled=True, opacity=1)
+    hollow = data.transform_filter("datum.limit").mark_point(filled=False, opacity=0.8)
+    chart: alt.LayerChart = lines + trusted.encode(color=tint) + hollow.encode(color=tint)
     return chart

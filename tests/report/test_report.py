@@ -15,9 +15,11 @@ from report.complexity import table as complexity_table
 from report.contribution import Contribution
 from report.drawing import specification
 from report.reading_figures import contribution_figure, contribution_table
+from report.risk_figures import wilson
 from report.sections import sections
 from report.tables import Table
 from report.write import HTML, MARKDOWN, write_report
+from theme import tokens
 from training.run_folder import COMPLEXITY, RunFolder
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -44,6 +46,7 @@ def test_every_figure_is_drawn_and_told_in_words(out: Path) -> None:
     wanted = {
         *("metric_bars", "loss_risk", "loss_score", "accuracy_risk", "confusion", "reliability"),
         *("lift", "auc_by_period", "trajectories", "predicted_against_actual", "error_histogram"),
+        *("predicted_by_sample", "correlation_risk", "correlation_score"),
         *("attention", "coverage", "base_rates", "contribution_risk", "contribution_score"),
     }
     assert wanted <= names
@@ -60,7 +63,27 @@ def test_the_page_links_to_every_section_and_holds_every_table_once(out: Path) -
     links = re.findall(r'<li><a href="#([a-z]+)">', page)
     assert links == re.findall(r'<section id="([a-z]+)">', page)
     for path in (out / "tables").glob("*.csv"):
-        assert page.count(f'class="table" id="{path.stem}"') == 1
+        assert len(re.findall(rf'class="table(?: broad)?" id="{path.stem}"', page)) == 1
+
+
+def test_the_page_begins_with_a_summary_and_follows_the_theme(out: Path) -> None:
+    page = (out / HTML).read_text(encoding="utf-8")
+    summary = page[page.index('class="summary"') : page.index("<nav")]
+    assert 3 <= summary.count("<li>") <= 5
+    assert "light-dark(" in page
+    drawn = page[page.index("<main>") :]
+    assert "var(--ink)" in drawn
+    assert tokens.light("series-1") not in drawn
+    # A file of its own stands on white, in the light theme's colours.
+    alone = (out / "figures" / "lift.svg").read_text(encoding="utf-8")
+    assert "var(--" not in alone
+    assert tokens.light("series-1") in alone
+
+
+def test_wilsons_interval_holds_its_share_and_narrows() -> None:
+    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert wilson(1.0, 10)[1] == pytest.approx(1.0)
 
 
 def test_a_table_without_a_place_is_no_report() -> None:
@@ -140,6 +163,6 @@ def test_spans_in_which_nothing_is_known_are_neither_listed_nor_drawn() -> None:
     values = content["datasets"][bars["data"]["name"]]
     # Of the forecast after week 4: a quarter to each of its weeks.
     assert values == [
-        {"span": "1–2", "attention": 0.5},  # noqa: RUF001
-        {"span": "3–4", "attention": 0.5},  # noqa: RUF001
+        {"span": "1–2", "attention": 0.25},  # noqa: RUF001
+        {"span": "3–4", "attention": 0.25},  # noqa: RUF001
     ]

@@ -7,9 +7,11 @@ import altair as alt
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from theme import tokens
+
 _LOSS = "validation loss"
-# Okabe and Ito's blue and vermilion: told apart by everybody.
-_BLUE, _RED = "#0072B2", "#D55E00"
+_BLUE, _RED = tokens.series()[:2]
+_PER_ROW = 3
 
 
 def draw_search(study: optuna.Study, folder: Path) -> list[Path]:
@@ -68,16 +70,24 @@ def importances(study: optuna.Study, names: list[str]) -> Any:
 
 def slices(trials: list[FrozenTrial], names: list[str]) -> Any:
     """Draw the loss against each hyperparameter by itself."""
-    return alt.hconcat(*(_slice(trials, name) for name in names), title="One by one")
+    panels = [_slice(trials, name) for name in names]
+    rows = [panels[at : at + _PER_ROW] for at in range(0, len(panels), _PER_ROW)]
+    return alt.vconcat(*(alt.hconcat(*row, spacing=28) for row in rows), title="One by one")
 
 
 def _slice(trials: list[FrozenTrial], name: str) -> Any:
     rows = [{"value": trial.params.get(name), "loss": trial.value} for trial in trials]
     across = alt.X("value:O", title=_words(name), axis=alt.Axis(labelAngle=0))
     if name == "learning_rate":
-        across = alt.X("value:Q", title=_words(name), scale=alt.Scale(type="log"))
+        ticks = sorted({float(trial.params[name]) for trial in trials if name in trial.params})
+        axis = (
+            alt.Axis(values=ticks, format=".2~g")
+            if len(ticks) <= _PER_ROW * 2
+            else alt.Axis(format=".1~e")
+        )
+        across = alt.X("value:Q", title=_words(name), scale=alt.Scale(type="log"), axis=axis)
     return (
-        alt.Chart(alt.InlineData(rows), width=150, height=200)
+        alt.Chart(alt.InlineData(rows), width=240, height=200)
         .mark_point(filled=True, color=_BLUE, opacity=0.7)
         .encode(across, alt.Y("loss:Q", title=_LOSS, scale=alt.Scale(zero=False)))
     )
@@ -108,13 +118,13 @@ def parallel_coordinates(trials: list[FrozenTrial], names: list[str]) -> Any:
         "loss:Q", title=_LOSS, scale=alt.Scale(scheme="viridis"), legend=alt.Legend(format=".4~g")
     )
     lines = (
-        alt.Chart(alt.InlineData(rows), title="All together", width=520, height=260)
+        alt.Chart(alt.InlineData(rows), title="All together", width=alt.Step(150), height=280)
         .mark_line(opacity=0.7)
         .encode(axis, height, colour, detail="trial:N")
     )
     words = (
         alt.Chart(alt.InlineData(labels))
-        .mark_text(align="left", dx=6, fontSize=10)
+        .mark_text(align="left", dx=6, fontSize=11)
         .encode(axis, height, text="text:N")
     )
     return lines + words
