@@ -3,6 +3,7 @@
 # BentoML's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
 
+from collections.abc import Mapping
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, cast
 
 import bentoml
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.exceptions import BentoMLException
 from pydantic import WithJsonSchema
 
@@ -17,21 +19,21 @@ from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.policy.model import Policy
 from service import announced
-from service.asgi import Front
+from service.asgi import Front, Parts
 from service.bundle_store import NAME, find_bundle
+from service.composition import build
 from service.dry_run import dry_run
+from service.http.bentoml_routes import BentoMLRoutes
 from service.http.problems import RequestError
 from service.observability.metrics import show_model
 from service.observability.telemetry import switch_off_usage_reports
-from service.observability.tracing import Tracing
 from service.openapi.document import OpenApiDocument, describe
 from service.openapi.schemas import ModelInfo, ScoreAnswer
 from service.process_memory import keep_pandas_out, share_memory
 from service.responder import Responder
 from service.settings import Settings, SettingsError
-from service.transport.accepting import take_turns
 from service.transport.connection_share import prepare
-from service.transport.fast_path import take_over
+from service.transport.install import install
 
 switch_off_usage_reports()
 share_memory()
@@ -59,19 +61,14 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
         """Return the application that the server runs."""
         keep_pandas_out()
         app = super().to_asgi(is_main=is_main)
-        if SETTINGS.fast_path and SETTINGS.traces is None:
-            take_over()
-        take_turns()
-        return Front(
-            app,
-            self,
-            is_main=is_main,
-            max_body_bytes=SETTINGS.max_body_bytes,
-            max_bulk_bytes=SETTINGS.max_bulk_bytes,
-            max_arriving_bytes=SETTINGS.max_arriving_bytes,
-            queue_seconds=SETTINGS.queue_milliseconds / 1000,
-            tracing=Tracing(SETTINGS.traces) if SETTINGS.traces else None,
-        )
+        front = Front(BentoMLRoutes(app), self._build, is_main=is_main, cors=_cors())
+        install(front, SETTINGS)
+        return front
+
+    def _build(self) -> Parts:
+        if self.responder is None:
+            raise RuntimeError("BentoML starts an application after it has loaded its service")
+        return build(self.responder, SETTINGS)
 
     @cached_property
     def openapi_spec(self) -> OpenApiDocument:
@@ -165,6 +162,13 @@ class Bellwether:
     def __is_ready__(self) -> bool:
         """Whether the model runs on the provider that was asked for; it is warm once it exists."""
         return self.responder.unready is None
+
+
+def _cors() -> Mapping[str, object] | None:
+    """Return the options of BentoML's `http.cors`, where that is on."""
+    if not BentoMLContainer.http.cors.enabled.get():
+        return None
+    return BentoMLContainer.access_control_options.get()
 
 
 def _load() -> Responder:

@@ -59,9 +59,11 @@ class Settings(BaseModel):
             that arrives in pieces beyond that is refused with 429. At least two of the largest.
         queue_milliseconds: Longest that a request may wait for its turn; one that would wait
             longer is refused at once with 429.
-        fast_path: Whether plain `score` requests pass ASGI by (`service.transport.fast_path`).
-        traces: Collector that takes OTLP over HTTP; then every request to score is traced, and none
-            passes ASGI by. None: nothing is traced.
+        fast_path: Whether `score` requests bypass ASGI (`service.transport.fast_path`).
+        idle_seconds: A connection without a request is closed after so long; longer than load balancers' 60 s, or
+            they would send requests to connections that are being closed.
+        head_seconds: A request's head that is not complete after so long is rejected with 408.
+        traces: Collector that takes OTLP over HTTP; then every request to score is traced. None: nothing is traced.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +83,8 @@ class Settings(BaseModel):
     max_arriving_bytes: int = Field(default=256 * 2**20, ge=4 * 2**20, validate_default=True)
     queue_milliseconds: int = Field(default=150, ge=1, le=600_000)
     fast_path: bool = True
+    idle_seconds: float = Field(default=75.0, gt=0, le=86_400)
+    head_seconds: float = Field(default=20.0, gt=0, le=3600)
     traces: str | None = Field(default=None, pattern="^https?://")
 
     @field_validator("max_arriving_bytes")

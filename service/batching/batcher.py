@@ -16,18 +16,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from service.batching.admission import AdmissionController, Answering
 from service.batching.fair_queue import FairQueue
 from service.batching.jobs import BackgroundStep, Job, Outcome, ResponseSink, T, Told
+from service.batching.records import BatchRecord
 from service.batching.slicing import joined
+from service.http.error_log import log_without_values
 from service.http.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
 from service.http.rejections import RejectionPacer
-from service.observability.batch_metrics import BatchRecord
-from service.observability.error_log import log_without_values
-from service.observability.metrics import SCORE
 from service.responder import Answers
+from service.routes import SCORE
 from service.rows.decoder import ScoreRequest
 
 # The rows of one pass: more no longer pay (design notes: the gates leave the L2 cache).
@@ -42,6 +42,13 @@ class Model(Answering, Protocol):
     def answer(self, requests: Sequence[ScoreRequest]) -> Answers:
         """Answer several requests in one pass."""
         ...
+
+
+class _Others(TypedDict):
+    """Requests that ended without an outcome since the last batch."""
+
+    refused: int
+    disconnected: int
 
 
 class Batcher:
@@ -74,6 +81,7 @@ class Batcher:
         self._scheduled = False
         self._closed = False
         self._refused = 0
+        self._disconnected = 0
         # Whether a short request was refused and nothing has left since: then all are.
         self._full = False
         self._pace = RejectionPacer()
@@ -109,7 +117,7 @@ class Batcher:
         """Count a request that was refused without its body having been read."""
         self._refused += 1
         if not self._scheduled:  # no turn comes that would tell of it
-            self._tell_of_refused()
+            self._tell_of_others()
 
     def admit(self, seconds: float) -> float | None:
         """Take long work in that comes to `run_step` step by step.
@@ -150,6 +158,11 @@ class Batcher:
     def hold(self, size: int) -> float:
         """Return for how many seconds to keep a refusal back (`service.http.rejections.RejectionPacer`)."""
         return self._pace.delay(size, perf_counter())
+
+    async def rejection_when_due(self, size: int) -> RequestError:
+        """Return the rejection of a body of `size` bytes, once it is due."""
+        await asyncio.sleep(self.hold(size))
+        return self.refusal()
 
     def refusal(self) -> RequestError:
         """Return what is told to those who are not taken in."""
@@ -236,7 +249,7 @@ class Batcher:
         try:
             answers = self._model.answer(requests)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are answered
-            log_without_values(SCORE, error)
+            log_without_values(SCORE.path, error)
             if len(requests) == 1:
                 return [stock_problem(INTERNAL.status, b"")], []
             alone = [self._answer([request]) for request in requests]
@@ -259,8 +272,7 @@ class Batcher:
         ended: list[tuple[Job, Outcome]] = []
         for job, outcome in zip(jobs, outcomes, strict=True):
             last = self._take_slice(job, outcome) if job.long else outcome
-            if last is not None:
-                self._end(job, last)
+            if last is not None and self._end(job, last):
                 ended.append((job, last))
         now = perf_counter()
         # Where requests waited all the time since the last turn, reading others took its part: it
@@ -276,12 +288,11 @@ class Batcher:
             seconds=[now - job.arrived for job, _ in ended],
             queued=[started - job.arrived for job in began],
             decode=decoded - started,
-            refused=self._refused,
+            **self._others(),
             recipients=[job.recipient for job, _ in ended],
             started=started,
             ended=now,
         )
-        self._refused = 0
         self._finish()
         self._observe(turn)
 
@@ -296,44 +307,48 @@ class Batcher:
         self._lanes.add(job)
         return None
 
-    def _end(self, job: Job, outcome: Outcome) -> None:
+    def _end(self, job: Job, outcome: Outcome) -> bool:
+        """Deliver an outcome; return whether there was still a client to deliver it to."""
         self._leave(job)
         if job.recipient.disconnected:
-            return
+            self._disconnected += 1
+            return False
         if isinstance(outcome, RequestError):
             job.recipient.fail(outcome)
         else:
             job.recipient.succeed(outcome.body)
+        return True
 
     def _lose(self, job: Job, outcome: RequestError | None) -> None:
         """End a request that never comes to a pass: it is refused, or nobody waits for it."""
         if outcome is None:
             self._leave(job)
-            return
-        self._end(job, outcome)
-        now = perf_counter()
-        self._observe(
-            BatchRecord(
-                requests=(),
-                answers=(),
-                outcomes=[outcome],
-                seconds=[now - job.arrived],
-                queued=(),
-                recipients=[job.recipient],
-                started=now,
-                ended=now,
+            self._disconnected += 1
+            self._tell_of_others()
+        elif self._end(job, outcome):
+            now = perf_counter()
+            self._observe(
+                BatchRecord(
+                    requests=(),
+                    answers=(),
+                    outcomes=[outcome],
+                    seconds=[now - job.arrived],
+                    queued=(),
+                    recipients=[job.recipient],
+                    started=now,
+                    ended=now,
+                )
             )
-        )
 
-    def _tell_of_refused(self) -> None:
+    def _tell_of_others(self) -> None:
+        """Report rejections and disconnects that no batch will report."""
         now = perf_counter()
-        refused, self._refused = self._refused, 0
-        nothing: tuple[()] = ()
-        self._observe(
-            BatchRecord(
-                nothing, nothing, nothing, nothing, nothing, refused=refused, started=now, ended=now
-            )
-        )
+        self._observe(BatchRecord((), (), (), (), (), **self._others(), started=now, ended=now))
+
+    def _others(self) -> "_Others":
+        others = _Others(refused=self._refused, disconnected=self._disconnected)
+        self._refused = self._disconnected = 0
+        return others
 
     def _leave(self, job: Job) -> None:
         self._workload.leave(job.work, long=job.long)

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from service.batching.jobs import BackgroundStep, Job
 from service.batching.slicing import cut
+from service.http.error_log import log_without_values
 from service.http.problems import INTERNAL, RequestError, stock_problem
-from service.observability.error_log import log_without_values
-from service.observability.metrics import SCORE
+from service.routes import SCORE
 from service.rows.decoder import ScoreRequest
 
 # Decoding takes about a millisecond for these; larger bodies are decoded beside the event loop.
@@ -157,7 +157,7 @@ class FairQueue:
         except RequestError as refusal:
             return refusal
         except Exception as error:  # noqa: BLE001 - the fault of one request is not the others'
-            log_without_values(SCORE, error)
+            log_without_values(SCORE.path, error)
             return stock_problem(INTERNAL.status, b"")
 
     def _decode_beside(self, job: Job, beside: Executor) -> None:

@@ -14,8 +14,8 @@ from scoring.tables.assessor import Wanted
 from service.batching.batcher import Batcher
 from service.bulk.pending import PendingSlice, ResponseChunk, TableJob
 from service.bulk.responder import SLICE, TURN_SECONDS, BulkResponder
-from service.observability.error_log import log_without_values
-from service.observability.metrics import BULK
+from service.http.error_log import log_without_values
+from service.routes import BULK
 
 # The outcome of a step for one table: a chunk of its response, an error, or None for its end.
 StepResult = ResponseChunk | BaseException | None
@@ -105,7 +105,7 @@ class TableBatcher:
         try:
             table.deliver(result)
         except Exception as error:  # noqa: BLE001 - it must not harm other tables
-            log_without_values(BULK, error)
+            log_without_values(BULK.path, error)
 
     def _work(self) -> Steps[bool]:
         while self._waiting:

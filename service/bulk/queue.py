@@ -22,9 +22,9 @@ from service.bulk.costs import BulkCosts
 from service.bulk.pending import BulkRequest, PendingSlice, ResponseChunk, SliceResult, TableJob
 from service.bulk.responder import BulkResponder, StepRunner
 from service.bulk.timings import BulkTimings
+from service.http.error_log import log_without_values
 from service.http.problems import INTERNAL, RequestError, stock_problem
-from service.observability.error_log import log_without_values
-from service.observability.metrics import BULK
+from service.routes import BULK
 
 # The JSON decoder holds the interpreter lock, and Arrow needs no decoding: a thread would cost time
 # and free none.
@@ -164,7 +164,7 @@ class _WholeTable:
         elif isinstance(result, RequestError):
             recipient.fail(result)
         else:
-            log_without_values(BULK, result)
+            log_without_values(BULK.path, result)
             recipient.fail(stock_problem(INTERNAL.status, b""))
 
 

@@ -39,6 +39,7 @@ from service.http.body import (
 )
 from service.http.body_budget import BodyBudget, PartialBody
 from service.http.problems import BUSY, TOO_LARGE, RequestError
+from service.http.responses import ResponseCutError
 
 MAX_BYTES = 2 * 2**30
 # An answer begins with its first so many bytes.
@@ -89,7 +90,7 @@ class BulkRoute:
 
         Raises:
             RequestError: Nothing has been sent yet, and why nothing will be.
-            AnswerCutError: Something was wrong after the answer had begun.
+            ResponseCutError: Something was wrong after the answer had begun.
             ClientDisconnectedError: The client hung up.
         """
         exchange = _Exchange(read_head(scope), send, queue, timings)
@@ -115,7 +116,7 @@ class BulkRoute:
             body = await receive_body(scope, receive, self._document, self._budget)
         except UnwantedBodyError as unwanted:
             exchange.timings.arrived = perf_counter()
-            raise await rejection_when_due(unwanted.size, exchange.queue.batcher) from None
+            raise await exchange.queue.batcher.rejection_when_due(unwanted.size) from None
         exchange.timings.arrived = perf_counter()
         return body
 
@@ -131,7 +132,7 @@ class BulkRoute:
                 return body.whole(), more
         finally:
             body.drop()
-        refusal = await rejection_when_due(body.size, exchange.queue.batcher)
+        refusal = await exchange.queue.batcher.rejection_when_due(body.size)
         if more:
             refusal.headers = (*refusal.headers, (b"connection", b"close"))
         raise refusal
@@ -142,7 +143,7 @@ class BulkRoute:
         is_taken_in = queue.submit(body, request, waiting, exchange.timings)
         del body
         if not is_taken_in:
-            raise await rejection_when_due(size, queue.batcher)
+            raise await queue.batcher.rejection_when_due(size)
         answer = await await_response(waiting, receive)
         await exchange.begin((b"content-length", str(len(answer)).encode()))
         await exchange.send({"type": "http.response.body", "body": answer})
@@ -291,18 +292,8 @@ async def _send_all(departing: ResponseFile, working: "asyncio.Future[None]", se
         else:
             await departing.wait_for_more()
     if working.exception() is not None:
-        raise AnswerCutError
+        raise ResponseCutError
     await send({"type": "http.response.body", "body": b""})
-
-
-class AnswerCutError(Exception):
-    """Something was wrong after the answer had begun; it stays without an end."""
-
-
-async def rejection_when_due(size: int, batcher: Batcher) -> RequestError:
-    """Return the refusal of a body of `size` bytes, once it is due."""
-    await asyncio.sleep(batcher.hold(size))
-    return batcher.refusal()
 
 
 async def _nothing_more() -> Message:

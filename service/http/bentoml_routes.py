@@ -1,15 +1,16 @@
-"""What BentoML answers behind the front: which of its routes there are, its errors in our shape."""
+"""What BentoML answers behind the front: its errors in our shape, and what is mounted beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable
 from http import HTTPStatus
 
+from _bentoml_impl.server.mount import PassiveMount  # type: ignore[import-untyped]
 from starlette.applications import Starlette
-from starlette.routing import Match, Mount, Route
+from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from service.http.docs_page import DOCS_ASSETS
 from service.http.problems import MEDIA_TYPE, NOT_FOUND, RequestError, stock_problem
 from service.http.responses import check_method, send_problem
+from service.routes import OURS
 
 
 class BentoMLRoutes:
@@ -17,33 +18,38 @@ class BentoMLRoutes:
 
     Args:
         app: The application.
-        ours: The paths that are answered before it, for those who ask for one that is not there.
     """
 
-    def __init__(self, app: Starlette, ours: Sequence[str]) -> None:
+    def __init__(self, app: Starlette) -> None:
         self._app = app
-        self._ours = ours
 
-    def check(self, scope: Scope) -> None:
-        """Refuse a path that it does not know: it would keep metrics of each of them, for ever.
+    def live(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Follow the application's life from start to end."""
+        return self._app(scope, receive, send)
+
+    async def answer_unlisted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a path that is not in the table of routes.
 
         Raises:
-            RequestError: 404, there is no such path; 405, it does not take the method.
+            RequestError: 404, there is no such path: BentoML would keep metrics of each one for ever; 405, it does not
+                take the method.
         """
-        partly: list[str] = []
-        if scope["path"] in DOCS_ASSETS:
-            check_method(scope, ("GET", "HEAD"))
+        allowed: list[str] = []
         for route in self._app.routes:
             match, _ = route.matches(scope)
-            if isinstance(route, Mount) and scope["path"] not in DOCS_ASSETS:
-                continue  # a mounted folder matches every path below it
-            if match is Match.FULL:
+            if match is Match.FULL and isinstance(route, PassiveMount):
+                await self._app(
+                    scope, receive, send
+                )  # mounted with `mount_asgi_app`: its errors are its own
+                return
+            if match is Match.FULL and isinstance(route, Route):
+                await self(scope, receive, send)
                 return
             if match is Match.PARTIAL and isinstance(route, Route):
-                partly += sorted(route.methods or ())
-        if partly:
-            check_method(scope, partly)
-        ours = ", ".join(self._ours)
+                allowed += sorted(route.methods or ())
+        if allowed:
+            check_method(scope, allowed)
+        ours = ", ".join(route.path for route in OURS)
         raise RequestError(NOT_FOUND, f"This service answers {ours}; `/docs` documents them.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,6 +19,10 @@ ARRIVAL_SECONDS = 30.0
 SILENCE = 30.0
 
 
+# Sent to nobody: what metrics and traces show where the client hung up before it had its answer.
+CLIENT_CLOSED_REQUEST = 499
+
+
 class ClientDisconnectedError(Exception):
     """The client hung up before its request was complete; nobody is there to answer."""
 
@@ -30,7 +34,12 @@ def header(scope: Mapping[str, Any], name: bytes) -> bytes:
 
 def media_type(scope: Mapping[str, Any]) -> bytes:
     """Return the body's media type without parameters, in lower case."""
-    return header(scope, b"content-type").partition(b";")[0].strip().lower()
+    return media_type_of(header(scope, b"content-type"))
+
+
+def media_type_of(content_type: bytes) -> bytes:
+    """Return the media type of a `Content-Type` without parameters, in lower case."""
+    return content_type.partition(b";")[0].strip().lower()
 
 
 def check_media_type(scope: Scope) -> None:

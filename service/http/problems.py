@@ -41,9 +41,12 @@ METHOD = ProblemType("method-not-allowed", 405, "The path does not take this met
 NOT_ACCEPTABLE = ProblemType(
     "not-acceptable", 406, "The answer cannot be written as the request wants it"
 )
-SLOW = ProblemType("request-timeout", 408, "The body did not arrive in time")
+SLOW = ProblemType("request-timeout", 408, "The request did not arrive in time")
 TOO_LARGE = ProblemType("body-too-large", 413, "The body is larger than the service takes")
 MEDIA = ProblemType("unsupported-media-type", 415, "The body is in no format that this path takes")
+HEAD_TOO_LARGE = ProblemType(
+    "head-too-large", 431, "The request's head is larger than the service takes"
+)
 INVALID = ProblemType("invalid-request", 422, "The request does not have the expected shape")
 STUDENTS = ProblemType("invalid-students", 422, "No student of the request can be scored")
 BUSY = ProblemType("too-busy", 429, "The service has more to do than it can")
@@ -53,7 +56,7 @@ TIMEOUT = ProblemType("timeout", 504, "The service took too long")
 
 TYPES = (
     *(MALFORMED, BAD_REQUEST, TABLE, NOT_FOUND, METHOD, NOT_ACCEPTABLE, SLOW, TOO_LARGE, MEDIA),
-    *(INVALID, STUDENTS, BUSY, INTERNAL, NOT_READY, TIMEOUT),
+    *(HEAD_TOO_LARGE, INVALID, STUDENTS, BUSY, INTERNAL, NOT_READY, TIMEOUT),
 )
 
 

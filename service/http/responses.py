@@ -4,9 +4,33 @@ from collections.abc import Sequence
 
 from starlette.types import Message, Scope, Send
 
-from service.http.problems import MEDIA_TYPE, METHOD, NOT_FOUND, RequestError
+from service.http.problems import MEDIA_TYPE, METHOD, RequestError
 
 ANSWER_HEADERS = [(b"cache-control", b"no-store")]
+# On every response: browsers neither guess types, nor show it in frames, nor pass its address on.
+COMMON_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+class ResponseCutError(Exception):
+    """Something went wrong after the response had begun; it stays without an end."""
+
+
+def with_common_headers(send: Send) -> Send:
+    """Return a channel that adds `COMMON_HEADERS` to a response that lacks them."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in headers}
+            headers += [line for line in COMMON_HEADERS if line[0] not in names]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_with_headers
 
 
 async def send_whole(
@@ -33,18 +57,6 @@ async def send_whole(
 async def send_problem(send: Send, refusal: RequestError) -> None:
     """Send the reason why there is no answer."""
     await send_whole(send, refusal.status, refusal.body(), MEDIA_TYPE.encode(), refusal.headers)
-
-
-async def refuse_websocket(scope: Scope, send: Send) -> None:
-    """Refuse a websocket, in the one shape where the server can send a body."""
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-
-    async def as_handshake(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    await send_problem(as_handshake, RequestError(NOT_FOUND, "This service has no websockets."))
 
 
 def check_method(scope: Scope, allowed: Sequence[str]) -> None:

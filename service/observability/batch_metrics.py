@@ -7,8 +7,7 @@ import asyncio
 import functools
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 
 import numpy as np
@@ -18,54 +17,25 @@ from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
 from scoring.results import STATUSES
 from scoring.students.intake import Admission, LoneStudent
+from service.batching.records import BatchRecord
 from service.bulk.pending import SliceResult
 from service.bulk.timings import BulkTimings
+from service.http.body import CLIENT_CLOSED_REQUEST
 from service.http.problems import BUSY, NAMESPACE, RequestError
 from service.observability.metrics import (
-    BULK,
-    SCORE,
     add,
     metrics,
     rejection_counter,
     request_counter,
 )
-from service.responder import Answered, Answers, count_by_name, refused_rows
-from service.rows.decoder import ScoreRequest
+from service.responder import Answered, count_by_name, refused_rows
+from service.routes import BULK, SCORE
 
 STAGES = ("decode", "compute", "policy", "encode")
 # Short, so that no write keeps a request waiting for long: its length grows with what was noted.
 _NOTED_SECONDS = 0.1
 _BETWEEN_PARTS_SECONDS = 0.003
 _NOTED_ROWS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRecord:
-    """What one turn of the batcher did (`service.batching.batcher`).
-
-    Attributes:
-        requests: Those that were worked on together.
-        answers: The passes: one, or one a request where the common one failed.
-        outcomes: What became of the requests that ended in this turn.
-        seconds: From the last byte of each of these to its answer.
-        queued: From the last byte of each request whose work began in this turn to its beginning.
-        decode: Seconds of decoding.
-        refused: Requests that were not taken in since the turn before.
-        recipients: Who was told of each outcome.
-        started: When decoding began, on the clock of `perf_counter`.
-        ended: When the last recipient had been told.
-    """
-
-    requests: Sequence[ScoreRequest]
-    answers: Sequence[Answers]
-    outcomes: Sequence[Answered | RequestError]
-    seconds: Sequence[float]
-    queued: Sequence[float]
-    decode: float = 0.0
-    refused: int = 0
-    recipients: Sequence[object] = ()
-    started: float = 0.0
-    ended: float = 0.0
 
 
 class BatchMetrics:
@@ -83,8 +53,8 @@ class BatchMetrics:
     def __init__(self, contract: Contract, tiers: Iterable[str]) -> None:
         figures = metrics()
         # All labels are resolved once, so that a figure that is still zero is shown too.
-        self._seconds = figures.seconds.labels(SCORE)
-        self._cohort_seconds = figures.seconds.labels(BULK)
+        self._seconds = figures.seconds.labels(SCORE.path)
+        self._cohort_seconds = figures.seconds.labels(BULK.path)
         self._stages = {stage: figures.stage_seconds.labels(stage) for stage in STAGES}
         self._tiers = {tier: figures.tiers.labels(tier) for tier in tiers}
         self._statuses: dict[str, Counter] = {
@@ -114,17 +84,16 @@ class BatchMetrics:
             _count(noted.statuses, count_by_name(self._statuses, worked.table.status))
         self._end()
 
-    def observe_course(self, course: BulkTimings, status: int | None) -> None:
+    def observe_course(self, course: BulkTimings, status: int) -> None:
         """Note a request for a cohort that has ended.
 
         Args:
             course: How it went.
-            status: What it was answered with; None where nobody was there any more.
+            status: What it was answered with.
         """
         noted = self._begin()
-        if status is not None:
-            noted.cohorts[status] += 1
-            noted.cohort_seconds.append(perf_counter() - course.arrived)
+        noted.cohorts[status] += 1
+        noted.cohort_seconds.append(perf_counter() - course.arrived)
         if course.started is not None:
             noted.queued.append(course.started - course.arrived)
         if course.students:
@@ -179,9 +148,9 @@ class BatchMetrics:
         add(self._statuses, noted.statuses)
         add(self._outcomes, noted.students)
         for status, number in noted.answers.items():
-            request_counter(SCORE, status).inc(number)
+            request_counter(SCORE.path, status).inc(number)
         for status, number in noted.cohorts.items():
-            request_counter(BULK, status).inc(number)
+            request_counter(BULK.path, status).inc(number)
         for kind, number in noted.refusals.items():
             rejection_counter(kind).inc(number)
 
@@ -236,6 +205,8 @@ class PendingMetrics:
         if turn.refused:
             self.answers[BUSY.status] += turn.refused
             self.refusals[NAMESPACE + BUSY.code] += turn.refused
+        if turn.disconnected:
+            self.answers[CLIENT_CLOSED_REQUEST] += turn.disconnected
         for outcome in turn.outcomes:
             self._add_outcome(outcome)
         for request in turn.requests:

@@ -18,8 +18,6 @@ from service.openapi.schemas import ModelInfo
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 _STUDENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 512)
-SCORE = "/score"
-BULK = "/score/bulk"
 
 
 class ManyHistogram(Histogram):

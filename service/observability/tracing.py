@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from service.batching.records import BatchRecord
 from service.bulk.timings import BulkTimings
 from service.bundle_store import NAME
-from service.observability.batch_metrics import BatchRecord
 
 _propagator = TraceContextTextMapPropagator()
 

@@ -23,7 +23,6 @@ import ssl as tls
 from collections.abc import Callable
 from typing import Any
 
-import uvicorn.config
 import uvloop
 
 from service.transport.connection_share import ConnectionShare, share_of_this_worker
@@ -36,11 +35,6 @@ _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _UNTIL_ROOM = 1.0
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
-
-
-def take_turns() -> None:
-    """Have uvicorn accept by turns wherever it would choose its event loop by itself."""
-    uvicorn.config.LOOP_FACTORIES["auto"] = f"{__name__}:{loop_factory.__name__}"
 
 
 def loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:

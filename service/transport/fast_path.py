@@ -1,68 +1,56 @@
-"""The short way of `score` and `score/bulk`: from the socket to the batcher and back, past ASGI.
+"""The fast path of `POST /score`: from the parser to the batcher and back, without ASGI.
 
-uvicorn builds a scope, a cycle, an event and a task for every request, and parses its head with a
-dozen calls back into Python: about a third of what a single student costs once the model is
-batched. It also copies a body four times. Clients send the same head again and again, but for the
-length. So the first request with a head goes uvicorn's way (`HttpToolsProtocol`, then
-`service.asgi`), and if it turns out to be plain (`service.transport.known_heads`), its bytes are remembered; a
-head with the same bytes, but for the digits of its Content-Length, means the same, and needs no
-parser.
+For a request that goes through ASGI, uvicorn makes a scope, a cycle, an event and a task, and copies the body; that is
+more than half of what a single student costs once the model runs in batches. Here httptools parses the head as always,
+and the body goes to the batcher as soon as it is complete. `service.score_route` decides for both ways who may ask, how
+much a body may hold and when a request is rejected.
 
-Everything that is not plain, not kept alive or wants Expect, a head that comes in pieces, a body
-above 64 KiB (1 MiB for cohorts), and whatever comes while uvicorn has an answer under way, goes
-uvicorn's way. Both ways share the batcher and give the same bytes (tests/service/transport/test_fast_path.py).
-
-What the short way leaves out: BentoML's middleware and spans, which `service.asgi` leaves out
-too, and uvicorn's access log, which switches it off where it is on. `BELLWETHER_FAST_PATH=false`
-switches it off altogether.
-
-A body of `score` that will not be taken in (`Batcher.has_room`) is not kept, nor is one that comes
-in pieces while the bodies on their way hold all that they may (`service.http.body_budget`): its bytes
-are counted as they come, and the refusal is sent once all have, so that a client which sends before
-it reads sees it.
+Everything else goes through ASGI: other routes, a request that `ScoreRoute.direct_length` does not take, and one that
+arrives while another on its connection is being answered. Nothing is remembered from one request to the next.
 """
 
 import asyncio
-import functools
 import logging
-import sys
-from time import perf_counter
 from typing import Any, cast
 
-import uvicorn.config
-from starlette.types import Scope
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import uvicorn
+from opentelemetry.trace import Span
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from service.asgi import Front
-from service.batching.batcher import Batcher
-from service.bulk.timings import BulkTimings
 from service.http import body as arrival
+from service.http.body import JSON
 from service.http.body_budget import PartialBody
 from service.http.problems import RequestError
+from service.http.responses import ANSWER_HEADERS, COMMON_HEADERS
+from service.routes import SCORE
+from service.score_route import ScoreRoute
 from service.transport.connection_share import share_of_this_worker
-from service.transport.known_heads import AFTER_LENGTH, LAST_AFTER_LENGTH, Plain, ShortWay, render
+from service.transport.http_protocol import (
+    CLOSE,
+    HttpProtocol,
+    Timeouts,
+    header_lines,
+    render_problem,
+)
 
-_LENGTH = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
-_LONGEST_HEAD = 4096
-_DIGITS = 7
+_TARGET = SCORE.path.encode()
+_CONTENT_TYPE = header_lines([(b"content-type", JSON)]) + b"content-length: %d\r\n"
+_OK = _CONTENT_TYPE + header_lines([*ANSWER_HEADERS, *COMMON_HEADERS]) + b"\r\n"
+_LAST_OK = _CONTENT_TYPE + header_lines([*ANSWER_HEADERS, *COMMON_HEADERS, CLOSE]) + b"\r\n"
 
 
-def take_over() -> None:
-    """Have uvicorn use `ScoreProtocol` wherever it would choose its protocol by itself."""
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{ScoreProtocol.__name__}"
+class ScoreProtocol(HttpProtocol):
+    """A connection whose score requests need no ASGI.
 
-
-class ScoreProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with a short way for plain requests.
-
-    At any time a connection is in one of these states: the parser's (uvicorn's own), a body
-    arriving (`_missing` bytes of `_partial`), an answer or a refusal under way (`_awaiting`), or
-    between requests.
-
-    Attributes:
-        disconnected: Whether the client has hung up (`service.batching.jobs.ResponseSink`).
+    Args:
+        config: uvicorn's.
+        server_state: Its counts and default headers.
+        app_state: State that the application's startup left.
+        _loop: The event loop.
+        front: Has the route, once the model is loaded; None where every request is to go through ASGI.
+        timeouts: When the connection is closed.
     """
 
     def __init__(
@@ -71,317 +59,189 @@ class ScoreProtocol(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        front: Front | None,
+        timeouts: Timeouts,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(config, server_state, app_state, _loop, timeouts=timeouts)
+        # Only ASGI writes access logs, has a root path and counts concurrent requests.
         logs = self.access_log and self.access_logger.isEnabledFor(logging.INFO)
-        own = not logs and not config.root_path and config.limit_concurrency is None
-        self._short = _short_way(config.loaded_app) if own else None
-        self._share = share_of_this_worker()
-        self.disconnected = False
-        self._parsing = False
-        self._awaiting = False
-        self._stays = True
-        self._plain: Plain | None = None
-        self._course: BulkTimings | None = None
-        self._head = b""
-        self._missing = 0
-        self._partial: PartialBody | None = None
-        self._held = b""
-        self._idle_since = 0.0
-        self._too_late: asyncio.TimerHandle | None = None
+        needs_asgi = logs or config.root_path or config.limit_concurrency is not None
+        self._route = None if needs_asgi or front is None else front.score
+        self._request: ScoreRequest | None = None
 
-    def data_received(self, data: bytes) -> None:
-        """Take what has arrived."""
-        if self._awaiting:
-            self._held += data
-            self.flow.pause_reading()
-        elif self._missing:
-            self._continue_body(data)
-        elif self._short is None or not self._is_between_requests():
-            super().data_received(data)
+    def begin_request(self) -> None:
+        """Take a request for `score`, or hand it to ASGI."""
+        route = self._route
+        length = None
+        if route is not None and self.url == _TARGET and not self.is_answering():
+            length = self._direct_length(route)
+        if route is None or length is None:
+            self._request = None
+            super().begin_request()
         else:
-            self._begin(data, self._short)
+            request = ScoreRequest(self, route, length, route.begin_span(self.headers))
+            self._request = self.running = request
+            self.cycle = cast("RequestResponseCycle", request)
 
-    def _is_between_requests(self) -> bool:
-        cycle = self.cycle
-        return not (
-            self._parsing
-            or self.flow.write_paused
-            or self.pipeline
-            or (cycle is not None and not cycle.response_complete)
-        )
+    def _direct_length(self, route: ScoreRoute) -> int | None:
+        parser = self.parser
+        is_post = parser.get_method() == b"POST" and parser.get_http_version() == "1.1"
+        if not is_post or self.flow.write_paused:
+            return None
+        return route.direct_length(self.headers)
 
-    def _begin(self, data: bytes, short: ShortWay) -> None:
-        """Take the first bytes of a request."""
-        end = data.find(b"\r\n\r\n") + 4
-        found = _find_length(data, end)
-        if found is None:
-            super().data_received(data)
-            return
-        start, stop = found
-        head = data[:start] + data[stop:end]
-        digits = data[start:stop]
-        size = int(digits) if digits.isdigit() and len(digits) <= _DIGITS else sys.maxsize
-        plain = short.plain.get(head)
-        if plain is None or size > plain.longest:
-            self._parse_and_learn(data, head, whole=len(data) <= end + size)
+    def take_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if self._request is None:
+            super().take_body(body)
         else:
-            self._plain, self._head = plain, data[:end]
-            self._take(data, size, short)
+            self._request.take(body)
 
-    def _take(self, data: bytes, size: int, short: ShortWay) -> None:
-        """Take a plain request, of which all or the beginning has arrived.
-
-        Args:
-            data: What has arrived.
-            size: Bytes of its body.
-            short: The way it goes.
-        """
-        plain, end = self._asked, len(self._head)
-        skip = not short.has_room(plain, size)
-        missing = end + size - len(data)
-        if missing > 0:
-            self._missing = missing
-            self._partial = PartialBody(short.arriving)
-            if skip:
-                self._partial.drop()
-            self._partial.add(data[end:])
-            self._wait_for_more(plain)
-            return
-        if missing < 0:
-            self._put_off(data[missing:])
-        if skip:
-            self._turn_away(size, short)
+    def end_request(self) -> None:
+        """Submit a request whose body is complete."""
+        if self._request is None:
+            super().end_request()
         else:
-            self._submit(data[end : end + size], short)
+            self._request.submit()
 
-    @property
-    def _asked(self) -> Plain:
-        """What the head of the request under way asks for."""
-        if self._plain is None:
-            raise RuntimeError("a body arrives after its head")
-        return self._plain
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of a body that will not be complete."""
+        super().connection_lost(exc)
+        if self._request is not None:
+            self._request.lose()
 
-    def _wait_for_more(self, plain: Plain) -> None:
-        seconds = arrival.SILENCE if plain.streams else arrival.ARRIVAL_SECONDS
-        self._too_late = self.loop.call_later(seconds, self._give_up)
 
-    def _parse_and_learn(self, data: bytes, head: bytes, *, whole: bool) -> None:
-        """Let uvicorn have a request; remember its head if that turns out to be plain.
+class ScoreRequest:
+    """One request of the fast path; stands where uvicorn has a `RequestResponseCycle`.
 
-        Args:
-            data: What has arrived, beginning with the head.
-            head: The head without its length.
-            whole: Whether `data` ends within this request.
-        """
-        before = self.cycle
-        super().data_received(data)
-        cycle = self.cycle
-        strange = len(head) > _LONGEST_HEAD or head.count(b"\n") != head.count(b"\r\n")
-        if not whole or strange or cycle is before or self._short is None:
-            return
-        stays = cycle.keep_alive and not self.expect_100_continue
-        if stays and not self.transport.is_closing():
-            self._short.learn(head, cast("Scope", cycle.scope))
+    The batcher answers it as a `service.batching.jobs.ResponseSink`.
 
-    def on_message_begin(self) -> None:
-        """Note that the parser is inside of a request."""
-        self._parsing = True
-        super().on_message_begin()
+    Args:
+        protocol: Its connection.
+        route: What answers it.
+        length: Bytes of its body.
+        span: Where it is traced.
 
-    def on_message_complete(self) -> None:
-        """Note that the parser is between requests."""
-        self._parsing = False
-        super().on_message_complete()
+    Attributes:
+        disconnected: Whether its client has hung up.
+        keep_alive: Whether the connection stays open after the response.
+        more_body: Whether its body is incomplete.
+        response_started: Never: a response is sent as a whole.
+        response_complete: Whether it is answered.
+        message_event: Set by uvicorn, for nobody.
+    """
 
-    def _continue_body(self, data: bytes) -> None:
-        missing, partial = self._missing, self._partial
-        if partial is None or self._short is None:
-            raise RuntimeError("a body arrives in pieces on the short way")
-        if len(data) > missing:
-            self._put_off(data[missing:])
-            data = data[:missing]
-        self._missing = missing - len(data)
-        partial.add(data, last=not self._missing)
-        if self._missing and not self._asked.streams:
-            return
-        self._stop_waiting()
-        if self._missing:
-            self._wait_for_more(self._asked)
-            return
-        self._partial = None
-        if partial.is_kept:
-            self._submit(partial.whole(), self._short)
-        else:
-            self._turn_away(partial.size, self._short)
+    __slots__ = (
+        *("_body", "_length", "_protocol", "_route", "_timer", "disconnected", "keep_alive"),
+        *("more_body", "response_complete", "span"),
+    )
+    response_started = False
+    message_event = asyncio.Event()
 
-    def _put_off(self, data: bytes) -> None:
-        """Keep what came behind a request until that is answered."""
-        self._held = data
-        self.flow.pause_reading()
+    def __init__(
+        self, protocol: ScoreProtocol, route: ScoreRoute, length: int, span: Span | None
+    ) -> None:
+        self.span = span
+        self.disconnected = self.response_complete = False
+        self.more_body = True
+        self.keep_alive = protocol.parser.should_keep_alive()
+        self._protocol, self._route, self._length = protocol, route, length
+        self._timer: asyncio.TimerHandle | None = None
+        self._body = PartialBody(route.arriving)
+        if not route.has_room(length):
+            self._body.drop()
 
-    def _submit(self, body: bytes, short: ShortWay) -> None:
-        plain = self._asked
-        if not plain.is_whole(body):
-            held, self._held = self._held, b""
-            super().data_received(self._head + body + held)
-            if not self._stays:  # the server shuts down: that would end the connection
-                super().shutdown()
-            return
-        self._awaiting = True
-        self._course = BulkTimings(perf_counter())
-        if not short.submit(plain, body, self, self._course):
-            short.refusals.add(self, short.batcher.hold(len(body)))
+    def take(self, body: bytes) -> None:
+        """Take a part of the body; wait for the rest only so long."""
+        self._body.add(body, last=self._body.size + len(body) == self._length)
+        if self._timer is None and self._body.size < self._length:
+            loop = self._protocol.loop
+            self._timer = loop.call_later(arrival.ARRIVAL_SECONDS, self._give_up)
 
-    def _turn_away(self, size: int, short: ShortWay) -> None:
-        """Refuse a request whose body was not kept."""
-        self._awaiting = True
-        if self._asked.cohort is None:
-            short.batcher.turn_away()
-        else:  # counted once it is told
-            self._course = BulkTimings(perf_counter())
-        short.refusals.add(self, short.batcher.hold(size))
-
-    def refuse(self, answer: bytes, batcher: Batcher) -> None:
-        """Say that there is no room; `answer` does, for a connection that stays open."""
-        if self._asked.cohort is not None or not self._stays:
-            self.fail(batcher.refusal())
-        elif not self.transport.is_closing():
-            self.transport.write(answer)
-            self._finish()
+    def submit(self) -> None:
+        """Hand the complete body to the batcher, or reject the request."""
+        self.more_body = False
+        self._stop_timer()
+        body = self._body
+        self._route.submit_or_reject(body.whole() if body.is_kept else None, body.size, self)
 
     def succeed(self, body: bytes) -> None:
-        """Send an answer."""
-        if self._short is None or self.transport.is_closing():
+        """Send the answer."""
+        protocol = self._protocol
+        if protocol.transport.is_closing():
             return
         self._part_if_crowded()
-        first = self._short.success(self._asked, self.server_state.default_headers)
-        length = str(len(body)).encode()
-        self.transport.write(
-            b"".join((first, length, AFTER_LENGTH if self._stays else LAST_AFTER_LENGTH, body))
-        )
-        self._count(None)
-        self._finish()
-
-    def _part_if_crowded(self) -> None:
-        """Let this answer be the connection's last where another worker has clearly fewer.
-
-        Clients open another one then, which that worker takes.
-        """
-        share = self._share
-        if share is not None and share.surplus and self._stays and not self._held:
-            share.surplus -= 1
-            self._stays = False
+        head = header_lines(protocol.server_state.default_headers)
+        rest = (_OK if self.keep_alive else _LAST_OK) % len(body)
+        self._send(b"".join((STATUS_LINE[200], head, rest, body)), 200)
 
     def fail(self, refusal: RequestError) -> None:
         """Send the reason why there is no answer."""
-        if self.transport.is_closing():
-            return
-        defaults = self.server_state.default_headers
-        self.transport.write(render(refusal, defaults, stays=self._stays))
-        self._count(refusal)
-        self._finish()
+        if not self._protocol.transport.is_closing():
+            defaults = self._protocol.server_state.default_headers
+            response = render_problem(refusal, defaults, closes=not self.keep_alive)
+            self._send(response, refusal.status)
 
-    def _count(self, refusal: RequestError | None) -> None:
-        """Count what became of a cohort; the batcher counts the requests to `score`."""
-        if self._short is not None and self._course is not None:
-            self._short.count(self._asked, self._course, refusal)
+    def reject(self, refusal: RequestError, rendered: bytes | None) -> bytes | None:
+        """Send a rejection that many get at once.
+
+        Args:
+            refusal: The rejection.
+            rendered: It as a response for a connection that stays open, where another request has rendered it.
+
+        Returns:
+            It as such a response.
+        """
+        if not self.keep_alive:
+            self.fail(refusal)
+            return rendered
+        if rendered is None:
+            defaults = self._protocol.server_state.default_headers
+            rendered = render_problem(refusal, defaults, closes=False)
+        if not self._protocol.transport.is_closing():
+            self._send(rendered, refusal.status)
+        return rendered
+
+    def lose(self) -> None:
+        """End a request whose client has hung up."""
+        self._stop_timer()
+        self._body.drop()
+        if not self.response_complete:
+            self._end_span(arrival.CLIENT_CLOSED_REQUEST)
+
+    def _send(self, response: bytes, status: int) -> None:
+        protocol = self._protocol
+        protocol.transport.write(response)
+        self.response_complete = True
+        self._end_span(status)
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+    def _end_span(self, status: int) -> None:
+        if (
+            self.span is not None
+        ):  # later: the batcher adds its stages once all of a batch are answered
+            self._protocol.loop.call_soon(self._route.end_span, self.span, status)
+
+    def _part_if_crowded(self) -> None:
+        """Close the connection after this response where another worker has clearly fewer.
+
+        Clients open another one then, which that worker accepts.
+        """
+        share = share_of_this_worker()
+        if share is not None and share.surplus and self.keep_alive and not self._protocol.pipeline:
+            share.surplus -= 1
+            self.keep_alive = False
 
     def _give_up(self) -> None:
-        """Refuse a body that stopped halfway."""
-        if self._short is None:
-            return
-        self._missing, self._stays, self._course = 0, False, None
-        self._drop_partial()
-        self.fail(self._short.give_up(self._asked))
+        """Reject a request whose body stopped halfway."""
+        self._body.drop()
+        self.more_body = self.keep_alive = False
+        self.fail(self._route.too_slow())
 
-    def _finish(self) -> None:
-        self.server_state.total_requests += 1
-        if not self._stays:
-            self.transport.close()
-        elif self._held:
-            # Not from here: a pile of small requests would pile up as many calls.
-            self.loop.call_soon(self._go_on)
-        else:
-            self._awaiting = False
-            self._idle_since = self.loop.time()
-            if self.timeout_keep_alive_task is None:
-                self._arm(self.timeout_keep_alive)
-
-    def _go_on(self) -> None:
-        """Take the request that came while the one before was under way."""
-        self._awaiting = False
-        held, self._held = self._held, b""
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
-            self.data_received(held)
-            if not self._stays and not self._awaiting and not self._missing:
-                super().shutdown()  # what came behind is uvicorn's, or the beginning of a head
-
-    def _arm(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            seconds, self.timeout_keep_alive_handler
-        )
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that has been idle for too long.
-
-        One timer looks again when the time would be up: setting one a request costs more than
-        reading the clock.
-        """
-        self.timeout_keep_alive_task = None
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if self._awaiting or self._missing:
-            self._arm(self.timeout_keep_alive)
-        elif left > 0:
-            self._arm(left)
-        else:
-            super().timeout_keep_alive_handler()
-
-    def _drop_partial(self) -> None:
-        if self._partial is not None:
-            self._partial.drop()
-            self._partial = None
-
-    def _stop_waiting(self) -> None:
-        if self._too_late is not None:
-            self._too_late.cancel()
-            self._too_late = None
-
-    def shutdown(self) -> None:
-        """Answer what is under way, then close."""
-        if self._awaiting or self._missing:
-            self._stays = False
-        else:
-            super().shutdown()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the batcher that nobody waits any more."""
-        self.disconnected = True
-        self._stop_waiting()
-        self._drop_partial()
-        super().connection_lost(exc)
-
-
-def _find_length(data: bytes, end: int) -> tuple[int, int] | None:
-    """Return where the digits of the first Content-Length of a head begin and end."""
-    if end < 4 or not data.startswith(b"POST "):
-        return None
-    for name in _LENGTH:
-        at = data.find(name, 0, end)
-        if at >= 0:
-            start = at + len(name)
-            return start, data.find(b"\r\n", start, end)
-    return None
-
-
-def _short_way(app: object) -> ShortWay | None:
-    """Return the short way into an application: there is one if it is the front itself."""
-    if isinstance(app, ProxyHeadersMiddleware):  # only changes who the client is said to be
-        app = app.app
-    return _short_way_into(app) if isinstance(app, Front) else None
-
-
-@functools.lru_cache(8)
-def _short_way_into(front: Front) -> ShortWay:
-    return ShortWay(front)
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

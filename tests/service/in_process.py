@@ -13,29 +13,54 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from service.asgi import Front
+from service.batching.admission import CostModel
+from service.bulk.costs import BulkCosts
+from service.bulk.headers import MEDIA_TYPES
+from service.composition import assemble
+from service.http.bentoml_routes import BentoMLRoutes
 from service.responder import Responder
-from service.transport.fast_path import ScoreProtocol
+from service.score_route import ScoreRoute
+from service.settings import Settings
+from service.transport.install import protocol
 from tests.service.asking import student
 
 LIMIT = 2**20
 BODY = json.dumps({"students": [student()]}).encode()
 
 
-class Behind:
-    """A service behind the front."""
-
-    def __init__(self, responder: Responder) -> None:
-        self.responder: Responder | None = responder
-
-
 class Counting(Front):
-    """The front, counting what comes the long way."""
+    """The front, counting the requests that go through ASGI."""
 
-    long = 0
+    through_asgi = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.long += scope["type"] == "http"
+        self.through_asgi += scope["type"] == "http"
         await super().__call__(scope, receive, send)
+
+
+def opened(
+    responder: Responder,
+    app: Starlette | None = None,
+    *,
+    costs: CostModel | None = None,
+    kind: type[Counting] = Counting,
+    **settings: Any,
+) -> Counting:
+    """Return a front with its parts, whose work costs what the defaults say."""
+    costs = costs or CostModel()
+    bulk_costs = BulkCosts(dict.fromkeys(MEDIA_TYPES.values(), costs.byte))
+    front = kind(
+        BentoMLRoutes(app or Starlette()),
+        lambda: assemble(responder, limits(**settings), costs, bulk_costs),
+        is_main=True,
+    )
+    front.open()
+    return front
+
+
+def limits(**settings: Any) -> Settings:
+    """Return settings as most tests want them."""
+    return Settings(**{"max_body_bytes": LIMIT, "queue_milliseconds": 1000, **settings})
 
 
 class Link:
@@ -78,6 +103,12 @@ class Site:
         self.server = server
         self.port = port
 
+    @property
+    def route(self) -> ScoreRoute:
+        """What answers `score`."""
+        assert self.front.score is not None
+        return self.front.score
+
     @contextmanager
     def link(self) -> Iterator[Link]:
         link = Link(self.port)
@@ -86,19 +117,16 @@ class Site:
         finally:
             link.socket.close()
 
-    def known(self, link: Link, *, extra: str = "") -> None:
-        """Send a first request, so that its head is known."""
-        link.send(request(extra=extra))
-        assert link.answer().startswith(b"HTTP/1.1 200 ")
-
 
 @contextmanager
-def site(responder: Responder, kind: type[Counting] = Counting, **more: Any) -> Iterator[Site]:
-    front = kind(
-        Starlette(), Behind(responder), is_main=True, max_body_bytes=LIMIT, queue_seconds=1.0
-    )
+def site(responder: Responder, kind: type[Counting] = Counting, **settings: Any) -> Iterator[Site]:
+    front = opened(responder, kind=kind, **settings)
     config = uvicorn.Config(
-        front, http=ScoreProtocol, log_config=None, server_header=False, lifespan="off", **more
+        front,
+        http=protocol(front, limits(**settings)),
+        log_config=None,
+        server_header=False,
+        lifespan="off",
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -112,6 +140,10 @@ def site(responder: Responder, kind: type[Counting] = Counting, **more: Any) -> 
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
+
+
+# An Origin needs the headers of CORS, so that such a request goes through ASGI, and changes nothing else.
+ASGI = "Origin: https://example.org\r\n"
 
 
 def request(body: bytes = BODY, *, extra: str = "", length: int | None = None) -> bytes:

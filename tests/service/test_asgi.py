@@ -277,7 +277,7 @@ def test_the_page_loads_nothing_from_other_hosts(http: httpx.Client) -> None:
         assert http.get(f"/static_content/{source}").status_code == 200
 
 
-def test_websockets_are_turned_away(server: Running) -> None:
+def test_a_websocket_handshake_is_answered_as_if_it_asked_for_no_upgrade(server: Running) -> None:
     headers = {
         "connection": "Upgrade",
         "upgrade": "websocket",
@@ -285,7 +285,7 @@ def test_websockets_are_turned_away(server: Running) -> None:
         "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
 
-    assert kind(problem(httpx.get(server.url + "/score", headers=headers), 404)) == "not-found"
+    assert problem(httpx.get(server.url + "/score", headers=headers), 405)["status"] == 405
 
 
 def test_parallel_clients_each_get_their_own_answers(server: Running, http: httpx.Client) -> None:

@@ -13,18 +13,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from service.asgi import Front
+from service.asgi import Front, Parts
 from service.http import body
+from service.http.bentoml_routes import BentoMLRoutes
 from service.responder import Responder
 from service.rows.decoder import ScoreRequest
 from tests.service.asking import kind, problem, student
-
-
-class Behind:
-    """A service behind the front."""
-
-    def __init__(self, responder: Responder | None) -> None:
-        self.responder = responder
+from tests.service.in_process import opened
 
 
 async def broken(_: Request) -> PlainTextResponse:
@@ -40,9 +35,13 @@ def ask(front: Front, method: str, path: str, **more: Any) -> httpx.Response:
     return asyncio.run(send())
 
 
-def front(responder: Responder | None) -> Front:
+def never() -> Parts:
+    raise AssertionError("the application has not started")
+
+
+def front(responder: Responder) -> Front:
     app = Starlette(routes=[Route("/readyz", broken), Route("/broken", broken)])
-    return Front(app, Behind(responder), is_main=True, max_body_bytes=2**16, queue_seconds=0.2)
+    return opened(responder, app, max_body_bytes=2**16)
 
 
 def test_a_fault_of_ours_is_a_problem_and_logs_no_value(
@@ -72,8 +71,9 @@ def test_an_error_of_the_application_behind_takes_the_one_shape(responder: Respo
 
 
 def test_before_the_model_is_loaded_everything_is_not_ready() -> None:
+    closed = Front(BentoMLRoutes(Starlette()), never, is_main=True)
     for method, path in (("POST", "/score"), ("GET", "/model"), ("GET", "/readyz")):
-        response = ask(front(None), method, path, json={})
+        response = ask(closed, method, path, json={})
         assert response.status_code == 503
         assert kind(response.json()) == "not-ready"
 

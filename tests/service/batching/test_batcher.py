@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from service.batching.admission import AdmissionController, CostModel
 from service.batching.batcher import LONG_BYTES, ROWS, Batcher
+from service.batching.records import BatchRecord
 from service.http.problems import RequestError
-from service.observability.batch_metrics import BatchRecord
 from service.responder import Answers, Responder
 from service.rows.decoder import ScoreRequest
 from tests.service.asking import kind, student

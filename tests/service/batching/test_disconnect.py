@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from scoring.tables.assessor import TableAssessor
 from service.batching.batcher import ROWS
 from service.responder import Responder
 from tests.service.asking import student
 from tests.service.bulk.test_responder import columns_of
-from tests.service.in_process import BODY, Counting, Site, site
+from tests.service.in_process import ASGI, BODY, Site, site
 from tests.service.in_process import request as score_request
 
 # A slice then takes so long that clients hang up, and are noticed, between two of them.
@@ -45,30 +46,34 @@ def wait_for(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def hang_up(here: Site, whole: bytes, slowed: Slowed) -> None:
-    """Send a request of `SLICES` slices the long way, and leave while it is worked on."""
-    long = here.front.long
+def hang_up(here: Site, whole: bytes, slowed: Slowed, *, through_asgi: bool = True) -> None:
+    """Send a request of `SLICES` slices, and leave while it is worked on."""
+    before = here.front.through_asgi
     with here.link() as link:
         link.send(whole)
         wait_for(lambda: slowed.times > 0)
         link.socket.shutdown(socket.SHUT_RDWR)
-    wait_for(lambda: not here.front.batcher.busy and not here.front.batcher.waiting)
-    assert here.front.long == long + 1
+    wait_for(lambda: not here.route.batcher.busy and not here.route.batcher.waiting)
+    assert here.front.through_asgi == before + through_asgi
 
 
+@pytest.mark.parametrize("extra", ["", ASGI])
 def test_nothing_more_is_done_for_who_has_left_a_score_request(
-    responder: Responder, monkeypatch: pytest.MonkeyPatch
+    responder: Responder, monkeypatch: pytest.MonkeyPatch, extra: str
 ) -> None:
     with site(responder) as here:
         slowed = Slowed(responder.answer)
         monkeypatch.setattr(responder, "answer", slowed)
         body = json.dumps({"students": crowd(SLICES * ROWS)}).encode()
 
-        hang_up(here, score_request(body), slowed)
+        before = disconnects("/score")
 
+        hang_up(here, score_request(body, extra=extra), slowed, through_asgi=extra == ASGI)
+
+        wait_for(lambda: disconnects("/score") == before + 1)
         assert 1 <= slowed.times < SLICES
         with here.link() as link:
-            link.send(score_request(BODY, extra="X-Next: 1\r\n"))
+            link.send(score_request(BODY, extra=ASGI))
             assert link.answer().startswith(b"HTTP/1.1 200 ")
 
 
@@ -86,23 +91,15 @@ def test_nothing_more_is_done_for_who_has_left_a_cohort(
     body = json.dumps(columns).encode()
     head = "POST /score/bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     with site(responder) as here:
-        courses = counted(here.front, monkeypatch)
+        before = disconnects("/score/bulk")
 
         hang_up(here, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body, slowed)
 
-        wait_for(lambda: bool(courses))  # a thread reads: the batcher may rest in between
-        assert courses == [None]
+        wait_for(lambda: disconnects("/score/bulk") == before + 1)
         assert 1 <= slowed.times < SLICES
 
 
-def counted(front: Counting, monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """Keep what cohorts are counted with; None where nobody was there any more."""
-    statuses: list[int | None] = []
-    count = front.count_cohort
-
-    def keep(course: Any, status: int | None) -> None:
-        statuses.append(status)
-        count(course, status)
-
-    monkeypatch.setattr(front, "count_cohort", keep)
-    return statuses
+def disconnects(route: str) -> float:
+    """Requests whose clients hung up, as the metrics count them."""
+    labels = {"route": route, "status": "499"}
+    return REGISTRY.get_sample_value("bellwether_requests_total", labels) or 0.0

@@ -6,7 +6,6 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,12 +13,13 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from starlette.types import Message
 
+from service.bulk import route
 from service.http import body as arrival
 from service.http.body import ClientDisconnectedError, UnwantedBodyError, receive_body
 from service.http.body_budget import BodyBudget, PartialBody
 from service.http.problems import RequestError
 from service.responder import Responder
-from tests.service.in_process import BODY, Counting, Link, Site, request, site
+from tests.service.in_process import ASGI, BODY, Link, Site, request, site
 
 LIMIT = 50_000
 # Bytes of the longest body that is received without a server.
@@ -33,39 +33,30 @@ BUSY = b"HTTP/1.1 429 "
 pieces = st.lists(st.binary(max_size=400), max_size=12)
 
 
-class Tight(Counting):
-    """The front of a service with a small budget."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more, max_arriving_bytes=LIMIT)
-
-
 @pytest.fixture(scope="module")
 def running(responder: Responder) -> Iterator[Site]:
-    with site(responder, Tight) as running, running.link() as link:
-        running.known(link)
-        link.send(cohort())  # its head is known from now on
-        assert link.answer().startswith(b"HTTP/1.1 400 ")
+    with site(responder, max_body_bytes=2**17, max_arriving_bytes=2**22) as running:
+        running.route.arriving.limit = LIMIT  # less than the setting allows
         yield running
 
 
 @pytest.fixture
 def tight(running: Site) -> Iterator[Site]:
     """A site whose budget is whole, before and after."""
-    assert running.front.arriving.held == 0
+    assert running.route.arriving.held == 0
     yield running
     wait_until_whole(running)
 
 
-def cohort(*, extra: str = "") -> bytes:
+def table(*, extra: str = "") -> bytes:
     head = f"POST /score/bulk HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n{extra}"
     return f"{head}Content-Length: {len(CSV)}\r\n\r\n".encode() + CSV
 
 
 def wait_until_whole(here: Site) -> None:
     deadline = time.monotonic() + 10
-    while here.front.arriving.held:
-        assert time.monotonic() < deadline, here.front.arriving.held
+    while here.route.arriving.held:
+        assert time.monotonic() < deadline, here.route.arriving.held
         time.sleep(0.01)
 
 
@@ -78,7 +69,7 @@ def slow(here: Site, stack: ExitStack, data: bytes) -> list[Link]:
         for _ in range(5):
             last.send(request())
             assert last.answer().startswith(b"HTTP/1.1 200 ")
-    assert LIMIT - 2100 < here.front.arriving.held <= LIMIT
+    assert LIMIT - 2100 < here.route.arriving.held <= LIMIT
     return crowd
 
 
@@ -89,9 +80,8 @@ def counted(route: str, status: int) -> float:
 
 WAYS = [
     request(GARBAGE),
-    request(GARBAGE, extra="Accept: application/json;q=0.9\r\n"),
-    cohort(),
-    cohort(extra="X-Way: long\r\nExpect: 200-ok\r\n"),
+    request(GARBAGE, extra=ASGI),
+    table(),
 ]
 
 
@@ -131,10 +121,10 @@ def test_senders_of_nothing_hold_nothing_and_whole_bodies_need_nothing(tight: Si
         for link in heads:
             link.send(request()[: -len(BODY)])
         time.sleep(0.1)
-        assert tight.front.arriving.held == 0
+        assert tight.route.arriving.held == 0
         slow(tight, stack, request(GARBAGE))
         with tight.link() as link:
-            for extra in ("", "Accept: application/json;q=0.9\r\n"):
+            for extra in ("", ASGI):
                 link.send(request(extra=extra))
                 assert link.answer().startswith(b"HTTP/1.1 200 ")
         for link in heads:  # what completes a body needs no room
@@ -180,7 +170,7 @@ def test_a_body_that_stops_halfway_gives_back_what_it_held(
     tight: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrival, "ARRIVAL_SECONDS", 0.2)
-    monkeypatch.setattr(arrival, "SILENCE", 0.2)
+    monkeypatch.setattr(route, "SILENCE", 0.2)
     for data in WAYS[:3]:
         with tight.link() as link:
             link.send(data[:-10])
@@ -196,7 +186,7 @@ def test_a_long_table_that_finds_no_room_is_refused_once_it_would_have_begun(tig
         answer = link.answer()
         assert answer.startswith(BUSY)
         assert b"\r\nconnection: close\r\n" in answer
-        assert tight.front.arriving.held == 0
+        assert tight.route.arriving.held == 0
 
 
 @pytest.mark.parametrize("size", [1, 2, 100, 70_000])

@@ -6,8 +6,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,9 +15,9 @@ from service.batching.admission import AdmissionController, CostModel
 from service.batching.batcher import LONG_BYTES, Batcher
 from service.http import body as arrival
 from service.responder import Responder
-from service.transport.fast_path import ScoreProtocol
+from service.transport.fast_path import ScoreProtocol, ScoreRequest
 from tests.service.asking import student
-from tests.service.in_process import BODY, Counting, Link, Site, request, site
+from tests.service.in_process import ASGI, BODY, Link, Site, request, site
 from tests.service.running import environment, serving
 
 # Taken in, it would be refused for what it holds, with 400.
@@ -26,68 +26,73 @@ LONG = b"x" * (LONG_BYTES + 1000)
 BUSY = b"HTTP/1.1 429 "
 
 
-class Crowded(Counting):
-    """The front of a service that others keep busy for as long as `is_full`."""
-
-    is_full = False
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        workload = AdmissionController(CostModel(), limit=-1.0, turn=256, slice_bytes=LONG_BYTES)
-        assert workload.admit(1, long=False) is not None  # and it never leaves
-        assert self._service.responder is not None
-        self._crowd = Batcher(self._service.responder, workload, lambda _: None)
-
-    @property
-    def batcher(self) -> Batcher:
-        return self._crowd if self.is_full else super().batcher
-
-
 @pytest.fixture(scope="module")
 def crowded(responder: Responder) -> Iterator[Site]:
-    with site(responder, Crowded) as running:
+    with site(responder) as running:
         yield running
+
+
+@contextmanager
+def crowd(here: Site) -> Iterator[None]:
+    """Keep the service busy."""
+    controller = AdmissionController(CostModel(), limit=-1.0, turn=256, slice_bytes=LONG_BYTES)
+    assert controller.admit(1, long=False) is not None  # and it never leaves
+    free, here.route.batcher = here.route.batcher, Batcher(responder_of(here), controller, ignore)
+    try:
+        yield
+    finally:
+        here.route.batcher = free
+
+
+def responder_of(here: Site) -> Responder:
+    model = here.route.batcher._model
+    assert isinstance(model, Responder)
+    return model
+
+
+def ignore(record: object) -> None:
+    del record
 
 
 @pytest.fixture
 def full(crowded: Site) -> Iterator[Site]:
-    """A site whose crowd has just had a first request refused, and which knows the plain head."""
-    assert isinstance(crowded.front, Crowded)
-    with crowded.link() as link:
-        crowded.known(link)
-        crowded.front.is_full = True
-        link.send(request())
-        assert link.answer().startswith(BUSY)
-    yield crowded
-    crowded.front.is_full = False
+    """A site that is busy and has rejected a first request."""
+    free = crowded.route.batcher
+    with crowd(crowded):
+        with crowded.link() as link:
+            link.send(request())
+            assert link.answer().startswith(BUSY)
+        yield crowded
+    assert crowded.route.batcher is free
 
 
 def make_room(here: Site) -> None:
-    assert isinstance(here.front, Crowded)
-    here.front.is_full = False
+    """End the crowd's work."""
+    free = AdmissionController(CostModel(), limit=1.0, turn=256, slice_bytes=LONG_BYTES)
+    here.route.batcher = Batcher(responder_of(here), free, ignore)
 
 
 @pytest.mark.parametrize("body", [GARBAGE, LONG, b""])
 def test_a_refused_body_is_not_read(full: Site, body: bytes) -> None:
-    before = full.front.long
+    before = full.front.through_asgi
     with full.link() as link:
         link.send(request(body))
         answer = link.answer()
     assert answer.startswith(BUSY)
     assert b"\r\nretry-after: " in answer
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"].endswith("too-busy")
-    assert full.front.long == before
+    assert full.front.through_asgi == before
 
 
 @pytest.mark.parametrize("body", [GARBAGE, LONG])
 def test_the_long_way_gives_the_same_bytes(full: Site, body: bytes) -> None:
-    before = full.front.long
+    before = full.front.through_asgi
     with full.link() as link:
         link.send(request(body))
         short = link.answer()
-        link.send(request(body, extra="Accept: application/json;q=0.9\r\n"))
+        link.send(request(body, extra=ASGI))
         assert link.answer() == short
-    assert full.front.long == before + 1
+    assert full.front.through_asgi == before + 1
 
 
 @pytest.mark.parametrize("size", [1, 50, 1000])
@@ -132,18 +137,13 @@ def test_who_was_refused_from_the_head_stays_so(full: Site) -> None:
 
 
 def test_a_body_that_had_room_when_its_head_came_holds_no_place(crowded: Site) -> None:
-    assert isinstance(crowded.front, Crowded)
     with crowded.link() as link:
-        crowded.known(link)
         data = request()
         link.send(data[:-10])
         time.sleep(0.1)
-        crowded.front.is_full = True
-        try:
+        with crowd(crowded):
             link.send(data[-10:])
             assert link.answer().startswith(BUSY)
-        finally:
-            crowded.front.is_full = False
 
 
 def test_what_is_pipelined_behind_refused_bodies_is_answered_in_order(full: Site) -> None:
@@ -178,7 +178,7 @@ def test_a_client_that_hangs_up_in_a_refused_body_harms_nobody(full: Site) -> No
     with full.link() as link:
         link.send(request())
         assert link.answer().startswith(b"HTTP/1.1 200 ")
-    assert not full.front.batcher.waiting
+    assert not full.route.batcher.waiting
 
 
 def test_a_refused_body_that_stops_halfway_is_given_up(
@@ -222,34 +222,33 @@ def test_refused_bodies_do_not_pile_up(full: Site) -> None:
     with full.link() as link:
         link.send(request(GARBAGE)[:-10])
         time.sleep(0.1)
-        [held] = [
-            connection
-            for connection in full.server.server_state.connections
-            if getattr(connection, "_missing", 0)
-        ]
-        assert isinstance(held, ScoreProtocol)
-        assert held._partial is not None
-        assert held._partial.size == len(GARBAGE) - 10
-        assert not held._partial.is_kept
-        assert full.front.arriving.held == 0
+        [held] = [one for one in requests_of(full) if one.more_body]
+        assert held._body.size == len(GARBAGE) - 10
+        assert not held._body.is_kept
+        assert full.route.arriving.held == 0
         link.send(b"x" * 10)
         assert link.answer().startswith(BUSY)
 
 
+def requests_of(here: Site) -> list[ScoreRequest]:
+    """The last request of each connection that took the fast path."""
+    connections = here.server.server_state.connections
+    running = [
+        connection.running for connection in connections if isinstance(connection, ScoreProtocol)
+    ]
+    return [one for one in running if isinstance(one, ScoreRequest)]
+
+
 def test_shutting_down_refuses_what_was_on_its_way(responder: Responder) -> None:
-    with site(responder, Crowded) as here, here.link() as link:
-        assert isinstance(here.front, Crowded)
-        here.known(link)
-        here.front.is_full = True
+    with site(responder) as here, crowd(here), here.link() as link:
         link.send(request())
         assert link.answer().startswith(BUSY)
         data = request(GARBAGE)
         link.send(data[:-5])
         time.sleep(0.1)
-        [connection] = here.server.server_state.connections
-        assert isinstance(connection, ScoreProtocol)
+        [one] = requests_of(here)
         here.server.should_exit = True
-        while connection._stays:  # the server looks every tenth of a second
+        while one.keep_alive:  # the server looks every tenth of a second
             time.sleep(0.01)
         link.send(data[-5:])
         answer = link.answer()
