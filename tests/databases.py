@@ -16,6 +16,7 @@ import pytest
 import access.audit.tables
 import access.tables  # noqa: F401 - all tables belong to the one migration history
 import cases.tables  # noqa: F401
+from database.keys import StudentKey  # noqa: F401 - a table, too
 from database.migrate import upgrade
 from database.store import Database, open_database
 

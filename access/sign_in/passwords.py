@@ -65,7 +65,7 @@ def check_new_password(password: str, email: str, name: str) -> None:
     rest = folded
     for word in sorted((one.casefold() for one in own if len(one) > 2), key=len, reverse=True):
         rest = rest.replace(word, "")
-    if len(rest) < SHORTEST // 2:
+    if sum(map(str.isalnum, rest)) < SHORTEST // 2:
         raise WeakPasswordError("Do not make the password of your own name or address.")
 
 
