@@ -109,19 +109,19 @@ class Alerts:
             equals = [one.id for one in self.policy.rules if choice and one.choice == choice]
             if had & {shown["rule"], *equals}:
                 continue
-            drawing = draw(equals or [shown["rule"]])
-            # A student stays with what was drawn first; the draw's probabilities are logged once.
-            chosen = now.drawn.setdefault(choice, drawing.chosen) if choice else drawing.chosen
-            if chosen != drawing.chosen:
-                drawing = draw([chosen])
-            had.add(chosen)
+            # A student stays with what was drawn first; only that draw was by chance.
+            before = now.drawn.get(choice) if choice else None
+            drawing = draw([before]) if before else draw(equals or [shown["rule"]])
+            if choice:
+                now.drawn[choice] = drawing.chosen
+            had.add(drawing.chosen)
             decision = self._decision(case, now, position)
             decision.choice = choice
             decision.candidates = list(drawing.candidates)
             decision.propensities = list(drawing.propensities)
-            decision.chosen, decision.chosen_by = chosen, drawing.by
+            decision.chosen, decision.chosen_by = drawing.chosen, drawing.by
             decision.seed = drawing.seed
-            decisions.append((decision, self._action(chosen, shown)))
+            decisions.append((decision, self._action(drawing.chosen, shown)))
         book.session.add_all(decision for decision, _ in decisions)
         book.session.flush()
         for decision, action in decisions:
