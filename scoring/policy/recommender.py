@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from records.arrays import Bools, Floats, Ints, Positions
+from records.arrays import Bools, Doubles, Floats, Ints, Positions
 from records.contract import Contract, Feature, Kind
 from records.reference import Reference
 from scoring.policy.model import Measure, Policy, Rule
-from scoring.policy.rules import ROWS_A_PASS, CompiledRules, Findings
+from scoring.policy.rule_arrays import RuleArrays
+from scoring.policy.rules import Findings
 from scoring.results import AdviceTable
 from scoring.rounding import round_for_display
 
 Thing = TypeVar("Thing")
+# Larger batches are evaluated in parts, whose arrays stay in the processor's cache.
+ROWS_A_PASS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,9 @@ class Recommender:
 
     def __init__(self, policy: Policy, contract: Contract, reference: Reference) -> None:
         self._policy = policy
-        self._rules = CompiledRules(policy, contract, reference)
+        self._rules: RuleArrays | None = None
+        if policy.rules:
+            self._rules = RuleArrays.from_rules(policy.rules, contract, reference)
         self.advice = [Advice(rule, policy, contract) for rule in policy.rules]
         priorities = [rule.priority for rule in policy.rules]
         # Numbered from 0 without gaps, so that row and priority are one number.
@@ -142,27 +147,42 @@ class Recommender:
         Returns:
             Each row's recommendations, the worst first; none where no rule speaks in its tier.
         """
+        if self._rules is None:
+            return AdviceTable.none()
         rows = self._advised[tiers].nonzero()[0]
         parts = [rows[at : at + ROWS_A_PASS] for at in range(0, len(rows), ROWS_A_PASS)]
         passes = [
-            self._advise(part, values.take(part, axis=0), lengths[part], tiers[part])
+            self._advise(self._rules, part, values.take(part, axis=0), lengths[part], tiers[part])
             for part in parts
         ]
         return AdviceTable.joined(passes)
 
     def _advise(
-        self, rows: Positions, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
+        self,
+        rules: RuleArrays,
+        rows: Positions,
+        values: Floats,
+        lengths: Ints,
+        tiers: NDArray[np.int8],
     ) -> AdviceTable:
-        found = self._rules.find(values, lengths)
-        if found is None:
-            return AdviceTable.none()
-        row, rule = self._choose(found, found.hits & self._speaks.take(tiers, axis=1))
-        grounds = found.grounds(row, rule)
+        findings = Findings(rules, values, lengths)
+        # Rule after rule: what is equal stays in the order of the file.
+        rule, row = (findings.hits & self._speaks.take(tiers, axis=1)).nonzero()
+        evidence = findings.evidence(row, rule)
+        chosen = self._choose(row, rule, evidence.severity)
         measured, expected, standard_deviations = round_for_display(
-            np.array((grounds.measured, grounds.expected, grounds.standard_deviations))
+            np.array((evidence.measured, evidence.expected, evidence.standard_deviations)).take(
+                chosen, axis=1
+            )
         )
         return AdviceTable(
-            rows[row], rule, measured, expected, standard_deviations, grounds.first, grounds.last
+            rows[row[chosen]],
+            rule[chosen],
+            measured,
+            expected,
+            standard_deviations,
+            evidence.first[chosen],
+            evidence.last[chosen],
         )
 
     def worded(self, advice: AdviceTable) -> list[Recommendation]:
@@ -188,19 +208,15 @@ class Recommender:
         advice = self.advise(values, lengths, tiers)
         return by_row(self.worded(advice), advice.row, len(values))
 
-    def _choose(self, found: Findings, hits: Bools) -> tuple[Positions, Positions]:
-        """Return row and rule of what is advised: row by row, the worst first."""
-        # Rule after rule: what is equal stays in the order of the file.
-        rule, row = hits.nonzero()
-        rank = row * self._priorities + self._priority.take(rule)
-        order = np.lexsort((-found.severity(row, rule), rank))
+    def _choose(self, row: Positions, rule: Positions, severity: Doubles) -> Positions:
+        """Return the cells that are advised: row by row, the worst first."""
+        order = np.lexsort((-severity, row * self._priorities + self._priority.take(rule)))
         row, rule = row.take(order), rule.take(order)
         if self._topics is not None:
-            kept = _first_of_each(row * self._features + self._topics.take(rule)).nonzero()[0]
-            row, rule = row.take(kept), rule.take(kept)
+            first = _first_of_each(row * self._features + self._topics.take(rule))
+            order, row = order[first], row[first]
         place = np.arange(len(row)) - row.searchsorted(row)
-        kept = (place < self._policy.max_recommendations).nonzero()[0]
-        return row.take(kept), rule.take(kept)
+        return np.asarray(order[place < self._policy.max_recommendations])
 
 
 def _first_of_each(things: Positions) -> Bools:

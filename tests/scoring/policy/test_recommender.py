@@ -15,7 +15,7 @@ from records.sources.semesters import simulate
 from scoring.policy import recommender as recommend
 from scoring.policy.model import Policy, load_policy
 from scoring.policy.recommender import Recommendation, Recommender
-from scoring.policy.rules import CompiledRules
+from tests.scoring.evaluated import Rules
 
 # A busy machine is no fault of the code.
 unhurried = settings(deadline=None)
@@ -213,7 +213,7 @@ def test_recommendations_keep_to_the_policy(
     reference: Reference, batch: tuple[Floats, Ints, NDArray[np.int8]]
 ) -> None:
     values, lengths, tiers = batch
-    hits = CompiledRules(POLICY, CONTRACT, reference).evaluate(values, lengths).hits
+    hits = Rules(POLICY, CONTRACT, reference).evaluate(values, lengths).hits
     rules = {one.id: (index, one) for index, one in enumerate(POLICY.rules)}
     answers = Recommender(POLICY, CONTRACT, reference).recommend(values, lengths, tiers)
     assert len(answers) == len(values)
@@ -237,7 +237,7 @@ def test_a_deficiency_in_a_tier_that_is_spoken_to_is_never_passed_over(
     reference: Reference, batch: tuple[Floats, Ints, NDArray[np.int8]]
 ) -> None:
     values, lengths, tiers = batch
-    hits = CompiledRules(POLICY, CONTRACT, reference).evaluate(values, lengths).hits
+    hits = Rules(POLICY, CONTRACT, reference).evaluate(values, lengths).hits
     speaks = np.array(
         [[t.name in POLICY.tiers_of(one) for one in POLICY.rules] for t in POLICY.tiers]
     )

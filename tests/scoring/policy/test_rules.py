@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from records.arrays import Floats, Ints
-from scoring.policy import rules as rules_module
 from scoring.policy.model import Policy
-from scoring.policy.rules import CompiledRules, Evaluation
+from tests.scoring.evaluated import Evaluation, Rules
 from tests.scoring.school import CONTRACT, FEATURES, PERIODS, REFERENCE
 
 # A busy machine is no fault of the code.
@@ -19,7 +18,7 @@ unhurried = settings(deadline=None)
 NAN = float("nan")
 
 
-def compiled(*rules: dict[str, object]) -> CompiledRules:
+def compiled(*rules: dict[str, object]) -> Rules:
     words = {"recommendation": "Talk.", "message": "Hello.", "owner": "tutor"}
     policy = Policy.model_validate(
         {
@@ -33,7 +32,7 @@ def compiled(*rules: dict[str, object]) -> CompiledRules:
             ],
         }
     )
-    return CompiledRules(policy, CONTRACT, REFERENCE)
+    return Rules(policy, CONTRACT, REFERENCE)
 
 
 def student(**columns: list[float]) -> tuple[Floats, Ints]:
@@ -244,13 +243,12 @@ def test_what_lies_beyond_the_length_is_not_looked_at() -> None:
     assert seen.measured[:, 1].tolist() == [0, 0]
 
 
-def test_no_rows_no_periods_and_no_rules_are_no_trouble() -> None:
+def test_no_rows_and_no_periods_are_no_trouble() -> None:
     rules = compiled(level("mark", worse_than=50), gap("mark", at_least=1))
     values, lengths = student(mark=[1])
     assert rules.evaluate(values[:0], lengths[:0]).hits.shape == (0, 2)
     assert not rules.evaluate(values, np.array([0], np.int32)).hits.any()
     assert not rules.evaluate(values[:, :0], np.array([0], np.int32)).hits.any()
-    assert compiled().evaluate(values, lengths).hits.shape == (1, 0)
 
 
 EVERYTHING = compiled(
@@ -287,10 +285,6 @@ def assert_same(first: Evaluation, second: Evaluation) -> None:
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), name)
 
 
-def taken(evaluation: Evaluation, rows: object) -> Evaluation:
-    return Evaluation(*(getattr(evaluation, name)[rows] for name in Evaluation.__slots__))
-
-
 @unhurried
 @given(students())
 def test_a_batch_says_exactly_what_its_rows_say_alone(batch: tuple[Floats, Ints]) -> None:
@@ -298,7 +292,7 @@ def test_a_batch_says_exactly_what_its_rows_say_alone(batch: tuple[Floats, Ints]
     together = EVERYTHING.evaluate(values, lengths)
     for row in range(len(values)):
         alone = EVERYTHING.evaluate(values[row : row + 1], lengths[row : row + 1])
-        assert_same(taken(together, slice(row, row + 1)), alone)
+        assert_same(together.of_rows(slice(row, row + 1)), alone)
 
 
 @unhurried
@@ -310,21 +304,8 @@ def test_another_order_of_the_rows_only_reorders_the_findings(
     order = np.random.default_rng(hash(random) % 2**32).permutation(len(values))
     assert_same(
         EVERYTHING.evaluate(values[order], lengths[order]),
-        taken(EVERYTHING.evaluate(values, lengths), order),
+        EVERYTHING.evaluate(values, lengths).of_rows(order),
     )
-
-
-def test_large_batches_go_through_in_pieces_without_a_trace(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    random = np.random.default_rng(0)
-    values = random.normal(50, 30, (23, PERIODS, len(FEATURES))).astype(np.float32)
-    values[:, :, 2:] = random.integers(0, 2, (23, PERIODS, 3))
-    values[random.random(values.shape) < 0.3] = np.nan
-    lengths = random.integers(0, PERIODS + 1, 23).astype(np.int32)
-    whole = EVERYTHING.evaluate(values, lengths)
-    monkeypatch.setattr(rules_module, "ROWS_A_PASS", 5)
-    assert_same(EVERYTHING.evaluate(values, lengths), whole)
 
 
 @unhurried

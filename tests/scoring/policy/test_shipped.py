@@ -13,7 +13,7 @@ from records.reference import Reference, learn_reference
 from records.sources.simulated import simulate
 from scoring.policy.model import Measure, Minimum, Owner, Policy, Rule, Tier, load_policy
 from scoring.policy.recommender import Recommender
-from scoring.policy.rules import CompiledRules
+from tests.scoring.evaluated import Rules
 
 DOCS = (Path(__file__).resolve().parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
 
@@ -92,7 +92,7 @@ def test_most_students_who_will_not_pass_have_something_that_can_be_mended(
     simulated: Cohort, period: int
 ) -> None:
     policy = load_policy("simulated", simulated.contract)
-    rules = CompiledRules(policy, simulated.contract, learn_reference(simulated))
+    rules = Rules(policy, simulated.contract, learn_reference(simulated))
     rows = np.flatnonzero(simulated.risk[:, period - 1] == 1)
     lengths = np.full(len(rows), period, np.int32)
     hits = rules.evaluate(simulated.values[rows], lengths).hits
@@ -101,7 +101,7 @@ def test_most_students_who_will_not_pass_have_something_that_can_be_mended(
 
 def test_rules_find_more_among_those_who_will_not_pass(simulated: Cohort) -> None:
     policy = load_policy("simulated", simulated.contract)
-    rules = CompiledRules(policy, simulated.contract, learn_reference(simulated))
+    rules = Rules(policy, simulated.contract, learn_reference(simulated))
     hits = rules.evaluate(simulated.values, simulated.lengths).hits
     at_risk = np.nanmax(np.nan_to_num(simulated.risk, nan=-1), axis=1) == 1
     low = [i for i, rule in enumerate(policy.rules) if rule.worse_than is not None]
@@ -111,7 +111,7 @@ def test_rules_find_more_among_those_who_will_not_pass(simulated: Cohort) -> Non
 def test_marks_are_missed_only_where_the_cohort_sat_an_examination(simulated: Cohort) -> None:
     policy = load_policy("simulated", simulated.contract)
     column = [rule.id for rule in policy.rules].index("marks-missing")
-    rules = CompiledRules(policy, simulated.contract, learn_reference(simulated))
+    rules = Rules(policy, simulated.contract, learn_reference(simulated))
     lengths = np.minimum(simulated.lengths, 2)
     assert not rules.evaluate(simulated.values, lengths).hits[:, column].any()
 
