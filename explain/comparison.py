@@ -130,19 +130,23 @@ class Comparisons:
             (periods, features).
         """
         start = len(history)
-        own = self._last(history)
+        own = self.standing(history)
         if usual is None:
             return np.tile(own, (periods, 1))
         clock = np.minimum(np.arange(start + periods), len(usual) - 1)
         then, now = np.split(usual.median[clock], [start])
-        moved = now + self._last(history - then)
+        moved = now + self.standing(history - then)
         found = np.where(self._numeric & ~np.isnan(moved), moved, own)
         found = np.where(np.isnan(own), now, np.clip(found, self._lower, self._upper))
         ended = np.isnan(now) & ~np.isnan(_mean_of_last(then, ~np.isnan(history), 1))
         return np.where(ended, _NAN, found).astype(np.float32)
 
-    def _last(self, table: Floats) -> Floats:
-        """Return where each feature of (periods, features) stands: (features,)."""
+    def standing(self, table: Floats) -> Floats:
+        """Return where each feature of (periods, features) stands: (features,).
+
+        The mean of the last three observed periods where it is measured anew each period, the
+        last one where it lasts; NaN where nothing was observed.
+        """
         observed = ~np.isnan(table)
         several, last = (_mean_of_last(table, observed, count) for count in (_LAST, 1))
         return np.where(self._measured_anew, several, last)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explain.explainer import Explainer, explainer_of
+from explain.bundles import explainer_of
+from explain.reasons.explainer import Explainer
 from records.arrays import Doubles, Floats, Ints
 from records.sources import simulated
 from scoring.assessment.assessor import Assessor

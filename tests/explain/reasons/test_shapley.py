@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from explain.shapley import EXACT_PLAYERS, Effects, Plan, all_coalitions, plan
+from explain.reasons.shapley import EXACT_PLAYERS, Effects, Plan, all_coalitions, plan
 from records.arrays import Doubles
 
 numbers = st.floats(-20, 20)

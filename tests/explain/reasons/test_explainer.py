@@ -11,12 +11,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from explain.comparison import Comparisons
-from explain.describe import LEAST_SHARE
-from explain.explainer import Explainer
 from explain.logits import logit
 from explain.questions import STEP_CELLS, answer_in_steps
-from explain.reasons import Reasons, View
-from explain.split import Split, split
+from explain.reasons.describe import LEAST_SHARE
+from explain.reasons.explainer import Explainer
+from explain.reasons.split import Split, split
+from explain.reasons.types import Reasons, View
 from records.arrays import Floats, Ints
 from records.contract import Contract, Feature
 from records.groups import feature_groups

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 
 from explain.comparison import Comparison, ComparisonKind
-from explain.reasons import (
+from explain.reasons.split import Split
+from explain.reasons.types import (
     ComparedWith,
     Direction,
     GroupReason,
@@ -14,8 +15,7 @@ from explain.reasons import (
     ReasonFeature,
     Reasons,
 )
-from explain.split import Split
-from explain.when import When
+from explain.reasons.when import When
 from explain.words import in_words, shown, standing_of
 from records.arrays import Floats
 from records.contract import Contract

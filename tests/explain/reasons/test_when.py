@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from explain.logits import logit
-from explain.when import LASTING, describe_course, find_turn
+from explain.reasons.when import LASTING, describe_course, find_turn
 
 NAN = float("nan")
 

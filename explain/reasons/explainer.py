@@ -5,17 +5,16 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from explain.comparison import Comparison, Comparisons
-from explain.describe import Describer
 from explain.logits import logit
 from explain.questions import Predict, Question, answer_all_in_steps, answer_in_steps
-from explain.reasons import MissingValues, Reasons, View
-from explain.split import split
-from explain.when import describe_course, find_turn
+from explain.reasons.describe import Describer
+from explain.reasons.split import split
+from explain.reasons.types import MissingValues, Reasons, View
+from explain.reasons.when import describe_course, find_turn
 from records.arrays import Doubles, Floats, Ints
 from records.contract import Contract
 from records.groups import FeatureGroup, feature_groups
 from records.typical import Typical
-from scoring.runtime.scorer import Scorer
 from scoring.steps import Steps, finish
 
 
@@ -138,12 +137,3 @@ class Explainer:
         usual = comparison.usual.median[: len(history)]
         missing = np.isnan(history) & ~np.isnan(usual)
         return np.where(missing, usual, history), int(missing.sum())
-
-
-def explainer_of(scorer: Scorer) -> Explainer:
-    """Return the explainer of a bundle's risk graph."""
-
-    def predict(values: Floats, lengths: Ints) -> Floats:
-        return scorer.score(values, lengths, forecast=False).risk
-
-    return Explainer(predict, scorer.bundle.contract, scorer.bundle.reference.typical)

@@ -7,7 +7,7 @@ import numpy as np
 
 from explain.logits import logit
 from explain.questions import Question
-from explain.shapley import plan
+from explain.reasons.shapley import plan
 from records.arrays import Bools, Doubles, Floats
 from records.groups import FeatureGroup
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from explain.comparison import ComparisonKind
-from explain.when import When
+from explain.reasons.when import When
 from explain.words import Shown, Standing
 
 View = Literal["level", "change"]

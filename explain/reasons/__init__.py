@@ -1,0 +1,1 @@
+"""Reasons: when an estimate moved, and what counts towards it."""

@@ -1,0 +1,1 @@
+"""What-if: what the model would estimate in changed futures."""

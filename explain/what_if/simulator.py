@@ -1,0 +1,157 @@
+"""The simulator: a history and futures in, what the model would estimate out."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from explain.comparison import Comparisons
+from explain.questions import Predict, Question, answer_in_steps
+from explain.what_if.describe import WhatIfDescriber
+from explain.what_if.futures import FutureRequest, Futures, Outlook
+from explain.what_if.levers import find_levers, moves_of
+from explain.what_if.recourse import Combination, search
+from explain.what_if.types import Recourse, WhatIf
+from records.arrays import Floats
+from records.contract import Contract
+from records.relative import Moments
+from records.typical import Typical
+from scoring.policy.model import rounded
+from scoring.policy.tiers import Tiers
+from scoring.steps import Steps
+from scoring.students.relatives import Relatives
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What is not offered, since its improvement raised the estimate too often.
+
+    Attributes:
+        features: Names of features.
+        groups: Labels of groups that are moved together.
+    """
+
+    features: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class WhatIfRequest:
+    """What is asked about one student.
+
+    Attributes:
+        history: (observed periods, features), relative features filled in.
+        risk: The estimate now, as it is shown.
+        periods: How many periods to append; fewer where the contract ends before.
+        futures: Futures to ask about; None for all presets that apply.
+        has_recourse: Whether the smallest sufficient change is wanted.
+        below: The bound for it; None for the lower bound of the present tier.
+        moments: What relative features are computed from; the bundle's where None.
+    """
+
+    history: Floats
+    risk: float
+    periods: int = 2
+    futures: Sequence[FutureRequest] | None = None
+    has_recourse: bool = True
+    below: float | None = None
+    moments: Moments | None = None
+
+
+class Simulator:
+    """Asks one model about futures.
+
+    Args:
+        predict: The model; see `explain.reasons.explainer.Explainer`.
+        contract: What records hold.
+        typical: Medians and ranges of the cohort; None leaves nothing to change.
+        relatives: Compute relative features anew; None where the contract has none.
+        tiers: What decides tiers.
+        hidden: What is not offered.
+
+    Attributes:
+        contract: What records hold.
+        futures: Makes histories with futures.
+    """
+
+    def __init__(
+        self,
+        predict: Predict,
+        contract: Contract,
+        typical: Typical | None,
+        *,
+        relatives: Relatives | None,
+        tiers: Tiers,
+        hidden: Hidden,
+    ) -> None:
+        self.contract = contract
+        self._comparisons = Comparisons(contract, typical)
+        self.futures = Futures(contract, relatives)
+        self._predict = predict
+        self._hidden = hidden
+        self._describer = WhatIfDescriber(contract, tiers)
+
+    def simulate_in_steps(self, request: WhatIfRequest) -> Steps[WhatIf]:
+        """Answer a what-if, an execution of a few milliseconds in each step."""
+        return answer_in_steps(self._predict, self.question(request))
+
+    def outlook(
+        self, history: Floats, periods: int, hidden: Collection[str] | None = None
+    ) -> Outlook:
+        """Find what follows a history if it goes on as it did, and what can be changed.
+
+        Args:
+            history: (observed periods, features).
+            periods: How many to append.
+            hidden: Features that are not offered; what the simulator hides where None.
+        """
+        start = len(history)
+        usual = self._comparisons.usual_for(history, start + periods)
+        usual = usual or self._comparisons.usual_for(history, start)
+        chosen = self._hidden.features if hidden is None else hidden
+        standing = self._comparisons.standing(history)
+        clock = range(start, start + periods)
+        levers = find_levers(self.contract, usual, standing, clock, chosen)
+        course = self._comparisons.continued(history, usual, periods)
+        return Outlook(history, course, usual, levers)
+
+    def question(self, request: WhatIfRequest) -> Question[WhatIf]:
+        """Ask about the futures of one student."""
+        start = len(request.history)
+        periods = min(request.periods, self.contract.periods.maximum - start)
+        outlook = self.outlook(request.history, periods)
+        wanted = request.futures
+        if wanted is None:
+            wanted = [FutureRequest(name, name) for name in self.futures.presets(outlook)]
+        changes = [self.futures.changes(outlook, one) for one in wanted]
+        risks = yield self.futures.histories(outlook, [{}, *changes], request.moments)
+        after = rounded(risks[:, start:])
+        recourse = None
+        if request.has_recourse:
+            recourse = yield from self._recourse(request, outlook, float(after[0, -1]))
+        return self._describer.describe(
+            outlook,
+            request.risk,
+            futures=list(zip(wanted, changes, after[1:], strict=True)),
+            hidden=self._hidden.features,
+            recourse=recourse,
+        )
+
+    def _recourse(
+        self, request: WhatIfRequest, outlook: Outlook, unchanged: float
+    ) -> Question[Recourse | None]:
+        below = request.below
+        if below is None:
+            below = self._describer.lower_bound(outlook, request.risk)
+        if below <= 0:  # the lowest tier
+            return None
+
+        def histories(combinations: Sequence[Combination]) -> Floats:
+            futures = [outlook.changed(_values_of(one)) for one in combinations]
+            return self.futures.histories(outlook, futures, request.moments)
+
+        moves = moves_of(outlook.levers, self._hidden.groups)
+        found = yield from search(moves, histories, below=below, unchanged=unchanged)
+        return self._describer.recourse(found, below, len(outlook.course))
+
+
+def _values_of(combination: Combination) -> dict[int, float]:
+    return {column: value for move in combination for column, value in move.values.items()}
