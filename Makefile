@@ -56,7 +56,12 @@ serve: $(BUNDLE)/manifest.json ## From nothing to an answering service (DATA, DA
 	@$(BIN)/bellwether request $(RUN) --out build/$(DATA)-request.json
 	@$(BIN)/bellwether serve $(BUNDLE) --host $(HOST) --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) --request build/$(DATA)-request.json
 
-test: lint ## Lint, types, import rules and every test, with coverage
+# A real OpenID provider for the tests of sign-in; they skip where npm is absent.
+PROVIDER := tests/access/provider
+$(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix $(PROVIDER) --no-audit --no-fund --loglevel=error; fi
+
+test: lint $(PROVIDER)/node_modules/.package-lock.json ## Lint, types, import rules and every test, with coverage
 	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 lint: $(ENV) ## Format, lint, types and import rules

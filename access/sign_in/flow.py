@@ -8,6 +8,8 @@ from access.operation import AccessContext, Operation, operate
 from access.people import find_user, get_user
 from access.roles import ANONYMOUS
 from access.sessions import rotate_session, start_session
+from access.sign_in.id_tokens import Identity
+from access.sign_in.identities import person_of
 from access.sign_in.links import Purpose, create_link, find_link, redeem_link
 from access.sign_in.passwords import hash_password, is_outdated, verify_password
 from access.sign_in.recovery import check_password, person
@@ -116,21 +118,31 @@ class SignIn:
         Raises:
             SignInRefusedError: The link was used, has expired or never was one.
         """
-        with operate(self._context, ANONYMOUS, at) as operation:
-            user = redeem_link(operation, secret, Purpose.SIGN_IN)
-            return self._start(operation, user, "link", browser)
+        now = at or utc_now()
+        try:
+            with operate(self._context, ANONYMOUS, now) as operation:
+                user = redeem_link(operation, secret, Purpose.SIGN_IN)
+                return self._start(operation, user, "link", browser)
+        except SignInRefusedError:
+            self._refuse(None, "link", now)
+            raise
 
-    def with_provider(self, user_id: int, browser: Browser, at: datetime | None = None) -> Started:
-        """Sign in a person whom an OpenID provider has vouched for.
+    def with_provider(
+        self, identity: Identity, browser: Browser, at: datetime | None = None
+    ) -> Started:
+        """Sign in a person whom an OpenID provider has vouched for. A second factor is the provider's business.
 
         Raises:
-            SignInRefusedError: The person was disabled.
+            SignInRefusedError: No person of the desk has this account, or the person was disabled.
         """
-        with operate(self._context, ANONYMOUS, at) as operation:
-            user = get_user(operation.session, user_id)
-            if user.disabled_at is not None:
-                raise SignInRefusedError("This account was disabled.")
-            return self._start(operation, user, "provider", browser)
+        now = at or utc_now()
+        try:
+            with operate(self._context, ANONYMOUS, now) as operation:
+                user = get_user(operation.session, person_of(operation, identity))
+                return self._start(operation, user, "provider", browser)
+        except SignInRefusedError:
+            self._refuse(None, "provider", now)
+            raise
 
     def confirm(
         self, user_id: int, password: str, browser: Browser, at: datetime | None = None
