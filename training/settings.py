@@ -52,6 +52,12 @@ class Quantiles(_Frozen):
     intervals: int = Field(default=7, ge=1, description="Quantile intervals a feature.")
     weight_decay: float = Field(default=0.2, ge=0)
     without: tuple[str, ...] = Field(default=(), description="Features that are not read.")
+    masked: tuple[str, ...] = Field(
+        default=(),
+        description="Features of one source, such as a click log: copies of some records, in which "
+        "they are missing, teach the network to do without.",
+    )
+    masked_share: float = Field(default=0.15, ge=0, le=1, description="Records that are copied.")
 
 
 class Distillation(Quantiles):
@@ -177,15 +183,20 @@ SCORE_NETWORKS["lstm", "papers"] = SCORE_NETWORKS["lstm", "papers"].model_copy(
 PRINTED_ADAM = SCORE_NETWORKS["attention-lstm", "papers"].model_copy(
     update={"name": "paper-b-printed-adam", "schedule": Schedule(optimizer="adam-as-printed")}
 )
-# How it was chosen: docs/models.md. Of most modules of the public files there
-# are no clicks: a network that reads them learns which module it is.
-_CLICKS = ("clicks", "active_days", "days_since_click")
+# The click log of the Open University: some modules and institutions have none.
+_CLICK_LOG = (
+    *("clicks", "clicks_material", "clicks_forum", "clicks_practice", "clicks_home"),
+    *("clicks_before", "active_days", "days_since_click", "sites", "new_sites"),
+    *("standing_clicks", "standing_active_days", "standing_sites", "standing_practice"),
+    *("standing_offline", "standing_clicks_before"),
+)
+# How it was chosen: docs/models.md.
 DISTILLED = NetworkPreset(
     name="distilled",
     units=48,
     dropout=0.2,
     schedule=Schedule(learning_rate=3e-3, batch_size=256, epochs=15),
-    distillation=Distillation(without=_CLICKS),
+    distillation=Distillation(masked=_CLICK_LOG),
 )
 # Trees taught a score network nothing: its targets are no single draws.
 QUANTILE = NetworkPreset(
@@ -196,7 +207,7 @@ QUANTILE = NetworkPreset(
     dropout=0.2,
     score_loss="huber",
     schedule=Schedule(learning_rate=3e-3, batch_size=256, epochs=20),
-    quantiles=Quantiles(without=_CLICKS),
+    quantiles=Quantiles(masked=_CLICK_LOG),
 )
 # Where records are many, an epoch is long and what there is to learn is learnt sooner.
 QUANTILE_MANY = QUANTILE.model_copy(
@@ -204,7 +215,7 @@ QUANTILE_MANY = QUANTILE.model_copy(
         "name": "quantile-many",
         "dropout": 0.3,
         "schedule": Schedule(learning_rate=2e-3, batch_size=256, epochs=8),
-        "quantiles": Quantiles(weight_decay=0.4, without=_CLICKS),
+        "quantiles": Quantiles(weight_decay=0.4, masked=_CLICK_LOG),
     }
 )
 # Between the squared error, which a few collapses rule, and the absolute one, which forgets them.

@@ -48,6 +48,11 @@ class Prepared:
         read = range(len(features)) if chosen is None else chosen
         return [at for at in read if features[at].name not in without]
 
+    def masked(self, names: Collection[str]) -> list[int]:
+        """Return the positions of those of the named features that the contract has."""
+        features = self.parts.train.contract.features
+        return [at for at, feature in enumerate(features) if feature.name in names]
+
 
 def prepare(cohort: Cohort, settings: TrainingSettings) -> Prepared:
     """Split the cohort and learn from the training part all that is not a network.

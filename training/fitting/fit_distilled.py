@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from records.arrays import Floats
+from training.data.masking import with_masked_copies
 from training.data.prepare import Prepared
 from training.data.targets import Examples, known_risk, risk_examples
 from training.fitting.fit import seed_everything
@@ -56,10 +57,15 @@ def fit_distilled(
         fitted,
         keras.losses.BinaryCrossentropy(from_logits=True),
         schedule,
-        Examples(
-            values=examples.values,
-            target=_for_members(soft, settings),
-            weight=early_first(examples.weight, settings.early),
+        with_masked_copies(
+            Examples(
+                values=examples.values,
+                target=_for_members(soft, settings),
+                weight=early_first(examples.weight, settings.early),
+            ),
+            prepared.masked(settings.masked),
+            settings.masked_share,
+            seed,
         ),
         replace(held, target=_for_members(held.target, settings)),
         weight_decay=settings.weight_decay,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from training.data.masking import with_masked_copies
 from training.data.prepare import Prepared
 from training.data.targets import Examples, score_examples, score_spread
 from training.fitting.fit import SCORE_LOSSES, keras_loss, seed_everything
@@ -38,7 +39,14 @@ def fit_quantile(
         keras.Model(network.input, keras.ops.expand_dims(network.output, axis=-1)),
         keras_loss(SCORE_LOSSES[preset.score_loss]),
         preset.schedule,
-        _for_each_step(score_examples(train, periods)),
+        _for_each_step(
+            with_masked_copies(
+                score_examples(train, periods),
+                prepared.masked(settings.masked),
+                settings.masked_share,
+                seed,
+            )
+        ),
         _for_each_step(score_examples(validation, periods)),
         weight_decay=settings.weight_decay,
         on_epoch=on_epoch,

@@ -58,6 +58,11 @@ FILES: Mapping[str, Table] = {
         "10,5,5,0,?",
         "12,5,13,0,90",
     ],
+    "vle": [
+        "id_site,code_module,code_presentation,activity_type,week_from,week_to",
+        "8,AAA,2013J,forumng,?,?",
+        "9,AAA,2013J,oucontent,?,?",
+    ],
     # Somebody was logged on days 7, 14 and 28, nobody on day 21.
     "studentVle": [
         "code_module,code_presentation,id_student,id_site,date,sum_click",

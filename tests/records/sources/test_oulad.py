@@ -93,6 +93,13 @@ def test_the_score_target_is_the_next_tutor_marked_score_handed_in(cohort: Cohor
         ("lateness_mean", [-1, 0, -0.3333, -0.3333]),
         ("days_since_submission", [3, 1, 2, 9]),
         ("clicks", [11, 0, NAN, 0]),
+        ("clicks_material", [10, 0, NAN, 0]),
+        ("clicks_forum", [1, 0, NAN, 0]),
+        ("clicks_practice", [0, 0, NAN, 0]),
+        ("clicks_home", [0, 0, NAN, 0]),
+        ("clicks_before", [3, 3, NAN, 3]),
+        ("sites", [2, 0, NAN, 0]),
+        ("new_sites", [2, 0, NAN, 0]),
         ("active_days", [3, 0, NAN, 0]),
         ("days_since_click", [0, 7, NAN, 21]),
     ],
@@ -118,6 +125,8 @@ def test_the_weeks_of_a_student_who_stays(
         ("lateness_latest", [NAN, 3, NAN]),
         ("days_since_submission", [NAN, 6, NAN]),
         ("clicks", [0, 4, NAN]),
+        ("sites", [0, 1, NAN]),
+        ("new_sites", [0, 1, NAN]),
         ("days_since_click", [NAN, 0, NAN]),
     ],
 )
@@ -169,8 +178,18 @@ def test_a_presentation_that_was_never_logged_has_no_clicks_rather_than_none_mad
     tmp_path: Path,
 ) -> None:
     cohort = load_oulad(write(tmp_path, {**FILES, "studentVle": FILES["studentVle"][:1]}))
-    for feature in ("clicks", "active_days", "days_since_click"):
+    for feature in ("clicks", "active_days", "days_since_click", "sites", "clicks_before"):
         assert np.isnan(of(cohort, "1", feature)).all()
+
+
+def test_a_site_is_new_once_and_sites_that_are_not_listed_count_as_one(tmp_path: Path) -> None:
+    clicks = ["9,1,2", "9,8,2", "8,9,1", "5,9,1", "6,10,1", "5,26,3", "9,28,1"]
+    log = FILES["studentVle"] + [f"AAA,2013J,5,{click}" for click in clicks]
+    cohort = load_oulad(write(tmp_path, {**FILES, "studentVle": log}))
+    assert of(cohort, "5", "sites") == pytest.approx([1, 3, NAN, 2], nan_ok=True)
+    assert of(cohort, "5", "new_sites") == pytest.approx([1, 2, NAN, 0], nan_ok=True)
+    assert of(cohort, "5", "clicks_material")[1] == 2
+    assert of(cohort, "5", "clicks") == pytest.approx([2, 5, NAN, 4], nan_ok=True)
 
 
 def test_question_marks_and_empty_cells_and_gzip_make_no_difference(

@@ -113,9 +113,11 @@ def as_files(happened: Events, results: list[str]) -> dict[str, Table]:
         for (work, student), (day, banked, score) in happened.submissions.items()
     ]
     clicks = FILES["studentVle"][:1] + [
-        f"BBB,{name},{student},1,{day},{count}" for (name, student), day, count in happened.clicks
+        f"BBB,{name},{student},{7 + count % 3},{day},{count}"
+        for (name, student), day, count in happened.clicks
     ]
     return {
+        "vle": FILES["vle"],
         "courses": courses,
         "studentInfo": info,
         "studentRegistration": registration,

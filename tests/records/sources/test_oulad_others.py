@@ -58,6 +58,7 @@ def files() -> dict[str, Table]:
             "3,1,5,0,30",
             "5,1,3,0,77",
         ],
+        "vle": ["id_site,activity_type"],
         "studentVle": ["code_module,code_presentation,id_student,id_site,date,sum_click"],
     }
 
