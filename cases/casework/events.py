@@ -133,12 +133,17 @@ class Casebook:
         return case.version
 
 
-def read_events(session: Session, ring: KeyRing, case_id: int) -> list[tuple[CaseEvent, Event]]:
-    """Read a case's events in order; those of an erased student have an empty payload."""
-    rows = session.scalars(
-        select(CaseEvent).where(CaseEvent.case_id == case_id).order_by(CaseEvent.seq)
-    )
-    return [(row, opened(ring, row)) for row in rows]
+def open_case(session: Session, student_id: int, concern: str) -> Case | None:
+    """Return the open case of a student and concern and lock it; there is one at most."""
+    return session.scalars(
+        select(Case)
+        .where(
+            Case.student_id == student_id,
+            Case.concern == concern,
+            Case.state != CaseState.CLOSED,
+        )
+        .with_for_update()
+    ).one_or_none()
 
 
 def opened(ring: KeyRing, row: CaseEvent) -> Event:

@@ -3,10 +3,9 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cases.casework.events import Casebook, Event
+from cases.casework.events import Casebook, Event, open_case
 from cases.casework.states import (
     CaseOutcome,
     CaseState,
@@ -71,28 +70,20 @@ def raise_concern(
     return book.open(student_id, Event(EventKind.OPENED, at, actor, payload))
 
 
-def open_case(session: Session, student_id: int, concern: str) -> Case | None:
-    """Return the open case of a student and concern and lock it; there is one at most."""
-    return session.scalars(
-        select(Case)
-        .where(
-            Case.student_id == student_id,
-            Case.concern == concern,
-            Case.state != CaseState.CLOSED,
-        )
-        .with_for_update()
-    ).one_or_none()
-
-
 def mark_seen(
-    session: Session, case_id: int, *, actor: int | None, version: int | None = None
+    session: Session,
+    case_id: int,
+    *,
+    actor: int | None,
+    version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Note that its owner has seen a new case; on any other open case nothing happens."""
     book = Casebook(session)
     case = book.case(case_id, version)
     if case.state != CaseState.NEW:
         return case.version
-    return book.append(case, EventKind.SEEN, actor=actor)
+    return book.append(case, EventKind.SEEN, actor=actor, at=at)
 
 
 def assign(
@@ -102,9 +93,10 @@ def assign(
     to: int | None,
     actor: int | None,
     version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Give the case to a user, or to nobody."""
-    return _append(session, case_id, version, EventKind.ASSIGNED, {"to": to}, actor=actor)
+    return _append(session, case_id, version, EventKind.ASSIGNED, {"to": to}, actor=actor, at=at)
 
 
 def record_contact(
@@ -172,10 +164,11 @@ def wait(
     reason: str,
     actor: int | None,
     version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Wait for something until a day; the scheduler then resumes the case."""
     payload = {"until": until.isoformat(), "reason": reason}
-    return _append(session, case_id, version, EventKind.WAITING, payload, actor=actor)
+    return _append(session, case_id, version, EventKind.WAITING, payload, actor=actor, at=at)
 
 
 def snooze(
@@ -186,6 +179,7 @@ def snooze(
     reason: str,
     actor: int | None,
     version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Hide the case from worklists until a day, with a reason; its state remains.
 
@@ -194,10 +188,10 @@ def snooze(
     """
     if not reason.strip():
         raise InvalidError("A snooze needs a reason.")
-    if until <= utc_now().date():
+    if until <= (at or utc_now()).date():
         raise InvalidError("A snooze ends after today at the earliest.")
     payload = {"until": until.isoformat(), "reason": reason}
-    return _append(session, case_id, version, EventKind.SNOOZED, payload, actor=actor)
+    return _append(session, case_id, version, EventKind.SNOOZED, payload, actor=actor, at=at)
 
 
 def plan_step(
@@ -208,10 +202,11 @@ def plan_step(
     due: date | None,
     actor: int | None,
     version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Write down what is to be done next, and by when."""
     payload = {"next_step": next_step, "due": None if due is None else due.isoformat()}
-    return _append(session, case_id, version, EventKind.STEP_PLANNED, payload, actor=actor)
+    return _append(session, case_id, version, EventKind.STEP_PLANNED, payload, actor=actor, at=at)
 
 
 def refer(
@@ -222,10 +217,11 @@ def refer(
     words: str,
     actor: int | None,
     version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Record that another office was asked to help; the case goes on."""
     payload = {"to": to, "words": words}
-    return _append(session, case_id, version, EventKind.REFERRED, payload, actor=actor)
+    return _append(session, case_id, version, EventKind.REFERRED, payload, actor=actor, at=at)
 
 
 def close(
@@ -278,7 +274,13 @@ def close_in(
 
 
 def reopen(
-    session: Session, case_id: int, *, words: str, actor: int | None, version: int | None = None
+    session: Session,
+    case_id: int,
+    *,
+    words: str,
+    actor: int | None,
+    version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Open a closed case again.
 
@@ -291,11 +293,17 @@ def reopen(
         other := open_case(session, case.student_id, case.concern)
     ):
         raise NotAllowedError(f"Case {other.id} of the same concern is open; use that one.")
-    return book.append(case, EventKind.REOPENED, {"words": words}, actor=actor)
+    return book.append(case, EventKind.REOPENED, {"words": words}, actor=actor, at=at)
 
 
 def merge(
-    session: Session, case_id: int, *, into: int, actor: int | None, version: int | None = None
+    session: Session,
+    case_id: int,
+    *,
+    into: int,
+    actor: int | None,
+    version: int | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Close a case as the duplicate of another open one of the same student.
 
@@ -310,9 +318,9 @@ def merge(
     if case.id == other.id or case.student_id != other.student_id:
         raise NotAllowedError("A case can be merged into another case of the same student only.")
     joined = {"by": "merge", "case_id": case.id, "raised_by": case.raised_by, "words": ""}
-    book.append(other, EventKind.JOINED, joined, actor=actor)
+    book.append(other, EventKind.JOINED, joined, actor=actor, at=at)
     closing = {"reason": CloseReason.DUPLICATE, "duplicate_of": other.id, "words": ""}
-    return close_in(book, case, closing, actor=actor)
+    return close_in(book, case, closing, actor=actor, at=at)
 
 
 def _append(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from cases.casework.events import Casebook
@@ -85,9 +85,8 @@ def commit_answers(
     for one, assessment in made:
         enrolment = one.enrolment
         earlier = context.earlier.get(enrolment.id, [])
-        points = _points(assessment, earlier, rules)
-        rank = shown_rank(points, rules) if points else -1
-        _stand(session, context, assessment, earlier, points, rank=rank, rules=rules)
+        standing, points = _derived(assessment, earlier, rules)
+        _store(session, context.standings.get(enrolment.id), standing)
         if not points:
             continue
         set_tier = context.overridden.get(enrolment.id)
@@ -97,7 +96,7 @@ def commit_answers(
                 enrolment=enrolment,
                 assessment=assessment,
                 points=points,
-                rank=rank,
+                rank=standing.rank,
                 case=context.cases.get(enrolment.id),
                 closed_period=context.closed.get(enrolment.id),
                 is_overridden=set_tier in rules.names
@@ -166,31 +165,55 @@ def _points(made: Assessment, earlier: Sequence[_Earlier], rules: TierRules) -> 
     return [*found, Point(made.period, made.probability, made.rank)]
 
 
-def _stand(
-    session: Session,
-    context: _Context,
-    made: Assessment,
-    earlier: Sequence[_Earlier],
-    points: Sequence[Point],
-    *,
-    rank: int,
-    rules: TierRules,
-) -> None:
-    standing = context.standings.get(made.enrolment_id)
-    if standing is None:
-        standing = Standing(enrolment_id=made.enrolment_id)
-        session.add(standing)
+def standings_of(session: Session, enrolment_ids: Sequence[int], policy: Policy) -> list[Standing]:
+    """Derive standings from the assessments of enrolments; nothing is stored."""
+    rules = TierRules.of(policy)
+    newest = (
+        select(func.max(Assessment.generation))
+        .where(Assessment.enrolment_id == Enrolment.id)
+        .correlate(Enrolment)
+        .scalar_subquery()
+    )
+    made = session.scalars(
+        select(Assessment)
+        .join(Enrolment, Enrolment.id == Assessment.enrolment_id)
+        .where(Enrolment.id.in_(enrolment_ids), Assessment.generation == newest)
+    ).all()
+    earlier = _read_earlier(session, enrolment_ids)
+    return [_derived(one, earlier.get(one.enrolment_id, []), rules)[0] for one in made]
+
+
+def _store(session: Session, stored: Standing | None, derived: Standing) -> None:
+    if stored is None:
+        session.add(derived)
+        return
+    for column in inspect(Standing).column_attrs:
+        setattr(stored, column.key, getattr(derived, column.key))
+
+
+def _derived(
+    made: Assessment, earlier: Sequence[_Earlier], rules: TierRules
+) -> tuple[Standing, list[Point]]:
+    points = _points(made, earlier, rules)
+    rank = shown_rank(points, rules) if points else -1
     before = earlier[-1] if earlier else None
     risk_before = None if before is None else before.probability
     if risk_before is None and len(points) > 1:
         risk_before = points[-2].probability
-    standing.tier = rules.names[rank] if rank >= 0 else None
-    standing.rank, standing.probability = rank, made.probability
-    standing.change = None
+    change = None
     if made.probability is not None and risk_before is not None:
-        standing.change = round(made.probability - risk_before, 6)
-    standing.latest_id, standing.last_period = made.id, made.period
-    standing.previous_id = None if before is None else before.id
+        change = round(made.probability - risk_before, 6)
+    standing = Standing(
+        enrolment_id=made.enrolment_id,
+        tier=rules.names[rank] if rank >= 0 else None,
+        rank=rank,
+        probability=made.probability,
+        change=change,
+        latest_id=made.id,
+        previous_id=None if before is None else before.id,
+        last_period=made.period,
+    )
+    return standing, points
 
 
 def _withdraw(book: Casebook, context: _Context, enrolment: Enrolment, at: datetime) -> None:
@@ -207,7 +230,7 @@ def _read(session: Session, enrolments: Sequence[Enrolment], at: datetime) -> _C
     context = _Context({}, {}, {}, {}, {}, {}, {})
     for standing in session.scalars(select(Standing).where(Standing.enrolment_id.in_(ids))):
         context.standings[standing.enrolment_id] = standing
-    _read_earlier(session, context, ids)
+    context.earlier = _read_earlier(session, ids)
     found = select(Case).where(Case.enrolment_id.in_(ids), Case.origin == "assessment")
     for case in session.scalars(found.order_by(Case.id).with_for_update()):
         assert case.enrolment_id is not None  # noqa: S101 - selected by it
@@ -243,8 +266,8 @@ def _read(session: Session, enrolments: Sequence[Enrolment], at: datetime) -> _C
     return context
 
 
-def _read_earlier(session: Session, context: _Context, ids: Sequence[int]) -> None:
-    """Read the newest assessment of each period before the one that was just written."""
+def _read_earlier(session: Session, ids: Sequence[int]) -> dict[int, list[_Earlier]]:
+    """Read by enrolment the newest assessment of each period before that of the newest one."""
     rows = session.execute(
         select(
             Assessment.enrolment_id,
@@ -262,7 +285,9 @@ def _read_earlier(session: Session, context: _Context, ids: Sequence[int]) -> No
         one = _Earlier(assessment_id, period, probability, rank)
         by_period.setdefault(enrolment_id, {})[period] = one
         newest[enrolment_id] = period
-    for enrolment_id, periods in by_period.items():
-        context.earlier[enrolment_id] = [
+    return {
+        enrolment_id: [
             periods[period] for period in sorted(periods) if period < newest[enrolment_id]
         ]
+        for enrolment_id, periods in by_period.items()
+    }

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from cases.recording.assessing import Answered, commit_answers
 from cases.recording.record import digest_of
-from cases.recording.reference import recorded_reference
+from cases.recording.reference import recorded_reference, refresh_reference
 from cases.recording.values import histories
 from cases.scoring import ScoredBatch, ScorerUnavailableError, ScoringClient, StudentHistory
 from cases.tables.people import Enrolment
@@ -124,6 +124,30 @@ def score_queued(
             )
         )
     return Progress(len(leased), committed=len(answers), stale=len(leased) - len(answers))
+
+
+def drain(
+    database: Database, client: ScoringClient, *, limit: int = 256, now: datetime | None = None
+) -> Progress:
+    """Score everything that may be scored now, batch by batch; stop where the scorer is down.
+
+    First the reference of relative features is learnt again from what was recorded.
+
+    Raises:
+        ScorerUnavailableError: Contract or policy cannot be read.
+    """
+    refresh_reference(database, client.contract())
+    total = Progress(0)
+    while True:
+        done = score_queued(database, client, limit=limit, now=now)
+        total = Progress(
+            total.leased + done.leased,
+            total.committed + done.committed,
+            total.stale + done.stale,
+            total.failed + done.failed,
+        )
+        if not done.leased or done.failed:
+            return total
 
 
 def queue_status(session: Session, contract: str | None = None) -> QueueStatus:

@@ -1,0 +1,1 @@
+"""A simulated institution in mid-term, to try the desk with: invented people, real estimates."""
