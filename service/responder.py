@@ -139,13 +139,15 @@ class Responder:
         self._assessor = Assessor(self._scorer)
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         # None where no feature is relative: nothing is then looked at or filled in.
-        self._relatives = Relatives.of(self.bundle.contract, self.bundle.reference.relative)
+        self._relatives = Relatives.from_contract(
+            self.bundle.contract, self.bundle.reference.relative
+        )
         self._intake = Intake(self.bundle.contract)
         self._reader = RequestReader(self._intake, settings.max_students, self._relatives)
         self.info = model_info(self._scorer, settings, threads)
         self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
         self._encoder = TableEncoder(
-            self.bundle.contract, self.bundle.policy, self._assessor.recommender.advice
+            self.bundle.contract, self.bundle.policy, self._assessor.recommender.templates
         )
         # Every answer begins alike.
         empty = msgspec.json.encode(ScoreAnswer(self.info.model, [], []))
@@ -179,7 +181,7 @@ class Responder:
         table: AssessmentTable | None = None
         started = perf_counter()
         if kept:
-            values, lengths = self._intake.lay_out([request.students for request in kept])
+            values, lengths = self._intake.to_arrays([request.students for request in kept])
             reference = None
             if self._relatives is not None:
                 values, reference = self._relatives.complete(

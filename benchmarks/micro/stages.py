@@ -21,7 +21,7 @@ from benchmarks.students import StudentSource
 from scoring.assessment.assessor import Assessor
 from scoring.runtime.providers import Provider, open_session
 from scoring.runtime.scorer import CHUNK, Scorer
-from scoring.students.intake import Admission, Intake, Laid, LoneStudent
+from scoring.students.intake import Intake, LazyStudent, StudentArrays, StudentBatch
 from service.openapi.schemas import ScoreAnswer
 from service.responder import Responder
 from service.rows.encoder import TableEncoder
@@ -104,7 +104,7 @@ class _Pass:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body)
         self._scorer = Scorer(bundle, provider=Provider.CPU, strict=True, threads=1)
         self._assessor = Assessor(self._scorer)
-        advice = self._assessor.recommender.advice
+        advice = self._assessor.recommender.templates
         self._encoder = TableEncoder(bundle.contract, bundle.policy, advice)
         empty = msgspec.json.encode(ScoreAnswer(responder.info.model, [], []))
         self._before = empty.removesuffix(b'],"errors":[]}')
@@ -135,9 +135,9 @@ class _Pass:
 
         decoded = timed(lambda: [self._decoder.decode(body).students for body in bodies])
 
-        def take_in() -> tuple[list[Admission | LoneStudent], Laid]:
-            taken = [self._intake.take(students) for students in decoded]
-            return taken, self._intake.lay_out(taken)
+        def take_in() -> tuple[list[StudentBatch | LazyStudent], StudentArrays]:
+            taken = [self._intake.parse(students) for students in decoded]
+            return taken, self._intake.to_arrays(taken)
 
         taken, (values, lengths) = timed(take_in)
         scores = timed(lambda: self._scorer.score(values, lengths))

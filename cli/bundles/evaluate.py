@@ -151,7 +151,7 @@ def _completed(cohort: "Cohort", bundle: "Bundle", reference: str) -> "Cohort":
     found = bundle.reference.relative
     if reference != "bundle":
         found = read_reference(Path(reference), bundle.contract)
-    relatives = Relatives.of(bundle.contract, found)
+    relatives = Relatives.from_contract(bundle.contract, found)
     if relatives is None:
         return cohort
     if relatives.kept is None:

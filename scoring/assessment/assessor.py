@@ -197,11 +197,11 @@ class Assessor:
             CohortError: Shapes or lengths that do not fit the bundle's contract.
         """
         scores = self.scorer.score(values, lengths, forecast=forecast)
-        return self.conclude(
+        return self.assess_scores(
             values, lengths, scores, recommendations=recommendations, reference=reference
         )
 
-    def conclude(
+    def assess_scores(
         self,
         values: Floats,
         lengths: Ints,
@@ -211,19 +211,19 @@ class Assessor:
         reference: NDArray[np.int8] | None = None,
     ) -> list[Assessment]:
         """Say what the policy makes of scores that are already there; else as `assess`."""
-        return self.worded(
+        return self.to_assessments(
             self.tabulate(
                 values, lengths, scores, recommendations=recommendations, reference=reference
             )
         )
 
-    def worded(self, table: AssessmentTable) -> list[Assessment]:
+    def to_assessments(self, table: AssessmentTable) -> list[Assessment]:
         """Put a table into words: one assessment a row, in order."""
         rows = len(table)
         points = _trajectories(table.trajectory)
         forecasts = np.stack((table.forecast, table.low, table.high), axis=2).tolist()
         outliers, advice = self._flags(table.outliers, rows), table.advice
-        recommendations = by_row(self.recommender.worded(advice), advice.row, rows)
+        recommendations = by_row(self.recommender.to_recommendations(advice), advice.row, rows)
         observed = map(Observed, table.observed_periods.tolist(), table.observed_share.tolist())
         reference = np.zeros(rows, np.int8) if table.reference is None else table.reference
         whole = (table.status, table.period, table.risk, table.tier, table.since, reference)

@@ -18,7 +18,7 @@ from scoring.runtime.scorer import Scores
 _STATUS = np.array(STATUS_BY_FACTS, np.int8)
 
 
-class Decided(NamedTuple):
+class Decisions(NamedTuple):
     """What is decided of students, one row each; see `AssessmentTable`."""
 
     status: NDArray[np.int8]
@@ -35,7 +35,7 @@ class Decided(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Bases:
+class DecisionInputs:
     """What decisions rest on, whoever the student is.
 
     Attributes:
@@ -56,11 +56,11 @@ class Bases:
         return np.triu(np.ones((len(self.possible),) * 2, np.float32))
 
 
-def decide(bases: Bases, seen: Floats, lengths: Ints, scores: Scores) -> Decided:
+def decide(inputs: DecisionInputs, seen: Floats, lengths: Ints, scores: Scores) -> Decisions:
     """Decide of many students.
 
     Args:
-        bases: What to decide by.
+        inputs: What to decide by.
         seen: (rows, periods) float32, values known in each period, of those that count.
         lengths: (rows,) periods observed; what lies beyond is not looked at.
         scores: Of the same rows and periods, at least one.
@@ -73,19 +73,22 @@ def decide(bases: Bases, seen: Floats, lengths: Ints, scores: Scores) -> Decided
     last = np.arange(0, rows * periods, periods) + (lengths - 1) % periods
     seen = seen * within
     # Sums over a short axis take several times as long as products; both are exact here.
-    until = bases.until[:periods, :periods]
-    observed, share = (seen > 0).astype(np.float32) @ until, seen @ until / bases.possible[:periods]
-    enough = within & (observed >= bases.minimum.periods) & (share >= bases.minimum.share)
+    until = inputs.until[:periods, :periods]
+    observed, share = (
+        (seen > 0).astype(np.float32) @ until,
+        seen @ until / inputs.possible[:periods],
+    )
+    enough = within & (observed >= inputs.minimum.periods) & (share >= inputs.minimum.share)
     risk = rounded(np.where(enough, scores.risk, np.nan))
-    by_period = bases.tiers.of_rounded(risk)
+    by_period = inputs.tiers.of_rounded(risk)
     tier = by_period.ravel().take(last)
     assessed = tier != NO_TIER
     since = _since(by_period, tier, within, clock) * assessed
     if not assessed.all():
         risk[~assessed] = np.nan
     forecast = _forecast(_at(scores.score, last), assessed)
-    low, high = _interval(bases.intervals, forecast, lengths)
-    return Decided(
+    low, high = _interval(inputs.intervals, forecast, lengths)
+    return Decisions(
         status=_STATUS.take(enough.ravel().take(last) + 2 * assessed),
         period=lengths,
         risk=risk.ravel().take(last),

@@ -7,7 +7,7 @@ from records.arrays import Bools, Floats, Ints
 from records.contract import Contract
 from records.fences import Fences
 from records.intervals import Intervals
-from scoring.assessment.decisions import Bases, decide
+from scoring.assessment.decisions import DecisionInputs, decide
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommender
 from scoring.policy.tiers import Tiers
@@ -51,7 +51,7 @@ class Tabulator:
         self._weights = np.array(counted, np.float32)
         # Values that can be known by the end of each period.
         possible = np.arange(1, contract.periods.maximum + 1) * sum(counted)
-        self._bases = Bases(tiers, policy.minimum, intervals, possible)
+        self._inputs = DecisionInputs(tiers, policy.minimum, intervals, possible)
 
     def tabulate(
         self,
@@ -79,7 +79,7 @@ class Tabulator:
             values, scores = _with_one_period(values, scores)
         # A product of floats: several times faster than a sum over a short axis.
         seen = (~np.isnan(values)).astype(np.float32) @ self._weights
-        decided = decide(self._bases, seen, lengths, scores)
+        decided = decide(self._inputs, seen, lengths, scores)
         tier = decided.tier
         wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
         return AssessmentTable(

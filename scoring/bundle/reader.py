@@ -292,7 +292,7 @@ def _check_agreement(bundle: Bundle) -> None:
 
 def _check_relatives(bundle: Bundle) -> None:
     try:
-        Relatives.of(bundle.contract, bundle.reference.relative)
+        Relatives.from_contract(bundle.contract, bundle.reference.relative)
     except CohortError as error:
         raise BundleError(f"{bundle.path / REFERENCE}: {error}") from None
 

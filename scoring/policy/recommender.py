@@ -119,7 +119,7 @@ class Recommender:
         self._rules: RuleArrays | None = None
         if policy.rules:
             self._rules = RuleArrays.from_rules(policy.rules, contract, reference)
-        self.advice = [Advice(rule, policy, contract) for rule in policy.rules]
+        self.templates = [RecommendationTemplate(rule, policy, contract) for rule in policy.rules]
         priorities = [rule.priority for rule in policy.rules]
         # Numbered from 0 without gaps, so that row and priority are one number.
         different, self._priority = np.unique(np.array(priorities, np.intp), return_inverse=True)
@@ -185,7 +185,7 @@ class Recommender:
             evidence.last[chosen],
         )
 
-    def worded(self, advice: AdviceTable) -> list[Recommendation]:
+    def to_recommendations(self, advice: AdviceTable) -> list[Recommendation]:
         """Put recommendations into words, in the order of the table."""
         numbers = (
             advice.measured,
@@ -195,7 +195,7 @@ class Recommender:
             advice.last,
         )
         return [
-            self.advice[rule].recommendation(*grounds)
+            self.templates[rule].recommendation(*grounds)
             for rule, *grounds in zip(
                 advice.rule.tolist(), *(column.tolist() for column in numbers), strict=True
             )
@@ -206,7 +206,7 @@ class Recommender:
     ) -> list[tuple[Recommendation, ...]]:
         """Advise on every student, in words; arguments as `advise`."""
         advice = self.advise(values, lengths, tiers)
-        return by_row(self.worded(advice), advice.row, len(values))
+        return by_row(self.to_recommendations(advice), advice.row, len(values))
 
     def _choose(self, row: Positions, rule: Positions, severity: Doubles) -> Positions:
         """Return the cells that are advised: row by row, the worst first."""
@@ -236,7 +236,7 @@ def by_row(things: Sequence[Thing], row: Positions, rows: int) -> list[tuple[Thi
     return [tuple(things[start:end]) for start, end in pairwise(ends)]
 
 
-class Advice:
+class RecommendationTemplate:
     """One rule's recommendation, complete but for the student's numbers.
 
     Attributes:

@@ -15,7 +15,7 @@ from records.arrays import Bools, Positions
 from records.contract import Contract, Feature, Kind
 from scoring.steps import STEP_STUDENTS, Steps
 from scoring.students.faults import FAULTS_PER_ROW, explain, number_limits
-from scoring.students.intake import THOROUGH_FAULTS, Admission
+from scoring.students.intake import THOROUGH_FAULTS, StudentBatch
 
 # Stands for a cell that is there and cannot be read.
 NO_PERIOD = -1
@@ -55,7 +55,7 @@ class StudentColumns:
     student: Callable[[int], object]
 
 
-def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Steps[Admission]:
+def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Steps[StudentBatch]:
     """Admit students, in steps: a fault keeps out its own student and no other.
 
     Args:
@@ -63,7 +63,7 @@ def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Steps[
         columns: The students.
         first: Position of the first of them among all that were handed in.
     """
-    admission = lay_out(contract, columns, first)
+    admission = to_arrays(contract, columns, first)
     if len(admission.ids) == len(columns.ids):
         return admission
     refused = np.ones(len(columns.sizes), np.bool_)
@@ -77,7 +77,7 @@ def admit(contract: Contract, columns: StudentColumns, first: int = 0) -> Steps[
     return admission
 
 
-def lay_out(contract: Contract, columns: StudentColumns, first: int = 0) -> Admission:
+def to_arrays(contract: Contract, columns: StudentColumns, first: int = 0) -> StudentBatch:
     """Admit students without saying what is wrong with the others; else as `admit`."""
     students, maximum = len(columns.sizes), contract.periods.maximum
     if (regular := _regular(contract, columns, first)) is not None:
@@ -100,7 +100,7 @@ def lay_out(contract: Contract, columns: StudentColumns, first: int = 0) -> Admi
     for at, column in enumerate(columns.features):
         if column is not None:
             values[cells, at] = column.values[chosen]
-    return Admission(
+    return StudentBatch(
         rows=rows + first,
         ids=[columns.ids[row] or "" for row in rows.tolist()],  # `known` says that none is empty
         values=values.reshape(len(rows), maximum, len(contract.features)),
@@ -109,7 +109,7 @@ def lay_out(contract: Contract, columns: StudentColumns, first: int = 0) -> Admi
     )
 
 
-def _regular(contract: Contract, columns: StudentColumns, first: int) -> Admission | None:
+def _regular(contract: Contract, columns: StudentColumns, first: int) -> StudentBatch | None:
     """Admit students of whom all have the same periods from the first on, and none a fault.
 
     That is a cohort at a point in time; its columns need only be laid out anew.
@@ -129,7 +129,7 @@ def _regular(contract: Contract, columns: StudentColumns, first: int) -> Admissi
     for at, column in enumerate(columns.features):
         cells = np.nan if column is None else column.values.reshape(students, length)
         values[:, :length, at] = cells
-    return Admission(
+    return StudentBatch(
         rows=np.arange(first, first + students),
         ids=cast("list[str]", list(columns.ids)),  # all are known
         values=values,

@@ -1,6 +1,6 @@
 """Take students in: JSON-like rows by feature name -> aligned arrays, one row's faults apart.
 
-Rows that a struct built from the contract can type go to `Intake.gather` and become arrays;
+Rows that a struct built from the contract can type go to `Intake.collect` and become arrays;
 of the others `scoring.students.faults` says everything that is wrong.
 """
 
@@ -35,7 +35,7 @@ THOROUGH_FAULTS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Admission:
+class StudentBatch:
     """The students that can be scored, as arrays, and what is wrong with the others.
 
     Attributes:
@@ -57,8 +57,8 @@ class Admission:
     reference: NDArray[np.int8] | None = None
 
 
-class Laid(NamedTuple):
-    """Students as arrays, as in `Admission`."""
+class StudentArrays(NamedTuple):
+    """Students as arrays, as in `StudentBatch`."""
 
     values: Floats
     lengths: Ints
@@ -68,8 +68,8 @@ _FIRST = np.zeros(1, np.intp)
 _FIRST.flags.writeable = False
 
 
-class LoneStudent:
-    """The only student of a request: an `Admission` whose arrays can be made with those of others.
+class LazyStudent:
+    """The only student of a request: an `StudentBatch` whose arrays can be made with those of others.
 
     Args:
         intake: Lays it out.
@@ -90,17 +90,17 @@ class LoneStudent:
         self._intake, self.typed = intake, typed
         self.ids: list[str] = [typed.id]
         self.faults: list[Fault] = []
-        self.laid: Laid | None = None
+        self.laid: StudentArrays | None = None
 
     @property
     def values(self) -> Floats:
-        """(1, periods, features); see `Admission`."""
-        return (self.laid or self._intake.lay_out([self])).values
+        """(1, periods, features); see `StudentBatch`."""
+        return (self.laid or self._intake.to_arrays([self])).values
 
     @property
     def lengths(self) -> Ints:
-        """(1,); see `Admission`."""
-        return (self.laid or self._intake.lay_out([self])).lengths
+        """(1,); see `StudentBatch`."""
+        return (self.laid or self._intake.to_arrays([self])).lengths
 
 
 class Intake:
@@ -115,7 +115,7 @@ class Intake:
 
     Attributes:
         student_type: A `msgspec.Struct` of one student; a JSON decoder of it accepts exactly what
-            `read` accepts, but for the order of the periods, which `gather` checks.
+            `read` accepts, but for the order of the periods, which `collect` checks.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -134,11 +134,11 @@ class Intake:
             if feature.levels
         ]
 
-    def read(self, students: Iterable[object]) -> Admission:
+    def read(self, students: Iterable[object]) -> StudentBatch:
         """Admit JSON-like students one by one: a fault keeps out its own row and no other."""
         return finish(self.read_in_steps(students))
 
-    def read_in_steps(self, students: Iterable[object]) -> Steps[Admission]:
+    def read_in_steps(self, students: Iterable[object]) -> Steps[StudentBatch]:
         """Admit JSON-like students as `read` does, some in a step."""
         typed: list[Any] = []
         rows: list[int] = []
@@ -156,15 +156,15 @@ class Intake:
                 faults += explain(self.contract, row, student, limit=limit)
             if row % STEP_STUDENTS == STEP_STUDENTS - 1:
                 yield
-        return self.gather(typed, rows=rows, faults=faults)
+        return self.collect(typed, rows=rows, faults=faults)
 
-    def gather(
+    def collect(
         self,
         students: Sequence[Any],
         *,
         rows: Sequence[int] | None = None,
         faults: Sequence[Fault] = (),
-    ) -> Admission:
+    ) -> StudentBatch:
         """Lay typed students out as arrays; no Python runs per value.
 
         Args:
@@ -176,7 +176,7 @@ class Intake:
         laid = self._lay(histories)
         if isinstance(laid, set):
             return self._without(laid, students, rows, faults)
-        return Admission(
+        return StudentBatch(
             rows=np.arange(len(students)) if rows is None else np.array(rows, np.intp),
             ids=[student.id for student in students],
             values=laid.values,
@@ -184,36 +184,36 @@ class Intake:
             faults=list(faults),
         )
 
-    def take(self, students: Sequence[Any]) -> "Admission | LoneStudent":
+    def parse(self, students: Sequence[Any]) -> "StudentBatch | LazyStudent":
         """Take typed students in; a sound one alone becomes arrays later, with those of others."""
         if len(students) == 1:
             periods = [entry.period for entry in students[0].periods]
             if periods == self._clock[: len(periods)] or all(map(lt, periods, periods[1:])):
-                return LoneStudent(self, students[0])
-        return self.gather(students)
+                return LazyStudent(self, students[0])
+        return self.collect(students)
 
-    def lay_out(self, parts: "Sequence[Admission | LoneStudent]") -> "Laid":
+    def to_arrays(self, parts: "Sequence[StudentBatch | LazyStudent]") -> "StudentArrays":
         """Return the arrays of all students, part after part; lone ones are made in one go."""
-        lone = [part for part in parts if isinstance(part, LoneStudent) and part.laid is None]
+        lone = [part for part in parts if isinstance(part, LazyStudent) and part.laid is None]
         if lone:
             laid = self._lay([one.typed.periods for one in lone])
             if isinstance(laid, set):
-                raise TypeError("`take` lets nobody wait whose periods do not rise")
+                raise TypeError("`parse` lets nobody wait whose periods do not rise")
             if len(lone) == 1:
                 lone[0].laid = laid
             else:
                 for at, one in enumerate(lone):
-                    one.laid = Laid(laid.values[at : at + 1], laid.lengths[at : at + 1])
+                    one.laid = StudentArrays(laid.values[at : at + 1], laid.lengths[at : at + 1])
             if len(lone) == len(parts):
                 return laid
         if len(parts) == 1:
-            return Laid(parts[0].values, parts[0].lengths)
-        return Laid(
+            return StudentArrays(parts[0].values, parts[0].lengths)
+        return StudentArrays(
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.lengths for part in parts]),
         )
 
-    def _lay(self, histories: Sequence[Sequence[Any]]) -> "Laid | set[int]":
+    def _lay(self, histories: Sequence[Sequence[Any]]) -> "StudentArrays | set[int]":
         """Return arrays, or the positions of those whose periods do not rise."""
         count, maximum = len(histories), self.contract.periods.maximum
         sizes = list(map(len, histories))
@@ -223,7 +223,7 @@ class Intake:
             # One student without a gap, the usual request: half the time of what follows.
             values = self._nothing.copy()
             values[0, :entries] = table[:, 1:]
-            return Laid(values, np.array([entries], np.int32))
+            return StudentArrays(values, np.array([entries], np.int32))
         size = np.array(sizes, np.intp)
         before = np.arange(0, count * maximum, maximum) - 1
         # Rows one after the other, periods ascending within each: one strictly rising sequence.
@@ -238,7 +238,9 @@ class Intake:
             values = np.full((count * maximum, self._width - 1), np.nan, np.float32)
             values[place] = table[:, 1:]
         lengths = place[size.cumsum() - 1] - before
-        return Laid(values.reshape(count, maximum, self._width - 1), lengths.astype(np.int32))
+        return StudentArrays(
+            values.reshape(count, maximum, self._width - 1), lengths.astype(np.int32)
+        )
 
     def _table(self, histories: Sequence[Sequence[Any]], entries: int) -> Floats:
         """Return (entries, period and features) float32, one history after the other."""
@@ -265,13 +267,13 @@ class Intake:
         students: Sequence[Any],
         rows: Sequence[int] | None,
         faults: Sequence[Fault],
-    ) -> Admission:
+    ) -> StudentBatch:
         rows = range(len(students)) if rows is None else rows
         found = list(faults)
         for at in sorted(unordered):
             found += order_faults(rows[at], [entry.period for entry in students[at].periods])
         kept = [at for at in range(len(students)) if at not in unordered]
-        return self.gather(
+        return self.collect(
             [students[at] for at in kept],
             rows=[rows[at] for at in kept],
             faults=sorted(found, key=lambda fault: fault.row or 0),

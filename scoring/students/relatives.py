@@ -12,7 +12,7 @@ from records.contract import Contract
 from records.relative import Moments, RelativeLayout, fill_relatives, learn_moments
 from records.relative_reference import RelativeReference
 from scoring.results import BATCH, BUNDLE, SENT
-from scoring.students.intake import Admission, LoneStudent
+from scoring.students.intake import LazyStudent, StudentBatch
 
 Origins = NDArray[np.int8]
 
@@ -30,7 +30,7 @@ class Relatives:
     kept: Moments | None
 
     @classmethod
-    def of(cls, contract: Contract, reference: RelativeReference | None) -> Self | None:
+    def from_contract(cls, contract: Contract, reference: RelativeReference | None) -> Self | None:
         """Lay out a contract's relative features; None where it has none."""
         layout = RelativeLayout.of(contract)
         if layout is None:
@@ -59,22 +59,22 @@ class Relatives:
             sent &= ~filled.any(axis=(1, 2))
         return values, np.where(sent, np.int8(SENT), np.int8(origin))
 
-    def fill_from(self, students: Admission, moments: Moments, origin: int) -> Admission:
+    def fill_from(self, students: StudentBatch, moments: Moments, origin: int) -> StudentBatch:
         """Fill in students from moments that came with them."""
         values, reference = self.fill(students.values, moments, origin)
         return replace(students, values=values, reference=reference)
 
-    def fill_from_batch(self, students: Admission) -> Admission:
+    def fill_from_batch(self, students: StudentBatch) -> StudentBatch:
         """Fill in students from their own numbers: each counts up to the last period sent."""
         moments = learn_batch(self.layout, students.values, students.lengths)
         return self.fill_from(students, moments, BATCH)
 
-    def leave(self, students: Admission) -> Admission:
+    def leave(self, students: StudentBatch) -> StudentBatch:
         """Fill nothing in: what is missing was not known to who sent the rest."""
         return replace(students, reference=np.full(len(students.ids), SENT, np.int8))
 
     def complete(
-        self, values: Floats, parts: Sequence[Admission | LoneStudent]
+        self, values: Floats, parts: Sequence[StudentBatch | LazyStudent]
     ) -> tuple[Floats, Origins]:
         """Fill in the students of several requests in one go, unless they are filled in already.
 

@@ -17,7 +17,7 @@ from records.contract import Contract, Kind
 from records.errors import Fault
 from scoring.policy.model import Measure, Policy
 from scoring.results import ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlierCells
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 
 REFUSED = "refused"
 _ALL_STATUSES = (*STATUSES, REFUSED)
@@ -111,7 +111,7 @@ class AnswerTables:
     def batch(
         self,
         ids: Sequence[str | None] | pa.Array,
-        admission: Admission,
+        admission: StudentBatch,
         table: AssessmentTable | None,
         first: int = 0,
     ) -> pa.RecordBatch:
@@ -290,7 +290,7 @@ def _errors(faults: Sequence[Fault], first: int, students: int) -> pa.Array:
     return pa.array([of.get(row, []) for row in range(first, first + students)], pa.list_(_ERROR))
 
 
-def _nothing(admission: Admission, subjects: int) -> AssessmentTable:
+def _nothing(admission: StudentBatch, subjects: int) -> AssessmentTable:
     """Return an empty assessment table."""
     whole = np.empty(0, np.intp)
     return AssessmentTable(

@@ -15,7 +15,7 @@ from scoring.results import AssessmentTable
 from scoring.runtime.provider_options import CHUNK
 from scoring.runtime.scores import Scores
 from scoring.steps import Steps, finish, timed
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 from scoring.students.relatives import Relatives, learn_batch
 from scoring.tables.answers import AnswerTables
 from scoring.tables.intake import StudentRows, TableIntake
@@ -90,7 +90,9 @@ class TableAssessor:
     def __init__(self, assessor: Assessor, reference: RelativeReference | None = None) -> None:
         self.assessor = assessor
         bundle = assessor.scorer.bundle
-        self.relatives = Relatives.of(bundle.contract, reference or bundle.reference.relative)
+        self.relatives = Relatives.from_contract(
+            bundle.contract, reference or bundle.reference.relative
+        )
         self.intake = TableIntake(assessor.scorer.bundle.contract)
         self.answers = AnswerTables(self.intake.contract, assessor.policy)
         # Twice the periods there can be: so many rows cannot belong to a student in order, even
@@ -127,7 +129,7 @@ class TableAssessor:
             tiers=np.bincount(known, minlength=tiers).astype(np.int32),
         )
 
-    def admit(self, part: StudentRows, first: int) -> Steps[tuple[list[str | None], Admission]]:
+    def admit(self, part: StudentRows, first: int) -> Steps[tuple[list[str | None], StudentBatch]]:
         """Admit a slice of whole students, in steps; return the ids of all of them, too."""
         admission = yield from self.intake.admit_in_steps(part, first)
         return part.names, admission
@@ -139,13 +141,15 @@ class TableAssessor:
         """
         if self.relatives is None:
             return None
-        students = self.intake.lay_out(part)
+        students = self.intake.to_arrays(part)
         return learn_batch(self.relatives.layout, students.values, students.lengths)
 
-    def tabulate(self, admissions: Sequence[Admission], wanted: Wanted) -> Steps[Tabulated | None]:
+    def tabulate(
+        self, admissions: Sequence[StudentBatch], wanted: Wanted
+    ) -> Steps[Tabulated | None]:
         """Say what is to be said of the students admitted, in steps; None where there are none.
 
-        Relative features are filled in from the reference unless `Admission.reference` says that
+        Relative features are filled in from the reference unless `StudentBatch.reference` says that
         they are filled in already.
 
         Args:

@@ -36,10 +36,10 @@ from scoring.students.columns import (
     StudentColumns,
     admit,
     beyond,
-    lay_out,
+    to_arrays,
 )
 from scoring.students.faults import ID_LENGTH, field_name
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 
 
 class TableError(BellwetherError):
@@ -114,7 +114,7 @@ class TableIntake:
         self._checked = schema, kept
         return kept
 
-    def admit(self, part: StudentRows, first: int = 0) -> Admission:
+    def admit(self, part: StudentRows, first: int = 0) -> StudentBatch:
         """Admit the students of a slice; a fault keeps out its own student and no other.
 
         Args:
@@ -127,13 +127,13 @@ class TableIntake:
         """
         return finish(self.admit_in_steps(part, first))
 
-    def admit_in_steps(self, part: StudentRows, first: int = 0) -> Steps[Admission]:
+    def admit_in_steps(self, part: StudentRows, first: int = 0) -> Steps[StudentBatch]:
         """Admit the students of a slice as `admit` does, in steps where many are refused."""
         return admit(self.contract, self._columns(part), first)
 
-    def lay_out(self, part: StudentRows) -> Admission:
+    def to_arrays(self, part: StudentRows) -> StudentBatch:
         """Admit the students of a slice without saying what is wrong with the others."""
-        return lay_out(self.contract, self._columns(part))
+        return to_arrays(self.contract, self._columns(part))
 
     def _columns(self, part: StudentRows) -> StudentColumns:
         batch, starts = part.rows, part.starts

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scoring.students.intake import LoneStudent
+from scoring.students.intake import LazyStudent
 from service.responder import Answered
 from service.rows.decoder import ScoreRequest
 
@@ -19,7 +19,7 @@ def cut(request: ScoreRequest, rows: int) -> list[ScoreRequest]:
     """
     students = request.students
     number = len(students.ids)
-    if number <= rows or isinstance(students, LoneStudent):
+    if number <= rows or isinstance(students, LazyStudent):
         return [request]
     return [
         replace(

@@ -22,7 +22,7 @@ from records.errors import Fault
 from scoring.steps import Steps
 from scoring.students.columns import FeatureColumn, StudentColumns, admit, beyond
 from scoring.students.faults import ID_LENGTH, field_name, is_text
-from scoring.students.intake import Admission, Intake
+from scoring.students.intake import Intake, StudentBatch
 from scoring.students.relatives import Relatives
 from service.http.problems import INVALID, RequestError, refuse_field
 from service.rows.decoder import parse_json
@@ -72,7 +72,7 @@ class ColumnarReader:
         )
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body_type)
 
-    def read(self, body: bytes) -> Steps[tuple[list[str | None], Admission]]:
+    def read(self, body: bytes) -> Steps[tuple[list[str | None], StudentBatch]]:
         """Read a body, in steps where students are refused: all ids, and what can be scored.
 
         Raises:
@@ -107,7 +107,7 @@ class ColumnarReader:
         admission = yield from admit(self._contract, students)
         return columns.id, refer(admission, columns.reference, self._relatives)
 
-    def _read_tolerantly(self, body: bytes) -> Steps[tuple[list[str | None], Admission]]:
+    def _read_tolerantly(self, body: bytes) -> Steps[tuple[list[str | None], StudentBatch]]:
         request = parse_json(body)
         self._check_fields(request)
         ids, lengths, period = request["id"], request["lengths"], request.get("period")
@@ -173,8 +173,8 @@ class ColumnarReader:
 
 
 def slices_of(
-    ids: Sequence[str | None], admission: Admission, students: int
-) -> Iterator[tuple[Sequence[str | None], Admission]]:
+    ids: Sequence[str | None], admission: StudentBatch, students: int
+) -> Iterator[tuple[Sequence[str | None], StudentBatch]]:
     """Cut what was read into slices of `students`, refused ones included; positions stay.
 
     Args:

@@ -16,7 +16,7 @@ from records.arrays import Doubles, Positions
 from records.contract import Contract
 from scoring.policy.model import Policy
 from scoring.results import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlierCells
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 from scoring.tables.answers import REFUSED, rule_levels
 from scoring.tables.intake import TableError
 from service.openapi.schemas import ModelStamp
@@ -65,7 +65,7 @@ class ColumnarAnswers:
     def columns(
         self,
         ids: Sequence[str | None],
-        admission: Admission,
+        admission: StudentBatch,
         table: AssessmentTable | None,
         first: int = 0,
     ) -> dict[str, Written]:
@@ -174,7 +174,7 @@ class ColumnarDocument:
     def add(
         self,
         ids: Sequence[str | None],
-        admission: Admission,
+        admission: StudentBatch,
         table: AssessmentTable | None,
         first: int,
     ) -> bytes:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from scoring.results import AssessmentTable
 from scoring.steps import Steps
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 from scoring.tables.assessor import Wanted
 from scoring.tables.formats import TableFormat
 from service.rows.reference import KEPT, OWN
@@ -64,7 +64,7 @@ class SliceResult:
             that were batched together is divided by their students.
     """
 
-    students: Admission
+    students: StudentBatch
     refused: int
     table: AssessmentTable | None
     executions: tuple[int, ...]
@@ -97,7 +97,7 @@ class PendingSlice:
     """
 
     students: int
-    admit: Callable[[int], Steps[tuple[Ids, Admission]]]
+    admit: Callable[[int], Steps[tuple[Ids, StudentBatch]]]
     reading: float
 
 
@@ -105,7 +105,7 @@ class Answer(Protocol):
     """Writes the response to a table, slice by slice."""
 
     def add(
-        self, ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
+        self, ids: Ids, admission: StudentBatch, table: AssessmentTable | None, first: int
     ) -> bytes:
         """Write a slice, arguments as of `AnswerTables.batch`; return the bytes that are ready.
 

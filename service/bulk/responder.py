@@ -17,7 +17,7 @@ from records.relative import Moments
 from scoring.assessment.assessor import Assessor
 from scoring.results import BATCH
 from scoring.steps import Steps, advance, timed
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 from scoring.tables.assessor import TableAssessor, Wanted
 from scoring.tables.formats import TableFormat, open_writer, read_batches
 from scoring.tables.intake import StudentRows, TableError
@@ -206,7 +206,7 @@ class BulkResponder:
 
     def _admit(
         self, rows: StudentRows, request: BulkRequest, moments: Moments | None, first: int
-    ) -> Steps[tuple[Ids, Admission]]:
+    ) -> Steps[tuple[Ids, StudentBatch]]:
         relatives = self._tables.relatives
         ids, admission = yield from self._tables.admit(rows, first)
         if relatives is not None and moments is not None:
@@ -234,7 +234,7 @@ def _slices_or_refusal(parts: Iterator[PendingSlice | None]) -> Iterator[Pending
         raise refusal_of(TableError(None, "empty_table", message))
 
 
-def _admitted(part: tuple[Ids, Admission], _first: int) -> Steps[tuple[Ids, Admission]]:
+def _admitted(part: tuple[Ids, StudentBatch], _first: int) -> Steps[tuple[Ids, StudentBatch]]:
     """Admit what was admitted when it was read."""
     yield from ()
     return part

@@ -5,7 +5,7 @@ from time import perf_counter
 
 from records.errors import Fault
 from scoring.results import AssessmentTable
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 from scoring.tables.answers import AnswerTables
 from scoring.tables.assessor import Tabulated
 from scoring.tables.formats import TableWriter
@@ -36,7 +36,7 @@ class TableAnswer:
     answers: AnswerTables
 
     def add(
-        self, ids: Ids, admission: Admission, table: AssessmentTable | None, first: int
+        self, ids: Ids, admission: StudentBatch, table: AssessmentTable | None, first: int
     ) -> bytes:
         """Write a slice, arguments as of `AnswerTables.batch`; return the bytes that are ready."""
         return self.writer.write(self.answers.batch(ids, admission, table, first))
@@ -59,7 +59,7 @@ class AdmittedSlice:
 
     job: TableJob
     ids: Ids
-    students: Admission
+    students: StudentBatch
     decode: float
 
     def write(

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
 from scoring.results import STATUSES
-from scoring.students.intake import Admission, LoneStudent
+from scoring.students.intake import LazyStudent, StudentBatch
 from service.batching.records import BatchRecord
 from service.bulk.pending import SliceResult
 from service.bulk.timings import BulkTimings
@@ -223,7 +223,7 @@ class PendingMetrics:
             self._outliers.append(worked.table.outliers.feature)
         self._add_values(worked.students)
 
-    def _add_values(self, students: Admission | LoneStudent) -> None:
+    def _add_values(self, students: StudentBatch | LazyStudent) -> None:
         if students.ids:
             self.rows += len(students.ids)
             self._histories.append(students.values)

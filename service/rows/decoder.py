@@ -17,7 +17,7 @@ import msgspec
 
 from records.errors import Fault
 from scoring.students.faults import FAULTS_PER_ROW, field_name
-from scoring.students.intake import Admission, Intake, LoneStudent
+from scoring.students.intake import Intake, LazyStudent, StudentBatch
 from scoring.students.relatives import Relatives
 from service.http.problems import INVALID, MALFORMED, RequestError, refuse_field
 from service.rows.reference import KEPT, refer
@@ -39,7 +39,7 @@ class ScoreRequest:
         forecast: Whether the forecast of the next score is wanted.
     """
 
-    students: Admission | LoneStudent
+    students: StudentBatch | LazyStudent
     recommendations: bool = True
     forecast: bool = True
 
@@ -84,10 +84,10 @@ class RequestReader:
             return self._read_tolerantly(body)
         self._check_number(request.students)
         if request.reference == KEPT:
-            students = self._intake.take(request.students)
+            students = self._intake.parse(request.students)
         else:
-            gathered = self._intake.gather(request.students)
-            students = refer(gathered, request.reference, self._relatives)
+            collected = self._intake.collect(request.students)
+            students = refer(collected, request.reference, self._relatives)
         return ScoreRequest(students, request.recommendations, request.forecast)
 
     def admit(

@@ -1,6 +1,6 @@
 """Write answers as JSON straight from the columns of an `AssessmentTable`.
 
-The bytes say what `msgspec.json.encode` says of the same table put into words (`Assessor.worded`),
+The bytes say what `msgspec.json.encode` says of the same table put into words (`Assessor.to_assessments`),
 several times faster: whatever is constant (texts of a rule, names of tiers, keys) is encoded once,
 numbers are encoded a column at a time (`service.rows.json_numbers`), and all students' fragments are one list
 of which each request's answer is joined in one go. Only risks are written otherwise, with all
@@ -20,7 +20,7 @@ import numpy as np
 from records.arrays import Bools, Doubles
 from records.contract import Contract
 from scoring.policy.model import Policy
-from scoring.policy.recommender import Advice
+from scoring.policy.recommender import RecommendationTemplate
 from scoring.results import BUNDLE, AdviceTable, AssessmentTable, OutlierCells
 from service.rows.fragments import REFERENCES, Fragments
 from service.rows.json_numbers import Trajectories, written
@@ -64,7 +64,9 @@ class TableEncoder:
         advice: What each rule of the policy says, in the policy's order.
     """
 
-    def __init__(self, contract: Contract, policy: Policy, advice: Sequence[Advice]) -> None:
+    def __init__(
+        self, contract: Contract, policy: Policy, advice: Sequence[RecommendationTemplate]
+    ) -> None:
         self._trajectories = Trajectories(contract.periods.maximum)
         self._texts = texts = Fragments(contract, policy, advice)
         # One student's fragments: what is always the same, and room for the rest.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from records.arrays import Bools
 from records.contract import Contract
 from scoring.policy.model import Policy
-from scoring.policy.recommender import Advice
+from scoring.policy.recommender import RecommendationTemplate
 from scoring.results import NO_TIER, ORIGINS, STATUSES, AdviceTable
 
 _json = msgspec.json.Encoder().encode
@@ -61,7 +61,9 @@ class Fragments:
         advice: Of recommendations.
     """
 
-    def __init__(self, contract: Contract, policy: Policy, advice: Sequence[Advice]) -> None:
+    def __init__(
+        self, contract: Contract, policy: Policy, advice: Sequence[RecommendationTemplate]
+    ) -> None:
         self.advice = AdviceFragments(advice, contract.periods.maximum)
         score = contract.targets.score
         self.subjects = [b'{"subject":%b,"value":' % _json(name) for name in score.subjects]
@@ -98,7 +100,7 @@ class Fragments:
 class AdviceFragments:
     """Writes recommendations: constant text around a student's numbers."""
 
-    def __init__(self, advice: Sequence[Advice], periods: int) -> None:
+    def __init__(self, advice: Sequence[RecommendationTemplate], periods: int) -> None:
         # What comes before the first number: of a student's first recommendation, of the others.
         self._before: list[bytes] = []
         self._middle: list[bytes] = []

@@ -5,7 +5,7 @@ from typing import Any
 from records.errors import CohortError
 from records.relative_reference import parse_reference
 from scoring.results import BATCH, BUNDLE, ORIGINS, REQUEST, SENT
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 from scoring.students.relatives import Relatives
 from service.http.problems import refuse_field
 
@@ -17,7 +17,7 @@ AS_SENT = ORIGINS[SENT]
 WORDS = (KEPT, OWN, AS_SENT)
 
 
-def refer(students: Admission, reference: Any, relatives: Relatives | None) -> Admission:
+def refer(students: StudentBatch, reference: Any, relatives: Relatives | None) -> StudentBatch:
     """Fill relative features in from what a request says, before it is cut into slices.
 
     Args:

@@ -39,7 +39,7 @@ def history(periods: int) -> tuple[Floats, Ints]:
     return values, np.array([periods], np.int32)
 
 
-def concluded(assessor: Assessor, risks: list[float]) -> Assessment:
+def assessed_from(assessor: Assessor, risks: list[float]) -> Assessment:
     """What is said of a student of whom all is known, where the model says `risks`."""
     values, lengths = history(len(risks))
     scores = Scores(
@@ -47,14 +47,14 @@ def concluded(assessor: Assessor, risks: list[float]) -> Assessment:
     )
     scores.risk[0, : len(risks)] = risks
     scores.score[0, : len(risks)] = 55.5
-    return assessor.conclude(values, lengths, scores)[0]
+    return assessor.assess_scores(values, lengths, scores)[0]
 
 
 def test_a_forecast_lies_in_its_interval_as_wide_as_the_bundle_says(assessor: Assessor) -> None:
     intervals = assessor.scorer.bundle.intervals
     assert intervals is not None
     for period in (2, 5, 8):
-        (forecast,) = concluded(assessor, [0.5] * period).forecast
+        (forecast,) = assessed_from(assessor, [0.5] * period).forecast
         width = intervals.half_width[period - 1][0]
         assert forecast.low == pytest.approx(max(55.5 - width, intervals.minimum), abs=1e-4)
         assert forecast.high == pytest.approx(min(55.5 + width, intervals.maximum), abs=1e-4)
@@ -101,18 +101,18 @@ def test_the_trajectory_is_what_earlier_assessments_said(
 def test_the_tier_tells_since_when_it_holds(
     assessor: Assessor, risks: list[float], tier: str, since: int
 ) -> None:
-    said = concluded(assessor, risks)
+    said = assessed_from(assessor, risks)
     assert (said.tier, said.since) == (tier, since)
 
 
 def test_periods_before_enough_was_known_are_not_in_the_trajectory(assessor: Assessor) -> None:
     assert assessor.policy.minimum.periods == 2
-    said = concluded(assessor, [0.9, 0.5, 0.6])
+    said = assessed_from(assessor, [0.9, 0.5, 0.6])
     assert [(point.period, point.risk) for point in said.trajectory] == [(2, 0.5), (3, 0.6)]
 
 
 def test_a_single_period_is_not_enough_data(assessor: Assessor) -> None:
-    said = concluded(assessor, [0.99])
+    said = assessed_from(assessor, [0.99])
     assert said.status == "not_enough_data"
     assert (said.period, said.risk, said.tier, said.since) == (1, None, None, None)
     assert (said.trajectory, said.forecast, said.recommendations) == ((), (), ())
@@ -123,9 +123,9 @@ def test_mostly_missing_values_are_not_enough_data(assessor: Assessor) -> None:
     values, lengths = history(5)
     values[0, 2:] = np.nan
     scores = assessor.scorer.score(values, lengths)
-    assert assessor.conclude(values, lengths, scores)[0].status == "assessed"
+    assert assessor.assess_scores(values, lengths, scores)[0].status == "assessed"
     values[0, 1, 0] = np.nan
-    said = assessor.conclude(values, lengths, scores)[0]
+    said = assessor.assess_scores(values, lengths, scores)[0]
     assert said.status == "not_enough_data"
     assert (said.observed.periods, said.observed.share) == (2, 0.36)
 
@@ -137,13 +137,13 @@ def test_nothing_at_all_is_not_enough_data(assessor: Assessor) -> None:
 
 
 def test_a_model_without_an_answer_is_not_passed_off_as_missing_data(assessor: Assessor) -> None:
-    said = concluded(assessor, [0.5, 0.5, float("nan")])
+    said = assessed_from(assessor, [0.5, 0.5, float("nan")])
     assert said.status == "no_estimate"
     assert (said.risk, said.tier, said.trajectory, said.recommendations) == (None, None, (), ())
 
 
 def test_the_forecast_names_subject_and_unit(assessor: Assessor) -> None:
-    (only,) = concluded(assessor, [0.2, 0.3]).forecast
+    (only,) = assessed_from(assessor, [0.2, 0.3]).forecast
     assert (only.subject, only.value, only.unit) == ("score", 55.5, "points")
 
 
@@ -161,10 +161,10 @@ def test_a_student_with_deficiencies_in_the_highest_tier_is_advised(assessor: As
     values, lengths = history(4)
     values[0, :4] = [50, 30, 30, 30, 2]
     scores = Scores(np.full((1, 8), 0.9, np.float32), np.full((1, 8, 1), 40, np.float32))
-    said = assessor.conclude(values, lengths, scores)[0]
+    said = assessor.assess_scores(values, lengths, scores)[0]
     assert len(said.recommendations) == assessor.policy.max_recommendations
     assert said.reference == "bundle"
-    without = assessor.conclude(values, lengths, scores, recommendations=False)[0]
+    without = assessor.assess_scores(values, lengths, scores, recommendations=False)[0]
     assert without.recommendations == ()
     assert (without.risk, without.tier) == (said.risk, said.tier)
 
@@ -183,8 +183,8 @@ def test_another_policy_can_be_tried_on_the_same_scorer(assessor: Assessor) -> N
         }
     )
     other = Assessor(assessor.scorer, policy)
-    assert concluded(other, [0.15]).tier == "call"
-    assert concluded(other, [0.149]).tier == "calm"
+    assert assessed_from(other, [0.15]).tier == "call"
+    assert assessed_from(other, [0.149]).tier == "calm"
 
 
 @st.composite
@@ -209,7 +209,7 @@ def test_the_lowest_tier_and_too_little_data_get_no_recommendation(
     assessor: Assessor, batch: tuple[Floats, Ints, Scores]
 ) -> None:
     known = {rule.id for rule in assessor.policy.rules}
-    for said in assessor.conclude(*batch):
+    for said in assessor.assess_scores(*batch):
         assert said.status in {"assessed", "not_enough_data"}
         if said.tier in {None, "low"}:
             assert said.recommendations == ()
@@ -223,11 +223,11 @@ def test_rows_get_alone_and_in_any_order_what_they_get_together(
     assessor: Assessor, batch: tuple[Floats, Ints, Scores], seed: int
 ) -> None:
     values, lengths, scores = batch
-    together = assessor.conclude(values, lengths, scores)
+    together = assessor.assess_scores(values, lengths, scores)
 
     def of(rows: slice | NDArray[np.int64]) -> list[Assessment]:
         chosen = Scores(scores.risk[rows], scores.score[rows])
-        return assessor.conclude(values[rows], lengths[rows], chosen)
+        return assessor.assess_scores(values[rows], lengths[rows], chosen)
 
     assert [of(slice(row, row + 1))[0] for row in range(len(values))] == together
     order = np.random.default_rng(seed).permutation(len(values))
@@ -243,7 +243,9 @@ def test_what_comes_after_the_last_observed_period_changes_nothing(
     beyond = np.arange(8) >= lengths[:, None]
     later = values.copy()
     later[beyond] = 1
-    assert assessor.conclude(later, lengths, scores) == assessor.conclude(values, lengths, scores)
+    assert assessor.assess_scores(later, lengths, scores) == assessor.assess_scores(
+        values, lengths, scores
+    )
 
 
 @lenient
@@ -251,7 +253,7 @@ def test_what_comes_after_the_last_observed_period_changes_nothing(
 def test_both_encoders_write_the_same_json_and_it_reads_back(
     assessor: Assessor, batch: tuple[Floats, Ints, Scores]
 ) -> None:
-    said = assessor.conclude(*batch)
+    said = assessor.assess_scores(*batch)
     encoded = msgspec.json.encode(said)
     assert msgspec.json.decode(encoded) == msgspec.json.decode(MANY.dump_json(said))
     assert msgspec.json.decode(encoded, type=list[Assessment]) == said

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from records.cohort import Cohort
 from records.contract import Contract, load_contract
 from records.toml_file import parse_toml
-from scoring.students.intake import THOROUGH_FAULTS, Admission, Intake, LoneStudent, students_of
+from scoring.students.intake import THOROUGH_FAULTS, Intake, LazyStudent, StudentBatch, students_of
 
 MIXED = parse_toml(
     """
@@ -268,7 +268,7 @@ _MAYBE = st.one_of(
 )
 
 
-def same(left: Admission, right: Admission) -> None:
+def same(left: StudentBatch, right: StudentBatch) -> None:
     np.testing.assert_array_equal(left.values, right.values)
     np.testing.assert_array_equal(left.lengths, right.lengths)
     assert left.ids == right.ids
@@ -280,7 +280,7 @@ def test_json_decoding_accepts_exactly_what_reading_accepts(row: Any) -> None:
     read = INTAKE.read([row])
     decoder = msgspec.json.Decoder(INTAKE.student_type)
     try:
-        decoded = INTAKE.gather([decoder.decode(json.dumps(row))])
+        decoded = INTAKE.collect([decoder.decode(json.dumps(row))])
     except msgspec.DecodeError:
         assert not read.rows.size
         assert read.faults
@@ -301,13 +301,13 @@ _RISING_OR_NOT = st.builds(
 def test_requests_laid_out_together_are_those_gathered_alone(requests: list[list[Any]]) -> None:
     decoder = msgspec.json.Decoder(list[INTAKE.student_type])  # type: ignore[name-defined]
     typed = [decoder.decode(json.dumps(students)) for students in requests]
-    alone = [INTAKE.gather(students) for students in typed]
-    taken = [INTAKE.take(students) for students in typed]
+    alone = [INTAKE.collect(students) for students in typed]
+    taken = [INTAKE.parse(students) for students in typed]
     for part, own, students in zip(taken, alone, typed, strict=True):
         assert part.faults == own.faults
-        assert isinstance(part, LoneStudent) == (len(students) == len(own.ids) == 1)
+        assert isinstance(part, LazyStudent) == (len(students) == len(own.ids) == 1)
 
-    laid = INTAKE.lay_out(taken)
+    laid = INTAKE.to_arrays(taken)
 
     assert laid.values.dtype == np.float32
     assert laid.lengths.dtype == np.int32

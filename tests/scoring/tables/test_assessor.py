@@ -20,7 +20,7 @@ from scoring.assessment.assessor import Assessment, Assessor
 from scoring.bundle.reader import read_bundle
 from scoring.runtime.scorer import Scorer
 from scoring.steps import finish
-from scoring.students.intake import Admission, Intake, students_of
+from scoring.students.intake import Intake, StudentBatch, students_of
 from scoring.tables.assessor import TableAssessor, Wanted
 from scoring.tables.formats import TableFormat, open_writer, read_batches
 from scoring.tables.intake import TableError
@@ -226,7 +226,7 @@ def test_steps_of_executions_give_what_one_call_gives(tables: TableAssessor) -> 
     cohort = load_cohort("simulated", students=700, seed=5)
     lengths = np.random.default_rng(5).integers(0, 9, len(cohort.values)).astype(np.int32)
     cohorts = [
-        Admission(np.arange(end - start), ["s"] * (end - start), values, some, [])
+        StudentBatch(np.arange(end - start), ["s"] * (end - start), values, some, [])
         for start, end in ((0, 100), (100, 100), (100, 700))
         for values, some in [(cohort.values[start:end], lengths[start:end])]
     ]
@@ -246,7 +246,7 @@ def test_rows_of_a_table_are_what_is_said_of_these_students(tables: TableAssesso
     cohort.values[::7, 3, :] = 1e6  # outliers
     said = finish(
         tables.tabulate(
-            [Admission(np.arange(60), ["s"] * 60, cohort.values, cohort.lengths, [])], ALL
+            [StudentBatch(np.arange(60), ["s"] * 60, cohort.values, cohort.lengths, [])], ALL
         )
     )
     assert said is not None

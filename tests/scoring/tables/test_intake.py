@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.errors import Fault
-from scoring.students.intake import Admission
+from scoring.students.intake import StudentBatch
 from scoring.tables.intake import StudentRows, TableError, TableIntake, students_of_rows
 from scoring.tables.slices import SeenIds, whole_students
 from tests.scoring.arrow_tables import as_table, cut
@@ -45,10 +45,10 @@ STUDENTS = st.lists(
 ).map(lambda students: [{"id": name, "periods": periods} for name, periods in students])
 
 
-def admitted(slices: Iterable[StudentRows], students: int) -> Admission:
+def admitted(slices: Iterable[StudentRows], students: int) -> StudentBatch:
     """Admit slices of so many students and put the admissions together."""
     parts = [TABLES.admit(part, at * students) for at, part in enumerate(slices)]
-    return Admission(
+    return StudentBatch(
         rows=np.concatenate([part.rows for part in parts]),
         ids=[name for part in parts for name in part.ids],
         values=np.concatenate([part.values for part in parts]),
@@ -57,7 +57,7 @@ def admitted(slices: Iterable[StudentRows], students: int) -> Admission:
     )
 
 
-def assert_same(one: Admission, other: Admission) -> None:
+def assert_same(one: StudentBatch, other: StudentBatch) -> None:
     np.testing.assert_array_equal(one.rows, other.rows)
     assert one.ids == other.ids
     np.testing.assert_array_equal(one.values, other.values)

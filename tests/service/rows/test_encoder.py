@@ -38,7 +38,7 @@ def assessor(bundle_dir: Path) -> Assessor:
 @pytest.fixture(scope="module")
 def encoder(assessor: Assessor) -> TableEncoder:
     contract = assessor.scorer.bundle.contract
-    return TableEncoder(contract, assessor.policy, assessor.recommender.advice)
+    return TableEncoder(contract, assessor.policy, assessor.recommender.templates)
 
 
 @st.composite
@@ -87,7 +87,7 @@ def test_columns_and_words_are_the_same_json(
     written = [encoded.listed(at, at + 1) for at in range(len(table))]
     assert encoded.listed(0, len(table), b"[", b"]") == b"[%b]" % b",".join(written)
 
-    said = map(of_student, ids, rows, assessor.worded(table))
+    said = map(of_student, ids, rows, assessor.to_assessments(table))
     expected = [msgspec.json.decode(msgspec.json.encode(one)) for one in said]
     assert [msgspec.json.decode(one, strict=True) for one in written] == expected
     # Another parser, and the order of the fields.
@@ -171,10 +171,10 @@ def test_recommendations_over_levels_flags_and_numbers_are_the_same_json() -> No
         advice.measured, advice.expected, advice.standard_deviations
     )
     further = np.arange(len(advice)) % 2 == 1
-    told, grounds = AdviceFragments(recommender.advice, contract.periods.maximum).encode(
+    told, grounds = AdviceFragments(recommender.templates, contract.periods.maximum).encode(
         advice, measured, expected, standard_deviations, further
     )
 
-    one_by_one = list(map(msgspec.json.encode, recommender.worded(advice)))
+    one_by_one = list(map(msgspec.json.encode, recommender.to_recommendations(advice)))
     one_by_one[1::2] = [b"," + one for one in one_by_one[1::2]]
     assert [before + after for before, after in zip(told, grounds, strict=True)] == one_by_one
