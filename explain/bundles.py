@@ -35,7 +35,7 @@ def simulator_of(scorer: Scorer, hidden: Hidden) -> Simulator:
         predict_with(scorer),
         bundle.contract,
         bundle.reference.typical,
-        relatives=Relatives.of(bundle.contract, bundle.reference.relative),
+        relatives=Relatives.from_contract(bundle.contract, bundle.reference.relative),
         tiers=bundle.tiers,
         hidden=hidden,
     )
