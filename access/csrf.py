@@ -76,7 +76,8 @@ def check_request(
     if method.upper() in SAFE_METHODS:
         return
     check_source(headers, own_origin)
-    if given is None or not is_form_token(cookie, given):
+    # Without a cookie the token would be the same for everybody.
+    if not cookie or given is None or not is_form_token(cookie, given):
         raise ForgedRequestError("This form is out of date. Reload the page and send it again.")
 
 

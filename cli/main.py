@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from cli import access
 from cli.bundles import bundle, evaluate, export, policy
 from cli.console import errors
 from cli.data import check, contract, reference, request, simulate
@@ -45,6 +46,7 @@ app.command("reference")(reference.reference)
 app.command("request")(request.request)
 app.add_typer(contract.app, name="contract")
 app.add_typer(policy.app, name="policy")
+app.add_typer(access.app, name="access")
 
 
 @app.callback()

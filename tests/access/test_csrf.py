@@ -67,6 +67,11 @@ def test_a_change_needs_the_session_s_token(given_token: str | None) -> None:
         check_request("POST", headers, _OWN, _COOKIE, given_token)
 
 
+def test_a_token_of_no_session_is_no_token() -> None:
+    with pytest.raises(ForgedRequestError):
+        check_request("POST", {"sec-fetch-site": "same-origin"}, _OWN, "", form_token(""))
+
+
 def test_a_token_does_not_excuse_another_site() -> None:
     headers = {"sec-fetch-site": "cross-site"}
     with pytest.raises(ForgedRequestError):
