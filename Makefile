@@ -90,11 +90,14 @@ bench-peers: $(BUNDLE)/manifest.json ## Bellwether beside its peers, interleaved
 reproduce: | $(ENV) ## Every table of docs/results.md, resumable (DATA_DIR=../shared/data)
 	@$(BIN)/bellwether reproduce $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(ONLY),--only $(ONLY)) --workers $(or $(WORKERS),2)
 
-lock: ## Renew the hash-locked requirements from pyproject.toml
-	@bash requirements/lock
+audit: $(ENV) ## Look up known advisories of the locked packages
+	@$(BIN)/python requirements/audit.py
+
+lock: ## Renew the hash-locked requirements from pyproject.toml (RENEW="--upgrade-package NAME")
+	@bash requirements/lock $(RENEW)
 	@bash benchmarks/peers/lock
 
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train report export serve test lint format bento bench bench-overload bench-peers reproduce lock clean
+.PHONY: help env train report export serve test lint format bento bench bench-overload bench-peers reproduce audit lock clean

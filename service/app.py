@@ -25,6 +25,7 @@ from service.composition import build
 from service.dry_run import dry_run
 from service.http.bentoml_routes import BentoMLRoutes
 from service.http.problems import RequestError
+from service.json_calls import call_by_json
 from service.observability.metrics import show_model
 from service.observability.telemetry import switch_off_usage_reports
 from service.openapi.document import OpenApiDocument, describe
@@ -61,7 +62,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
         """Return the application that the server runs."""
         keep_pandas_out()
         app = super().to_asgi(is_main=is_main)
-        front = Front(BentoMLRoutes(app), self._build, is_main=is_main, cors=_cors())
+        front = Front(BentoMLRoutes(app), self._build, cors=_cors())
         install(front, SETTINGS)
         return front
 
@@ -74,6 +75,9 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
     def openapi_spec(self) -> OpenApiDocument:
         """Describe the routes; outside of a server (`bentoml build`) the bundle is loaded first."""
         return describe(self.responder or _load())
+
+
+call_by_json(FrontedService)
 
 
 class StudentsRefusedError(BentoMLException):

@@ -21,7 +21,6 @@ from service.http.bentoml_routes import BentoMLRoutes
 from service.http.body import (
     CLIENT_CLOSED_REQUEST,
     ClientDisconnectedError,
-    media_type,
 )
 from service.http.error_log import log_without_values
 from service.http.exchange import Exchange, Handler
@@ -38,7 +37,6 @@ from service.routes import ROUTES, Route
 from service.score_route import ScoreRoute
 
 _LOADING = "The model is not loaded yet; ask again in a moment."
-_PICKLE = b"application/vnd.bentoml+pickle"
 # Collecting garbage over the 400,000 objects that the imports leave behind makes the slowest
 # answers thirty times slower (p99 330 ms against 10.5 ms).
 _GC_THRESHOLDS = (20_000, 20, 50)
@@ -74,8 +72,6 @@ class Front:
     Args:
         bentoml: BentoML's application.
         build: Builds the parts; called once BentoML's application has loaded the model.
-        is_main: Whether this is the service that clients talk to, not a dependency of one;
-            only dependencies are sent pickles, by the service that depends on them.
         cors: Options of Starlette's `CORSMiddleware` for our routes; None for no such headers.
 
     Attributes:
@@ -87,12 +83,10 @@ class Front:
         bentoml: BentoMLRoutes,
         build: Callable[[], Parts],
         *,
-        is_main: bool,
         cors: Mapping[str, object] | None = None,
     ) -> None:
         self._bentoml = bentoml
         self._build = build
-        self._is_main = is_main
         self._ours: ASGIApp = self._answer
         if cors is not None:
             self._ours = CORSMiddleware(self._answer, **cors)  # type: ignore[arg-type]
@@ -122,8 +116,7 @@ class Front:
             await send_problem(send, RequestError(NOT_READY, _LOADING))
             return
         try:
-            is_pickle = not self._is_main and media_type(scope) == _PICKLE
-            if route in parts.handlers and not is_pickle:
+            if route in parts.handlers:
                 await self._ours(scope, receive, send)
                 return
             if route is None:

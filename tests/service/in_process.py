@@ -52,7 +52,6 @@ def opened(
     front = kind(
         BentoMLRoutes(app or Starlette()),
         lambda: assemble(responder, limits(**settings), costs, bulk_costs),
-        is_main=True,
     )
     front.open()
     return front

@@ -71,7 +71,7 @@ def test_an_error_of_the_application_behind_takes_the_one_shape(responder: Respo
 
 
 def test_before_the_model_is_loaded_everything_is_not_ready() -> None:
-    closed = Front(BentoMLRoutes(Starlette()), never, is_main=True)
+    closed = Front(BentoMLRoutes(Starlette()), never)
     for method, path in (("POST", "/score"), ("GET", "/model"), ("GET", "/readyz")):
         response = ask(closed, method, path, json={})
         assert response.status_code == 503
