@@ -187,7 +187,8 @@ def _open(case: Case, event: Event) -> None:
     case.owner_id = payload.get("owner_id")
     case.tier = payload.get("tier")
     case.rank = payload.get("rank", -1)
-    case.opened_at = case.state_since = event.at
+    case.opened_at = case.state_since = case.waiting_since = event.at
+    case.change = 0.0
     case.attempts = 0
     case.due = _day(payload.get("due"))
 
@@ -209,6 +210,7 @@ def _change_case(case: Case, event: Event) -> None:  # noqa: C901 - one branch a
             moment = min(moment, event.at)
             case.first_contact_at = min(case.first_contact_at or moment, moment)
             case.last_contact_at = max(case.last_contact_at or moment, moment)
+            case.waiting_since = case.last_contact_at
             case.attempts = 0 if payload["answered"] else case.attempts + 1
         case EventKind.STEP_PLANNED:
             case.next_step, case.due = payload["next_step"], _day(payload["due"])

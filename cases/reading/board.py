@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, union_all
 from sqlalchemy.orm import Session
 
 from cases.casework.states import InterventionState
@@ -84,14 +84,18 @@ def board(
     of_cases = Intervention.case_id.in_(cases)
     counted = select(Intervention.state, func.count()).where(of_cases)
     totals = {row[0]: row[1] for row in session.execute(counted.group_by(Intervention.state))}
-    place = func.row_number().over(
-        partition_by=Intervention.state,
-        order_by=(Intervention.due.is_(None), Intervention.due, Intervention.id),
-    )
-    placed = select(Intervention.id, place.label("place")).where(of_cases).subquery()
+    # One short walk along an index for each column, instead of a sort of all interventions.
+    firsts = [
+        select(Intervention.id)
+        .where(of_cases, Intervention.state == state, has_due)
+        .order_by(Intervention.due, Intervention.id)
+        .limit(limit)
+        .subquery()
+        for state in InterventionState
+        for has_due in (Intervention.due.is_not(None), Intervention.due.is_(None))
+    ]
     rows = session.execute(
         select(Intervention, Case.version, Identity.value)
-        .join(placed, placed.c.id == Intervention.id)
         .join(Case, Case.id == Intervention.case_id)
         .outerjoin(
             Identity,
@@ -100,8 +104,8 @@ def board(
                 Identity.kind == IdentityKind.NAME,
             ),
         )
-        .where(placed.c.place <= limit)
-        .order_by(placed.c.place)
+        .where(Intervention.id.in_(union_all(*(select(first.c.id) for first in firsts))))
+        .order_by(Intervention.due.is_(None), Intervention.due, Intervention.id)
     )
     columns: dict[str, list[BoardCard]] = {state: [] for state in InterventionState}
     for one, version, name in rows:
@@ -120,7 +124,10 @@ def board(
                 result=one.result,
             )
         )
-    return [BoardColumn(state, columns[state], totals.get(state, 0)) for state in InterventionState]
+    return [
+        BoardColumn(state, columns[state][:limit], totals.get(state, 0))
+        for state in InterventionState
+    ]
 
 
 def raised(session: Session, user_id: int, *, limit: int = 100) -> list[RaisedConcern]:

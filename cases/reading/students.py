@@ -96,6 +96,7 @@ def _listed(
     newest = (
         select(func.max(Enrolment.id))
         .where(Enrolment.student_id == Student.id, Enrolment.status == EnrolmentStatus.ACTIVE)
+        .correlate(Student)
         .scalar_subquery()
     )
     shown = func.coalesce(name.value, number.value, "")

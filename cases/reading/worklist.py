@@ -5,7 +5,7 @@ longest time without contact.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -20,9 +20,6 @@ from cases.tables.notes import Override
 from cases.tables.people import Enrolment, Identity, IdentityKind
 from cases.tables.records import Assessment, ScoreSwitch, Standing
 from database.base import utc_now
-
-_NO_CHANGE = -2.0
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,30 +103,30 @@ def worklist(
         InvalidError: The cursor is invalid.
     """
     today = (now or utc_now()).date()
-    change = func.coalesce(Standing.change, _NO_CHANGE)
-    contact = func.coalesce(Case.last_contact_at, _NEVER)
-    ids = select(Case.id, Case.rank, change, contact).outerjoin(
-        Standing, Standing.enrolment_id == Case.enrolment_id
-    )
+    ids = select(Case.id, Case.rank, Case.change, Case.waiting_since)
     ids = ids.where(*conditions(scope, filters, today))
     if after is not None:
-        rank, moved, contacted, last = position_of(after, 4)
-        moment = _moment(contacted)
+        rank, change, since, last = position_of(after, 4)
+        moment = _moment(since)
+        same = and_(Case.rank == rank, Case.change == change)
         ids = ids.where(
+            # Implied by the rest; lets the index begin at the page.
+            Case.rank <= rank,
             or_(
                 Case.rank < rank,
-                and_(Case.rank == rank, change < moved),
-                and_(Case.rank == rank, change == moved, contact > moment),
-                and_(Case.rank == rank, change == moved, contact == moment, Case.id > last),
-            )
+                and_(Case.rank == rank, Case.change < change),
+                and_(same, Case.waiting_since > moment),
+                and_(same, Case.waiting_since == moment, Case.id > last),
+            ),
         )
-    ids = ids.order_by(Case.rank.desc(), change.desc(), contact, Case.id).limit(limit + 1)
+    in_need = (Case.rank.desc(), Case.change.desc(), Case.waiting_since, Case.id)
+    ids = ids.order_by(*in_need).limit(limit + 1)
     found = session.execute(ids).all()
     shown = [row[0] for row in found[:limit]]
     cursor = None
     if len(found) > limit:
-        last_id, rank, moved, contacted = found[limit - 1]
-        cursor = cursor_of((rank, moved, contacted.isoformat(), last_id))
+        last_id, rank, change, since = found[limit - 1]
+        cursor = cursor_of((rank, change, since.isoformat(), last_id))
     rows = {row.case_id: row for row in _rows(session, shown, today)}
     return Page([rows[case_id] for case_id in shown], cursor)
 

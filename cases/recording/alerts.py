@@ -29,6 +29,7 @@ class Situation:
     Attributes:
         points: Estimates by period, up to the assessment's.
         rank: Shown rank after them.
+        change: Latest probability minus that of the period before; 0 without both.
         case: The open case of the enrolment's contract; None where there is none.
         closed_period: Last assessed period when the newest such case was closed.
         is_overridden: Whether a person set a tier that opens no case.
@@ -41,6 +42,7 @@ class Situation:
     assessment: Assessment
     points: Sequence[Point]
     rank: int
+    change: float
     case: Case | None
     closed_period: int | None
     is_overridden: bool
@@ -96,7 +98,9 @@ class Alerts:
             **self._estimate(now),
         }
         event = Event(EventKind.OPENED, self.at, None, payload)
-        return book.open(now.enrolment.student_id, event)
+        case = book.open(now.enrolment.student_id, event)
+        case.change = now.change
+        return case
 
     def _suggest(self, book: Casebook, case: Case, now: Situation) -> None:
         """Suggest what the policy recommends and the case has not had yet; log each decision."""

@@ -87,6 +87,8 @@ def commit_answers(
         earlier = context.earlier.get(enrolment.id, [])
         standing, points = _derived(assessment, earlier, rules)
         _store(session, context.standings.get(enrolment.id), standing)
+        if (case := context.cases.get(enrolment.id)) is not None:
+            case.change = standing.change or 0.0
         if not points:
             continue
         set_tier = context.overridden.get(enrolment.id)
@@ -97,7 +99,8 @@ def commit_answers(
                 assessment=assessment,
                 points=points,
                 rank=standing.rank,
-                case=context.cases.get(enrolment.id),
+                change=standing.change or 0.0,
+                case=case,
                 closed_period=context.closed.get(enrolment.id),
                 is_overridden=set_tier in rules.names
                 and rules.names.index(set_tier) not in rules.opens,

@@ -23,6 +23,8 @@ class Case(Base):
         next_step: What is to be done next, in words.
         snoozed_until: Hidden from the worklist until that day, except in search.
         last_contact_at: Last recorded contact.
+        waiting_since: Last contact, or else the opening: since when nobody has acted.
+        change: As in the enrolment's standing, 0 where unknown; not derived from events.
         attempts: Contacts tried since the last answer.
         close_reason, outcome, closed_at: Of closed cases.
         closed_period: Last assessed period at closing: only later ones can open another case.
@@ -41,6 +43,28 @@ class Case(Base):
             postgresql_where=text("state <> 'closed'"),
         ),
         Index("ix_cases_state_rank", "state", "rank"),
+        # The order of the worklist, so that a page is read without sorting all open cases.
+        Index(
+            "ix_cases_need",
+            text("rank DESC"),
+            text("change DESC"),
+            "waiting_since",
+            "id",
+            sqlite_where=text("state <> 'closed'"),
+            postgresql_where=text("state <> 'closed'"),
+        ),
+        # All that counting open cases reads.
+        Index(
+            "ix_cases_counts",
+            "state",
+            "tier",
+            "owner_id",
+            "due",
+            "snoozed_until",
+            "student_id",
+            sqlite_where=text("state <> 'closed'"),
+            postgresql_where=text("state <> 'closed'"),
+        ),
         Index("ix_cases_owner", "owner_id", "state"),
     )
     id: Mapped[RowId]
@@ -58,6 +82,8 @@ class Case(Base):
     state_since: Mapped[datetime]
     first_contact_at: Mapped[datetime | None]
     last_contact_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime]
+    change: Mapped[float] = mapped_column(default=0.0)
     attempts: Mapped[int] = mapped_column(default=0)
     due: Mapped[date | None]
     next_step: Mapped[str | None] = mapped_column(String(600))
@@ -110,7 +136,10 @@ class Intervention(Base):
     """
 
     __tablename__ = "interventions"
-    __table_args__ = (Index("ix_interventions_owner", "owner_id", "state", "due"),)
+    __table_args__ = (
+        Index("ix_interventions_owner", "owner_id", "state", "due"),
+        Index("ix_interventions_board", "state", "due", "id", "case_id"),
+    )
     id: Mapped[RowId]
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
     student_id: Mapped[int] = mapped_column(ForeignKey("students.id"))
@@ -119,7 +148,7 @@ class Intervention(Base):
     action: Mapped[str] = mapped_column(String(600))
     owner_id: Mapped[int | None]
     owner_role: Mapped[str | None] = mapped_column(String(64))
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    state: Mapped[str] = mapped_column(String(16))
     due: Mapped[date | None]
     suggested_at: Mapped[datetime]
     suggested_period: Mapped[int | None]

@@ -1,6 +1,6 @@
 """Derive what is derived again: cases and interventions from events, standings from assessments."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from cases.casework.events import apply, opened
-from cases.casework.states import EventKind
+from cases.casework.states import CaseState, EventKind
 from cases.recording.assessing import standings_of
 from cases.tables.events import Case, CaseEvent, Intervention
 from cases.tables.people import Enrolment, Student
@@ -17,6 +17,8 @@ from database.keys import KeyRing
 from scoring.policy.model import Policy
 
 _AT_ONCE = 500
+# Follows the standing; put right with it.
+_NOT_DERIVED = {(Case, "change")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,25 @@ def rebuild_standings(session: Session, policy: Policy) -> Rebuilt:
         for standing in standings_of(session, list(stored), policy):
             changed += _put(session, stored[standing.enrolment_id], standing)
             number += 1
+        changed += _put_changes(session, stored)
+
+
+def _put_changes(session: Session, standings: dict[int, Standing]) -> int:
+    """Put the changes right by which open cases are ordered."""
+    cases = session.scalars(
+        select(Case).where(
+            Case.enrolment_id.in_(standings),
+            Case.origin == "assessment",
+            Case.state != CaseState.CLOSED,
+        )
+    )
+    changed = 0
+    for case in cases:
+        assert case.enrolment_id is not None  # noqa: S101 - selected by it
+        change = standings[case.enrolment_id].change or 0.0
+        changed += case.change != change
+        case.change = change
+    return changed
 
 
 def _put(session: Session, stored: Any, derived: Any) -> int:
@@ -125,5 +146,6 @@ def _put(session: Session, stored: Any, derived: Any) -> int:
     return int(differs)
 
 
-def _columns(row: Any, is_kept: Callable[[str], bool] = lambda name: name != "id") -> list[str]:
-    return [one.key for one in inspect(type(row)).column_attrs if is_kept(one.key)]
+def _columns(row: Any) -> list[str]:
+    names = [one.key for one in inspect(type(row)).column_attrs]
+    return [name for name in names if (type(row), name) not in _NOT_DERIVED and name != "id"]

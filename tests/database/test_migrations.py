@@ -15,7 +15,13 @@ from database.store import Database, StoreError, open_database
 
 def test_migrated_tables_are_those_of_the_models(database: Database) -> None:
     with database.read() as session:
-        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        # Alembic cannot compare descending indexes of SQLite; PostgreSQL's it can.
+        skipped = {"ix_cases_need"} if database.is_sqlite else set[str]()
+        options = {
+            "compare_type": True,
+            "include_object": lambda _object, name, *_others: name not in skipped,
+        }
+        context = MigrationContext.configure(session.connection(), opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 
