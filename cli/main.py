@@ -12,7 +12,7 @@ from cli import access
 from cli.bundles import bundle, evaluate, export, policy
 from cli.console import errors
 from cli.data import check, contract, reference, request, simulate
-from cli.serving import score, serve
+from cli.serving import desk, score, serve
 from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
 from records.usage_reports import switch_off_usage_reports
@@ -41,6 +41,7 @@ app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bundle.app, name="bundle")
 app.command("serve")(serve.serve)
+app.add_typer(desk.app, name="desk")
 app.command("score")(score.score)
 app.command("reference")(reference.reference)
 app.command("request")(request.request)

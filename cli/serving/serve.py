@@ -1,7 +1,6 @@
 """`bellwether serve`: answer requests from a bundle."""
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.console import console
-from records.errors import BellwetherError
-
-
-class AddressError(BellwetherError):
-    """The server cannot listen where it was asked to."""
+from cli.serving.address import check_free
 
 
 def serve(
@@ -56,7 +51,7 @@ def serve(
         "BELLWETHER_STRICT": str(strict).lower(),
     }
     Settings.from_environment(environment)  # before BentoML wraps what is wrong with them
-    _check_free(host, port)
+    check_free(host, port)
     address = f"http://{host}:{port}"
     console.print(
         f"Serving [bold]{bundle}[/] at [bold]{address}[/] (documentation: {address}/docs)",
@@ -71,22 +66,6 @@ def serve(
     sys.stdout.flush()
     # In the place of this process, so that whoever stops it stops the server.
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
-
-
-def _check_free(host: str, port: int) -> None:
-    """Refuse an address that the server could not listen on: it would say so by a traceback."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise AddressError(
-            f"Cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}. "
-            "Choose another --port or --host, or stop what listens there."
-        ) from None
 
 
 def _examples(address: str, request: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""Handlers of the pages: check the right, call cases, show a view."""

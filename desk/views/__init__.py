@@ -1,0 +1,1 @@
+"""View models: everything that a page shows, wording included, as frozen values."""
