@@ -27,20 +27,28 @@ _TOGETHER: Final = 64
 
 def answer_in_steps(predict: Predict, question: Question[T]) -> Steps[T]:
     """Answer one question, an execution in each step."""
-    (found,) = yield from _side_by_side(predict, [question])
+    (found,) = yield from _side_by_side(predict, [question], STEP_CELLS)
     return found
 
 
-def answer_all_in_steps(predict: Predict, questions: Iterable[Question[T]]) -> Steps[list[T]]:
-    """Answer many questions, histories of equal length together."""
+def answer_all_in_steps(
+    predict: Predict, questions: Iterable[Question[T]], *, cells: int = STEP_CELLS
+) -> Steps[list[T]]:
+    """Answer many questions, histories of equal length together.
+
+    Args:
+        predict: The model.
+        questions: Asked side by side, some dozens at a time.
+        cells: Rows times periods of an execution.
+    """
     found: list[T] = []
     waiting = iter(questions)
     while block := list(islice(waiting, _TOGETHER)):
-        found += yield from _side_by_side(predict, block)
+        found += yield from _side_by_side(predict, block, cells)
     return found
 
 
-def _side_by_side(predict: Predict, questions: Sequence[Question[T]]) -> Steps[list[T]]:
+def _side_by_side(predict: Predict, questions: Sequence[Question[T]], cells: int) -> Steps[list[T]]:
     found: dict[int, T] = {}
     asked: dict[int, Floats] = {}
     replies: dict[int, Floats | None] = dict.fromkeys(range(len(questions)))
@@ -50,12 +58,14 @@ def _side_by_side(predict: Predict, questions: Sequence[Question[T]]) -> Steps[l
                 asked[at] = next(questions[at]) if reply is None else questions[at].send(reply)
             except StopIteration as end:
                 found[at] = end.value
-        replies = yield from _asked(predict, asked)
+        replies = yield from _asked(predict, asked, cells)
         asked = {}
     return [found[at] for at in range(len(questions))]
 
 
-def _asked(predict: Predict, asked: dict[int, Floats]) -> Steps[dict[int, Floats | None]]:
+def _asked(
+    predict: Predict, asked: dict[int, Floats], cells: int
+) -> Steps[dict[int, Floats | None]]:
     """Ask about all histories, those of one length together."""
     by_length: dict[int, list[int]] = {}
     for at, rows in asked.items():
@@ -63,7 +73,7 @@ def _asked(predict: Predict, asked: dict[int, Floats]) -> Steps[dict[int, Floats
     replies: dict[int, Floats | None] = {}
     for length, places in by_length.items():
         rows = np.concatenate([asked[at] for at in places])
-        step = max(1, STEP_CELLS // length)
+        step = max(1, cells // length)
         parts = []
         for start in range(0, len(rows), step):
             part = rows[start : start + step]

@@ -17,7 +17,7 @@ from evaluation.figures import (
     ScoreFigures,
 )
 from evaluation.metrics import spread_horizons
-from scoring.bundle.manifest import GapLimit
+from scoring.bundle.manifest import ExplanationChecks, GapLimit
 from scoring.policy.model import Policy
 from training.run_folder import RunFolder
 
@@ -34,13 +34,19 @@ _FIGURES = _GAPS | {"auc": "AUC"}
 _WRAPPED = 8
 
 
-def model_card(run: RunFolder, policy: Policy, gap_limits: Sequence[GapLimit] = ()) -> str:
+def model_card(
+    run: RunFolder,
+    policy: Policy,
+    gap_limits: Sequence[GapLimit] = (),
+    explanations: ExplanationChecks | None = None,
+) -> str:
     """Write the card of a run's models under a policy, as Markdown.
 
     Args:
         run: Where every number comes from.
         policy: Packed with it.
         gap_limits: What gaps between groups were held against.
+        explanations: What was checked of reasons and what-if; None before it was.
     """
     contract, metrics, intervals = run.contract, run.metrics, run.intervals
     risk, score = metrics.risk.network.by_period, metrics.score.network.by_period
@@ -94,6 +100,9 @@ def model_card(run: RunFolder, policy: Policy, gap_limits: Sequence[GapLimit] = 
         gaps_table=_gaps(metrics.fairness),
         groups_table=_groups(metrics.fairness),
         limits_table=_limits(gap_limits),
+        explanations=explanations,
+        deletion_table=_deletion(explanations),
+        levers_table=_levers(explanations),
         tiers=_tiers(policy),
         versions=", ".join(f"{name} {version}" for name, version in run.record.environment.items()),
     )
@@ -188,6 +197,35 @@ def _groups(fairness: FairnessReport | None) -> str:
             )
             for audited in (fairness.attributes if fairness else ())
             for group in audited.groups
+        ),
+    )
+
+
+def _deletion(checks: ExplanationChecks | None) -> str:
+    """Lay out how the estimate falls while groups are made as in the comparison."""
+    if checks is None or not checks.explained:
+        return "No held-out record's estimate lay above that of its comparison."
+    return _table(
+        ("order", *(str(at) for at in range(1, len(checks.ordered)))),
+        (
+            (name, *(_number(figure, 2) for figure in curve[1:]))
+            for name, curve in (("of reasons", checks.ordered), ("random", checks.random))
+        ),
+    )
+
+
+def _levers(checks: ExplanationChecks | None) -> str:
+    """Lay out how often an improvement raised the estimate."""
+    return _table(
+        ("improved", "records", "estimate rose", "what-if"),
+        (
+            (
+                f"{lever.name} (all of the group)" if lever.is_group else lever.name,
+                f"{lever.records:,}",
+                f"{lever.raised:.1%}",
+                "hidden" if lever.hidden else "offered",
+            )
+            for lever in (checks.levers if checks else ())
         ),
     )
 

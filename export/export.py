@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from explain.bundles import check_bundle
 from export.convert import lstm_layers, to_onnx
 from export.gate.fairness import check_gaps, held_limits
 from export.gate.gate import prove
 from export.gate.structure import inspect_graph
 from export.gate.variants import Limits, add_variants
-from export.pack import pack, seal
+from export.pack import pack, seal, write_card
 from export.specification import PORTABLE_OPSET, SPECIFICATIONS
 from records.contract import SHIPPED
 from records.errors import BellwetherError
@@ -18,6 +19,8 @@ from records.replace import FolderKind, check_free, json_object_with, new_folder
 from scoring.bundle.reader import ADDITIONS, CONTENTS, MANIFEST, VARIANT_FILES
 from scoring.policy.model import load_policy, policy_text
 from scoring.precision import Precision
+from scoring.runtime.providers import Provider
+from scoring.runtime.scorer import Scorer
 from training.networks.builders import load_network
 from training.run_folder import RunFolder
 
@@ -115,5 +118,10 @@ def export_run(
         )
         heldout = run.heldout()
         parity = prove(bundle, models, heldout, progress=progress)
-        seal(bundle, parity, *add_variants(bundle, heldout, precisions, limits or Limits()))
+        variants, files = add_variants(bundle, heldout, precisions, limits or Limits())
+        report("Checking explanations", 0, 1)
+        explanations = check_bundle(Scorer(bundle, provider=Provider.CPU), heldout)
+        report("Checking explanations", 1, 1)
+        files |= write_card(run, bundle, explanations)
+        seal(bundle, parity, variants, files, explanations=explanations)
     return out

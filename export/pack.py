@@ -11,6 +11,7 @@ from export.backend import keras, tf, tf2onnx
 from export.card import model_card
 from scoring.bundle.manifest import (
     ContractStamp,
+    ExplanationChecks,
     GapLimit,
     GraphFacts,
     Manifest,
@@ -98,11 +99,28 @@ def pack(
     return read_bundle(folder)
 
 
+def write_card(
+    run: RunFolder,
+    bundle: Bundle,
+    explanations: ExplanationChecks,
+) -> dict[str, str]:
+    """Write the model card of a packed bundle, with what was checked of its explanations.
+
+    Returns:
+        File -> SHA-256 of what was written.
+    """
+    card = model_card(run, bundle.policy, bundle.manifest.gap_limits, explanations)
+    (bundle.path / CARD).write_text(card, encoding="utf-8")
+    return {CARD: sha256(bundle.path / CARD)}
+
+
 def seal(
     bundle: Bundle,
     parity: tuple[Parity, ...],
     variants: tuple[Variant, ...] = (),
     files: Mapping[str, str] | None = None,
+    *,
+    explanations: ExplanationChecks | None = None,
 ) -> Bundle:
     """Write what was proven into the bundle's manifest, and read the whole bundle back.
 
@@ -110,11 +128,13 @@ def seal(
         bundle: Packed.
         parity: What the gate proved.
         variants: What was measured of other precisions.
-        files: File -> SHA-256 of the graphs in them that were written since.
+        files: File -> SHA-256 of the files that were written since.
+        explanations: What was checked of reasons and what-if.
     """
     found: dict[str, object] = {
         "parity": parity,
         "variants": variants,
+        "explanations": explanations,
         "files": bundle.manifest.files | dict(files or {}),
     }
     write_manifest(bundle.manifest.model_copy(update=found), bundle.path)

@@ -18,6 +18,7 @@ _PLAN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("score", "subjects", "by_subject", "predicted", "error", "coverage"),
     ),
     ("reading", "What the networks read", ("attention", "contribution", "correlation")),
+    ("reasons", "Can reasons and what-if be shown?", ("reasons",)),
     ("groups", "Groups", ("fairness",)),
     ("learning", "How the networks learnt", ("loss", "accuracy")),
     ("cost", "Time and memory", ("complexity",)),

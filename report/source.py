@@ -12,6 +12,8 @@ from records.arrays import Floats
 from records.cohort import Cohort
 from report.complexity import Measured, read_measured
 from report.contribution import Contribution, contribution
+from report.explanation_tables import check_network
+from scoring.bundle.manifest import ExplanationChecks
 from training.run_folder import COMPLEXITY, HISTORY, RISK_NETWORK, SCORE_NETWORK, RunFolder
 
 # Enough for a mean; the attention layer keeps (records, heads, periods, periods).
@@ -29,6 +31,7 @@ class Source:
         history: Network -> rows of `history.csv`.
         attention: (periods, periods) mean attention of the score network; None without attention.
         contributions: 'score' and 'risk' -> what each feature contributes.
+        explanations: What was checked of reasons and what-if.
         complexity: Time and memory, where they were measured.
     """
 
@@ -38,6 +41,7 @@ class Source:
     history: dict[str, list[dict[str, str]]]
     attention: Floats | None
     contributions: dict[str, Contribution]
+    explanations: ExplanationChecks
     complexity: tuple[Measured, ...]
 
     @property
@@ -65,6 +69,7 @@ def read_source(run: RunFolder) -> Source:
         },
         attention=_attention(run, heldout, score),
         contributions=_contributions(heldout, risk, score),
+        explanations=_explanations(run, heldout, risk),
         complexity=tuple(read_measured(measured)) if measured.is_file() else (),
     )
 
@@ -78,6 +83,12 @@ def _attention(run: RunFolder, heldout: Cohort, network: Any) -> Floats | None:
     values = heldout.take(longest).values[:_RECORDS, : int(heldout.lengths.max())]
     mean: Floats = attention_weights(network, values).mean(axis=(0, 1))
     return mean
+
+
+def _explanations(run: RunFolder, heldout: Cohort, risk: Any) -> ExplanationChecks:
+    from training.networks.builders import predict  # noqa: PLC0415 - takes seconds
+
+    return check_network(lambda values: predict(risk, values), heldout, run.reference)
 
 
 def _contributions(heldout: Cohort, risk: Any, score: Any) -> dict[str, Contribution]:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from records.replace import FolderKind, check_free, new_folder
 from report.complexity import measure_all, table
 from report.drawing import Figure, specification
+from report.explanation_tables import explanation_tables
 from report.fairness_tables import fairness_tables
 from report.figures import run_figures
 from report.reading_figures import contribution_table
@@ -121,6 +122,7 @@ def _tables(source: Source) -> list[Table]:
             contribution_table(target, found, labels, source.clock)
             for target, found in source.contributions.items()
         ),
+        *explanation_tables(source.explanations),
         *fairness_tables(run.metrics),
         *([table(source.complexity)] if source.complexity else []),
     ]

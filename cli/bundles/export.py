@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.console import console, progress
 from cli.options import FinishedRun, Overwrite
-from scoring.bundle.manifest import GapLimit, Manifest, Variant
+from scoring.bundle.manifest import ExplanationChecks, GapLimit, Manifest, Variant
 from scoring.precision import VARIANTS, Precision
 
 
@@ -83,6 +83,9 @@ def export(
         console.print(variant_line(row), soft_wrap=True)
     for held in manifest.gap_limits:
         console.print(limit_line(held), soft_wrap=True)
+    if manifest.explanations:
+        for line in explanation_lines(manifest.explanations):
+            console.print(line, soft_wrap=True)
     console.print(f"Wrote {folder}.")
     if save:
         console.print(f"Saved as [bold]{save_bundle(folder)}[/] in the BentoML model store.")
@@ -98,6 +101,24 @@ def variant_line(row: Variant) -> str:
         line += f" Speed {speeds}; largest difference {row.largest_difference:.2g}"
         line += f", {row.changed:.2%} of tiers changed." if row.decisions else "."
     return line
+
+
+def explanation_lines(checks: ExplanationChecks) -> list[str]:
+    """Say what was checked of reasons and what-if."""
+    lines = []
+    if checks.explained:
+        ordered, other = checks.ordered[1], checks.random[1]
+        lines.append(
+            f"Reasons: without the first group the logit changes by {ordered:.2f}, without a random "
+            f"one by {other:.2f} ({checks.explained} records)."
+        )
+    hidden = [lever for lever in checks.levers if lever.hidden]
+    lines += [
+        f"What-if hides '{lever.name}': its improvement raised the estimate of {lever.raised:.0%} "
+        f"of {lever.records} records."
+        for lever in hidden
+    ]
+    return lines
 
 
 def limit_line(held: GapLimit) -> str:

@@ -38,7 +38,10 @@ class Split:
 
 
 def split(
-    history: Floats, other: Floats, groups: Sequence[FeatureGroup], beside: Floats
+    history: Floats,
+    other: Floats,
+    groups: Sequence[FeatureGroup],
+    beside: Floats | None = None,
 ) -> Question[Split]:
     """Divide the risk of a history against another one's among feature groups.
 
@@ -57,11 +60,8 @@ def split(
     chosen = plan(len(different))
     coalitions = np.zeros((len(chosen.coalitions), len(groups)), np.bool_)
     coalitions[:, different] = chosen.coalitions
-    group_of = np.zeros(history.shape[1], np.intp)
-    for at, group in enumerate(groups):
-        group_of[list(group.columns)] = at
-    rows = np.where(coalitions[:, None, group_of], history, other)
-    risks = yield np.concatenate((rows, beside))
+    rows = _mixed(history, other, groups, coalitions)
+    risks = yield rows if beside is None else np.concatenate((rows, beside))
     asked = risks[: len(rows), -1]
     logits = logit(asked)
     found = chosen.effects(logits)
@@ -77,3 +77,31 @@ def split(
         logits=logits,
         beside=risks[len(rows) :],
     )
+
+
+def logits_of(
+    history: Floats, other: Floats, groups: Sequence[FeatureGroup], coalitions: Bools
+) -> Question[Doubles]:
+    """Ask for the logits of coalitions: their groups as in the history, others as in the other.
+
+    Args:
+        history: (periods, features).
+        other: Likewise.
+        groups: Which features belong together.
+        coalitions: (coalitions, groups).
+
+    Returns:
+        (coalitions,) logit of the risk after the last period.
+    """
+    risks = yield _mixed(history, other, groups, coalitions)
+    return logit(risks[:, -1])
+
+
+def _mixed(
+    history: Floats, other: Floats, groups: Sequence[FeatureGroup], coalitions: Bools
+) -> Floats:
+    """Return (coalitions, periods, features)."""
+    group_of = np.zeros(history.shape[1], np.intp)
+    for at, group in enumerate(groups):
+        group_of[list(group.columns)] = at
+    return np.where(coalitions[:, None, group_of], history, other)

@@ -1,17 +1,18 @@
 """Futures: what is appended to a history, for presets and for changes of one's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
-from explain.comparison import Usual
-from explain.what_if.levers import Lever
+from explain.comparison import Comparisons, Usual
+from explain.what_if.levers import Lever, find_levers
 from explain.what_if.types import Preset
 from records.arrays import Floats, Positions
 from records.contract import Contract
 from records.relative import Moments
+from records.typical import Typical
 from scoring.students.relatives import Relatives
 
 
@@ -83,16 +84,38 @@ class Futures:
 
     Args:
         contract: What records hold.
+        typical: Medians and ranges of the cohort; None leaves nothing to change.
         relatives: Compute relative features anew; None where the contract has none.
     """
 
-    def __init__(self, contract: Contract, relatives: Relatives | None) -> None:
+    def __init__(
+        self, contract: Contract, typical: Typical | None, relatives: Relatives | None
+    ) -> None:
+        self._contract = contract
+        self._comparisons = Comparisons(contract, typical)
         self._relatives = relatives
         self._handed_in = {
             column: feature.after_hand_in
             for column, feature in enumerate(contract.features)
             if feature.after_hand_in is not None
         }
+
+    def outlook(self, history: Floats, periods: int, hidden: Collection[str] = ()) -> Outlook:
+        """Find what follows a history if it goes on as it did, and what can be changed.
+
+        Args:
+            history: (observed periods, features).
+            periods: How many to append.
+            hidden: Features that are not offered.
+        """
+        start = len(history)
+        usual = self._comparisons.usual_for(history, start + periods)
+        usual = usual or self._comparisons.usual_for(history, start)
+        standing = self._comparisons.standing(history)
+        clock = range(start, start + periods)
+        levers = find_levers(self._contract, usual, standing, clock, hidden)
+        course = self._comparisons.continued(history, usual, periods)
+        return Outlook(history, course, usual, levers)
 
     def presets(self, outlook: Outlook) -> list[Preset]:
         """List the presets that apply: nothing is handed in where nothing is due."""

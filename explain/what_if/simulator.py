@@ -1,13 +1,12 @@
 """The simulator: a history and futures in, what the model would estimate out."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explain.comparison import Comparisons
 from explain.questions import Predict, Question, answer_in_steps
 from explain.what_if.describe import WhatIfDescriber
 from explain.what_if.futures import FutureRequest, Futures, Outlook
-from explain.what_if.levers import find_levers, moves_of
+from explain.what_if.levers import moves_of
 from explain.what_if.recourse import Combination, search
 from explain.what_if.types import Recourse, WhatIf
 from records.arrays import Floats
@@ -83,8 +82,7 @@ class Simulator:
         hidden: Hidden,
     ) -> None:
         self.contract = contract
-        self._comparisons = Comparisons(contract, typical)
-        self.futures = Futures(contract, relatives)
+        self.futures = Futures(contract, typical, relatives)
         self._predict = predict
         self._hidden = hidden
         self._describer = WhatIfDescriber(contract, tiers)
@@ -93,31 +91,11 @@ class Simulator:
         """Answer a what-if, an execution of a few milliseconds in each step."""
         return answer_in_steps(self._predict, self.question(request))
 
-    def outlook(
-        self, history: Floats, periods: int, hidden: Collection[str] | None = None
-    ) -> Outlook:
-        """Find what follows a history if it goes on as it did, and what can be changed.
-
-        Args:
-            history: (observed periods, features).
-            periods: How many to append.
-            hidden: Features that are not offered; what the simulator hides where None.
-        """
-        start = len(history)
-        usual = self._comparisons.usual_for(history, start + periods)
-        usual = usual or self._comparisons.usual_for(history, start)
-        chosen = self._hidden.features if hidden is None else hidden
-        standing = self._comparisons.standing(history)
-        clock = range(start, start + periods)
-        levers = find_levers(self.contract, usual, standing, clock, chosen)
-        course = self._comparisons.continued(history, usual, periods)
-        return Outlook(history, course, usual, levers)
-
     def question(self, request: WhatIfRequest) -> Question[WhatIf]:
         """Ask about the futures of one student."""
         start = len(request.history)
         periods = min(request.periods, self.contract.periods.maximum - start)
-        outlook = self.outlook(request.history, periods)
+        outlook = self.futures.outlook(request.history, periods, self._hidden.features)
         wanted = request.futures
         if wanted is None:
             wanted = [FutureRequest(name, name) for name in self.futures.presets(outlook)]

@@ -125,6 +125,43 @@ class GapLimit(_Frozen):
     measured: float | None
 
 
+class LeverCheck(_Frozen):
+    """How often an improvement raised the estimate, although it should lower it.
+
+    Attributes:
+        name: Feature, or label of a group whose features are improved together.
+        is_group: Which of both.
+        records: Held-out records that could improve.
+        raised: Share of them whose estimate rose.
+        hidden: Whether what-if therefore does not offer it.
+    """
+
+    name: str
+    is_group: bool
+    records: int
+    raised: float
+    hidden: bool
+
+
+class ExplanationChecks(_Frozen):
+    """What was checked of reasons and what-if on held-out records.
+
+    Attributes:
+        explained: Records whose estimate lay above that of their comparison.
+        ordered: Mean change of the logit after 0, 1, … groups were made as in the comparison, in
+            the order of their effects, the largest first.
+        random: The same in random orders: reasons that name what counts lower it more slowly.
+        shares: Group -> mean share of the absolute effects.
+        levers: Each actionable feature, and each group of several.
+    """
+
+    explained: int
+    ordered: tuple[float, ...]
+    random: tuple[float, ...]
+    shares: dict[str, float]
+    levers: tuple[LeverCheck, ...]
+
+
 class Manifest(_Frozen):
     """Everything there is to know of a bundle without opening its graphs.
 
@@ -142,6 +179,7 @@ class Manifest(_Frozen):
         parity: One row for each graph, execution provider and path.
         variants: One row for each graph in each other precision that was tried.
         gap_limits: What gaps between groups were held against; empty where no limit was given.
+        explanations: What was checked of reasons and what-if; None in bundles of earlier versions.
         metrics: What the run measured of models and baselines on its held-out records, as it is.
         data_fingerprint: Fingerprint of the cohort trained on.
         run: The run's own record.
@@ -163,6 +201,7 @@ class Manifest(_Frozen):
     parity: tuple[Parity, ...]
     variants: tuple[Variant, ...] = ()
     gap_limits: tuple[GapLimit, ...] = ()
+    explanations: ExplanationChecks | None = None
     metrics: dict[str, JsonValue]
     data_fingerprint: str
     run: dict[str, JsonValue]

@@ -72,6 +72,12 @@ def test_the_card_tells_use_data_figures_and_limits(
         assert f"| {period} | {figures.records:,} |" in card
     assert run_folder.calibration.learnt_on in card
     assert "{{" not in card
+    checks = read_bundle(bundle_dir).manifest.explanations
+    assert checks is not None
+    assert f"for {checks.explained} records whose" in card
+    for lever in checks.levers:
+        fate = "hidden" if lever.hidden else "offered"
+        assert f"| {lever.name} | {lever.records} | {lever.raised:.1%} | {fate} |" in card
     raw = metrics.risk.uncalibrated
     assert raw is not None
     for period in spread_horizons(sorted(metrics.risk.network.by_period)):

@@ -166,3 +166,16 @@ def test_spans_in_which_nothing_is_known_are_neither_listed_nor_drawn() -> None:
         {"span": "1–2", "attention": 0.25},  # noqa: RUF001
         {"span": "3–4", "attention": 0.25},  # noqa: RUF001
     ]
+
+
+def test_the_report_says_whether_reasons_and_what_if_can_be_shown(out: Path) -> None:
+    with (out / "tables" / "reasons_deletion.csv").open(encoding="utf-8", newline="") as file:
+        curve = list(csv.DictReader(file))
+    assert [row["groups"] for row in curve] == ["1", "2", "3", "4", "5"]
+    assert all(float(row["difference"]) >= -1e-4 for row in curve)
+    with (out / "tables" / "reasons_levers.csv").open(encoding="utf-8", newline="") as file:
+        levers = {row["improved"]: row for row in csv.DictReader(file)}
+    assert set(levers) == {"attendance", "assignments", "internal_marks", "quiz", "engagement"}
+    for row in levers.values():
+        is_hidden = int(row["records"]) >= 20 and float(row["estimate rose"]) > 0.05
+        assert row["what-if"] == ("hidden" if is_hidden else "offered")

@@ -98,7 +98,7 @@ def test_where_nothing_says_what_to_compare_with_the_standing_stays() -> None:
 
 def test_a_change_shows_only_in_periods_in_which_typical_students_have_a_value() -> None:
     rows = simulator().futures.histories(
-        (outlook := simulator().outlook(STRUGGLING, 2)), [outlook.changed({MARKS: 70})]
+        (outlook := simulator().futures.outlook(STRUGGLING, 2)), [outlook.changed({MARKS: 70})]
     )
     np.testing.assert_array_equal(rows[0, 2:, MARKS], [70, NAN])
     np.testing.assert_array_equal(rows[0, :2], STRUGGLING)
@@ -186,7 +186,7 @@ def test_the_graph_of_a_bundle_is_asked_about_the_appended_periods(
         WhatIfRequest(past, risk, futures=[FutureRequest("plan", changes={0: 90.0, 1: 80.0})]), by
     )
     rows = by.futures.histories(
-        (outlook := by.outlook(past, 2)), [outlook.changed({0: 90.0, 1: 80.0})]
+        (outlook := by.futures.outlook(past, 2)), [outlook.changed({0: 90.0, 1: 80.0})]
     )
     assert (rows[0, 6:, 0] == 90).all()
     expected = scorer.score(rows, np.array([8], np.int32), forecast=False).risk[0]
