@@ -64,6 +64,9 @@ $(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
 test: lint $(PROVIDER)/node_modules/.package-lock.json ## Lint, types, import rules and every test, with coverage
 	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
+test-long: | $(ENV) ## The long forms of tests: 100 kills, 200 simulated terms, … (minutes)
+	@$(BIN)/pytest --long -m long
+
 lint: $(ENV) ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -100,4 +103,4 @@ lock: ## Renew the hash-locked requirements from pyproject.toml (RENEW="--upgrad
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train report export serve test lint format bento bench bench-overload bench-peers reproduce audit lock clean
+.PHONY: help env train report export serve test test-long lint format bento bench bench-overload bench-peers reproduce audit lock clean

@@ -41,3 +41,17 @@ def oulad_dir() -> Path:
 def midfield_dir() -> Path:
     """Folder of the MIDFIELD files."""
     return _data_folder("midfield")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-long` ask for the long forms."""
+    parser.addoption("--long", action="store_true", help="run tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long forms of tests out unless asked for."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in set(long)]
