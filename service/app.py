@@ -24,6 +24,7 @@ from service.bundle_store import NAME, find_bundle
 from service.composition import build
 from service.dry_run import dry_run
 from service.http.bentoml_routes import BentoMLRoutes
+from service.http.draining import Drain
 from service.http.problems import RequestError
 from service.json_calls import call_by_json
 from service.observability.metrics import show_model
@@ -62,7 +63,12 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
         """Return the application that the server runs."""
         keep_pandas_out()
         app = super().to_asgi(is_main=is_main)
-        front = Front(BentoMLRoutes(app), self._build, cors=_cors())
+        front = Front(
+            BentoMLRoutes(app),
+            self._build,
+            drain=Drain(SETTINGS.drain_seconds),
+            cors=_cors(),
+        )
         install(front, SETTINGS)
         return front
 

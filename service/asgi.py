@@ -22,6 +22,7 @@ from service.http.body import (
     CLIENT_CLOSED_REQUEST,
     ClientDisconnectedError,
 )
+from service.http.draining import Drain
 from service.http.error_log import log_without_values
 from service.http.exchange import Exchange, Handler
 from service.http.problems import INTERNAL, NOT_READY, RequestError, stock_problem
@@ -33,7 +34,8 @@ from service.http.responses import (
 )
 from service.observability.metrics import count_rejection, count_request
 from service.observability.tracing import Tracing
-from service.routes import ROUTES, Route
+from service.process_memory import release_memory_when_idle
+from service.routes import READY, ROUTES, Route
 from service.score_route import ScoreRoute
 
 _LOADING = "The model is not loaded yet; ask again in a moment."
@@ -72,10 +74,12 @@ class Front:
     Args:
         bentoml: BentoML's application.
         build: Builds the parts; called once BentoML's application has loaded the model.
-        cors: Options of Starlette's `CORSMiddleware` for our routes; None for no such headers.
+        drain: Delays the end of this process; None for none.
+        cors: Options of Starlette's `CORSMiddleware`; None for no such headers.
 
     Attributes:
         parts: What answers; None before the model is loaded.
+        drain: Whether this process is about to end.
     """
 
     def __init__(
@@ -83,13 +87,15 @@ class Front:
         bentoml: BentoMLRoutes,
         build: Callable[[], Parts],
         *,
+        drain: Drain | None = None,
         cors: Mapping[str, object] | None = None,
     ) -> None:
         self._bentoml = bentoml
         self._build = build
-        self._ours: ASGIApp = self._answer
+        self.drain = drain or Drain(0)
+        self._requests: ASGIApp = self._dispatch
         if cors is not None:
-            self._ours = CORSMiddleware(self._answer, **cors)  # type: ignore[arg-type]
+            self._requests = CORSMiddleware(self._dispatch, **cors)  # type: ignore[arg-type]
         self.parts: Parts | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +105,7 @@ class Front:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
-            await self._dispatch(scope, receive, with_common_headers(send))
+            await self._requests(scope, receive, with_common_headers(send))
 
     @property
     def score(self) -> ScoreRoute | None:
@@ -117,17 +123,21 @@ class Front:
             return
         try:
             if route in parts.handlers:
-                await self._ours(scope, receive, send)
+                await self._answer(scope, receive, send)
                 return
             if route is None:
                 await self._bentoml.answer_unlisted(scope, receive, send)
                 return
             check_method(scope, route.methods)
+            if route is READY:
+                self.drain.check()
             if route in parts.before:
                 parts.before[route]()
             await self._bentoml(scope, receive, send)
         except RequestError as refusal:
             await send_problem(send, refusal)
+        except ClientDisconnectedError:
+            return  # BentoML's responses end with their clients
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one of our own routes, whatever happens."""
@@ -140,42 +150,64 @@ class Front:
         tracing = parts.tracing if route.is_traced else None
         if tracing is not None:
             exchange.span = tracing.begin(route.path, scope["headers"])
-        status = HTTPStatus.OK.value
         try:
-            check_method(scope, route.methods)
-            if not route.is_open:
-                authorize(scope["headers"])
-            await parts.handlers[route](scope, receive, send, exchange)
+            status = await self._handle(
+                route, parts.handlers[route], (scope, receive, send), exchange
+            )
         except ClientDisconnectedError:
             status = CLIENT_CLOSED_REQUEST
         except ResponseCutError:
             status = INTERNAL.status
-        except RequestError as refusal:
-            status = refusal.status
-            if not exchange.is_counted_elsewhere:
-                count_rejection(refusal)
-            await send_problem(send, refusal)
-        except Exception as error:  # noqa: BLE001 - the last guard: no fault of ours goes out bare
-            status = INTERNAL.status
-            log_without_values(route.path, error)
-            await send_problem(send, stock_problem(status, b""))
         exchange.count(status)
         if tracing is not None and exchange.span is not None:
             tracing.end(exchange.span, status)
 
+    async def _handle(
+        self, route: Route, handler: Handler, asgi: tuple[Scope, Receive, Send], exchange: Exchange
+    ) -> int:
+        """Send a response or a problem; return its status."""
+        scope, receive, send = asgi
+        try:
+            check_method(scope, route.methods)
+            if not route.is_open:
+                authorize(scope["headers"])
+            await handler(scope, receive, send, exchange)
+        except (ClientDisconnectedError, ResponseCutError):
+            raise
+        except RequestError as refusal:
+            if not exchange.is_counted_elsewhere:
+                count_rejection(refusal)
+            await send_problem(send, refusal)
+            return refusal.status
+        except Exception as error:  # noqa: BLE001 - the last guard: no fault of ours goes out bare
+            log_without_values(route.path, error)
+            await send_problem(send, stock_problem(INTERNAL.status, b""))
+            return INTERNAL.status
+        return HTTPStatus.OK.value
+
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        releasing: asyncio.Task[None] | None = None
+
         async def open_first(message: Message) -> None:
+            nonlocal releasing
             if message["type"] == "lifespan.startup.complete":
                 self.open()
                 gc.collect()
                 gc.freeze()
                 gc.set_threshold(*_GC_THRESHOLDS)
                 sys.setswitchinterval(_SWITCH_SECONDS)
+                self.drain.install(asyncio.get_running_loop())
+                releasing = asyncio.create_task(release_memory_when_idle(self._is_idle))
             await send(message)
 
         try:
             await self._bentoml.live(scope, receive, open_first)
         finally:
+            if releasing is not None:
+                releasing.cancel()
             if self.parts is not None:
                 self.parts.stop()
                 await asyncio.to_thread(self.parts.close)
+
+    def _is_idle(self) -> bool:
+        return self.parts is not None and self.parts.score.batcher.is_idle

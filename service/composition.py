@@ -123,12 +123,13 @@ def _bulk(
     route: BulkRoute, queue: BulkQueue, metrics: BatchMetrics, tracing: Tracing | None
 ) -> Handler:
     async def answer(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        span = exchange.span
         course = BulkTimings(perf_counter())
 
         def count(status: int) -> None:
             metrics.observe_course(course, status)
-            if tracing is not None and exchange.span is not None:
-                tracing.record_course(exchange.span, course)
+            if tracing is not None and span is not None:
+                tracing.record_course(span, course)
 
         exchange.count = count
         await route.answer(scope, receive, send, queue, course)

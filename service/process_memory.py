@@ -1,14 +1,20 @@
-"""Keep out of a worker what it never uses, and its memory in one place."""
+"""Keep a worker's memory small: without what it never uses, in one heap, given back after bursts."""
 
+import asyncio
 import ctypes
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import pyarrow as pa
 
+# How often a worker looks whether it can give memory back, and beyond which growth it does.
+_RELEASE_SECONDS = 1.0
+_GROWTH = 1.02
 _M_ARENA_MAX = -8  # malloc.h of the GNU C library
 
 
@@ -53,3 +59,36 @@ def share_memory() -> None:
         library = ctypes.CDLL(None)
         if hasattr(library, "mallopt"):
             library.mallopt(_M_ARENA_MAX, 1)
+
+
+async def release_memory_when_idle(is_idle: Callable[[], bool]) -> None:
+    """Give memory back to the system after a burst, until cancelled.
+
+    The C library returns only what lies at the end of its heap. What a burst needed would otherwise stay with the
+    worker, in holes below whatever was allocated last.
+
+    Args:
+        is_idle: Whether nothing waits and nothing runs, so that a pause of some milliseconds delays no request.
+    """
+    smallest = _resident_pages()
+    while True:
+        await asyncio.sleep(_RELEASE_SECONDS)
+        if not is_idle() or _resident_pages() < _GROWTH * smallest:
+            continue
+        gc.collect()
+        await asyncio.to_thread(_trim_heap)
+        smallest = _resident_pages()
+
+
+def _resident_pages() -> int:
+    """Return how many pages of memory the process has; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1])
+    except OSError:
+        return 0
+
+
+def _trim_heap() -> None:
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library is not None and hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)

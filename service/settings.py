@@ -62,6 +62,8 @@ class Settings(BaseModel):
         fast_path: Whether `score` requests bypass ASGI (`service.transport.fast_path`).
         idle_seconds: A connection without a request is closed after so long; longer than load balancers' 60 s, or
             they would send requests to connections that are being closed.
+        drain_seconds: From SIGTERM until the socket is closed; meanwhile `/readyz` answers 503 and everything else is
+            answered as ever. BentoML ends workers 30 s after SIGTERM, so at most 20.
         head_seconds: A request's head that is not complete after so long is rejected with 408.
         traces: Collector that takes OTLP over HTTP; then every request to score is traced. None: nothing is traced.
     """
@@ -84,6 +86,7 @@ class Settings(BaseModel):
     queue_milliseconds: int = Field(default=150, ge=1, le=600_000)
     fast_path: bool = True
     idle_seconds: float = Field(default=75.0, gt=0, le=86_400)
+    drain_seconds: float = Field(default=0.0, ge=0, le=20)
     head_seconds: float = Field(default=20.0, gt=0, le=3600)
     traces: str | None = Field(default=None, pattern="^https?://")
 

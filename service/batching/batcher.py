@@ -187,6 +187,11 @@ class Batcher:
         return self._lanes.waiting
 
     @property
+    def is_idle(self) -> bool:
+        """Return whether nothing waits, runs or is due."""
+        return not self.busy and not self.waiting
+
+    @property
     def busy(self) -> bool:
         """Return whether a turn runs or is due."""
         return self._scheduled

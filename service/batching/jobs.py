@@ -48,7 +48,9 @@ class PendingResponse:
     def __init__(self, span: Span | None = None) -> None:
         self.disconnected = False
         self.span = span
-        self._future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._future: asyncio.Future[bytes | Exception] | None = (
+            asyncio.get_running_loop().create_future()
+        )
 
     async def answer(self) -> bytes:
         """Wait for the answer.
@@ -57,26 +59,36 @@ class PendingResponse:
             RequestError: There is none, and why.
             ClientDisconnectedError: The client left (`leave`).
         """
+        if self._future is None:
+            raise RuntimeError("a response is awaited once")
+        outcome: bytes | Exception | None = None
         try:
-            return await self._future
+            outcome = await self._future
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
         finally:
             self.disconnected = True
+            # An exception refers to the frames that it passed, and those to the body and to this: such a
+            # cycle would hold a body until the garbage collector looks at old objects, which is rare.
+            self._future = outcome = None
 
     def leave(self) -> None:
         """Wait no more: the client has hung up."""
         self.disconnected = True
-        if not self._future.done():
-            self._future.set_exception(ClientDisconnectedError())
+        self._end(ClientDisconnectedError())
 
     def succeed(self, body: bytes) -> None:
         """Take the answer."""
-        if not self._future.done():
-            self._future.set_result(body)
+        self._end(body)
 
     def fail(self, refusal: RequestError) -> None:
         """Take the reason why there is none."""
-        if not self._future.done():
-            self._future.set_exception(refusal)
+        self._end(refusal)
+
+    def _end(self, outcome: bytes | Exception) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(outcome)
 
 
 @dataclass(slots=True, eq=False)

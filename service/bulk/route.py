@@ -244,10 +244,10 @@ class BulkRoute:
         try:
             while not working.done() and departing.size < _BEGIN_BYTES:
                 await departing.wait_for_more()
-            if working.done() and (error := working.exception()):
-                if feeding is not None:  # a sender that is still sending would not see the answer
-                    await feeding
-                raise error
+            if working.done():
+                if feeding is not None and working.exception():
+                    await feeding  # a sender that is still sending would not see the answer
+                working.result()
             await exchange.begin()
             await _send_all(departing, working, exchange.send)
         finally:
@@ -256,6 +256,7 @@ class BulkRoute:
             with suppress(Exception):
                 await asyncio.shield(working)
             departing.close()
+            del working  # its exception refers to this frame: the cycle would hold the body
 
     def _too_large(self) -> RequestError:
         detail = f"The body may hold {self._limit:,} bytes. Send the students in several requests."

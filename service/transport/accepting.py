@@ -17,6 +17,7 @@ aside, so that a worker which hangs does not make clients wait again and again.
 import asyncio
 import errno
 import functools
+import logging
 import select
 import socket
 import ssl as tls
@@ -33,6 +34,8 @@ _AGAIN = 0.001
 _LOOK_ROUND = 0.5
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _UNTIL_ROOM = 1.0
+
+_log = logging.getLogger("bentoml.serve")
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -82,6 +85,7 @@ class BalancingServer:
         self._starting: set[asyncio.Task[None]] = set()
         self._all_closed = asyncio.Event()
         self._is_closed = False
+        self._is_full = False
         listener.setblocking(False)
         share.arrive()
         self._resume()
@@ -131,12 +135,19 @@ class BalancingServer:
             except OSError as error:
                 if error.errno not in _NO_ROOM:
                     raise
-                self._loop.call_exception_handler(
-                    {"message": "no room for another connection", "exception": error}
-                )
-                self._pause(_UNTIL_ROOM)
+                self._wait_for_room(error)
                 return
+            self._is_full = False
             self._start(accepted)
+
+    def _wait_for_room(self, error: OSError) -> None:
+        if not self._is_full:  # one line, however long it lasts
+            _log.error(
+                "No connection can be accepted: %s. New ones wait; `ulimit -n` limits open files.",
+                (error.strerror or str(error)).lower(),
+            )
+        self._is_full = True
+        self._pause(_UNTIL_ROOM)
 
     def _is_our_turn(self) -> bool:
         if self._share.may_take():

@@ -22,6 +22,7 @@ from service.asgi import Front
 from service.http import body as arrival
 from service.http.body import JSON
 from service.http.body_budget import PartialBody
+from service.http.draining import Drain
 from service.http.problems import RequestError
 from service.http.responses import ANSWER_HEADERS, COMMON_HEADERS
 from service.routes import SCORE
@@ -50,6 +51,7 @@ class ScoreProtocol(HttpProtocol):
         app_state: State that the application's startup left.
         _loop: The event loop.
         front: Has the route, once the model is loaded; None where every request is to go through ASGI.
+        drain: Whether the process is about to end.
         timeouts: When the connection is closed.
     """
 
@@ -61,9 +63,10 @@ class ScoreProtocol(HttpProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         front: Front | None,
+        drain: Drain,
         timeouts: Timeouts,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop, timeouts=timeouts)
+        super().__init__(config, server_state, app_state, _loop, drain=drain, timeouts=timeouts)
         # Only ASGI writes access logs, has a root path and counts concurrent requests.
         logs = self.access_log and self.access_logger.isEnabledFor(logging.INFO)
         needs_asgi = logs or config.root_path or config.limit_concurrency is not None
@@ -145,7 +148,7 @@ class ScoreRequest:
         self.span = span
         self.disconnected = self.response_complete = False
         self.more_body = True
-        self.keep_alive = protocol.parser.should_keep_alive()
+        self.keep_alive = protocol.parser.should_keep_alive() and not protocol.drain.is_draining
         self._protocol, self._route, self._length = protocol, route, length
         self._timer: asyncio.TimerHandle | None = None
         self._body = PartialBody(route.arriving)

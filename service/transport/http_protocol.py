@@ -10,6 +10,7 @@ httptools parses every byte. Added here:
 """
 
 import asyncio
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,9 +18,12 @@ from typing import Any
 
 import httptools
 import uvicorn
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from service.http.body import ClientDisconnectedError
+from service.http.draining import Drain
 from service.http.problems import BAD_REQUEST, HEAD_TOO_LARGE, MEDIA_TYPE, SLOW, RequestError
 from service.http.responses import COMMON_HEADERS, head_of
 from service.observability.metrics import count_rejection
@@ -51,9 +55,11 @@ class HttpProtocol(HttpToolsProtocol):
         server_state: Its counts and default headers, shared by all connections.
         app_state: State that the application's startup left.
         _loop: The event loop.
+        drain: Whether the process is about to end: then no connection is kept.
         timeouts: When the connection is closed.
 
     Attributes:
+        drain: As given.
         running: The request that is being answered, or was last; uvicorn's `cycle` is the newest, which may be queued.
     """
 
@@ -64,10 +70,12 @@ class HttpProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
+        drain: Drain,
         timeouts: Timeouts,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.running: Any = None
+        self.drain = drain
         self._timeouts = timeouts
         self._idle_since = 0.0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -179,6 +187,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
         super().on_headers_complete()
+        if self.drain.is_draining:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
@@ -223,7 +233,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self.running = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, functools.partial(_notice_disconnects, app, cycle))
 
     def _reject(self, problem: RequestError) -> None:
         """Answer what cannot be parsed, after the answers to the requests before it."""
@@ -289,6 +299,19 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+async def _notice_disconnects(
+    app: Any, cycle: Any, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Run an application with a `send` that raises once the client has hung up; uvicorn's says nothing."""
+
+    async def noticing(message: Message) -> None:
+        await send(message)
+        if cycle.disconnected:
+            raise ClientDisconnectedError
+
+    await app(scope, receive, noticing)
 
 
 def render_problem(

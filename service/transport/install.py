@@ -25,6 +25,7 @@ def protocol(front: Front, settings: Settings) -> Any:
         functools.partial(
             ScoreProtocol,
             front=front if settings.fast_path else None,
+            drain=front.drain,
             timeouts=Timeouts(idle=settings.idle_seconds, head=settings.head_seconds),
         ),
     )

@@ -1,6 +1,7 @@
 """What clients meet over HTTP: answers, and one shape for every error of every route."""
 
 import json
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from tests.service.asking import WEEKS, kind, post, problem, score, student
+from tests.service.links import connected, until
 from tests.service.running import Running
 
 
@@ -322,3 +324,35 @@ def test_no_value_of_a_student_reaches_the_log(server: Running, http: httpx.Clie
     post(http, b'{"students": [{"id": "secret-418418418", "periods": 418418418')
 
     assert str(marker) not in server.said()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/score", "/score/bulk", "/model", "/docs", "/livez", "/readyz", "/metrics", "/nothing"],
+)
+def test_browsers_are_told_neither_to_guess_nor_to_frame_any_response(
+    http: httpx.Client, path: str
+) -> None:
+    for method in ("GET", "POST"):
+        headers = http.request(method, path).headers
+        assert headers.get_list("x-content-type-options") == ["nosniff"]
+        assert headers.get_list("x-frame-options") == ["DENY"]
+        assert headers.get_list("referrer-policy") == ["no-referrer"]
+
+
+def test_a_client_that_hangs_up_during_its_answer_is_counted_and_leaves_no_traceback(
+    server: Running, http: httpx.Client
+) -> None:
+    def counted() -> int:
+        page = http.get("/metrics").text
+        found = re.search(r'requests_total{route="/score/bulk",status="499"} (\d+)', page)
+        return int(found[1]) if found else 0
+
+    before = counted()
+    table = b"id,period,quiz\n" + b"".join(b"s-%d,1,50\n" % row for row in range(100_000))
+    head = f"POST /score/bulk HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {len(table)}"
+    with connected(server) as link:
+        link.sendall(f"{head}\r\n\r\n".encode() + table)
+        assert link.recv(100).startswith(b"HTTP/1.1 200 ")  # and there is far more of it
+    until(lambda: counted() == before + 1)
+    assert "Traceback" not in server.said()

@@ -125,3 +125,27 @@ def test_health_and_metrics_answer_while_more_is_asked_than_can_be_done(
     refused = 'bellwether_refusals_total{reason="too-busy"} '
     assert f"{refused}{len(told):.1f}\n" in page
     assert again.status_code == 200
+
+
+def test_a_worker_behind_a_load_balancer_answers_until_the_balancer_has_noticed(
+    bundle_dir: Path, tmp_path: Path
+) -> None:
+    variables = environment(tmp_path, bundle=bundle_dir, threads="1", drain_seconds="4")
+    body = json.dumps({"students": [student()]}).encode()
+    with serving(tmp_path, variables) as running:
+        with httpx.Client(base_url=running.url, timeout=30) as client:
+            assert client.post("/score", content=body).status_code == 200
+            running.process.send_signal(signal.SIGTERM)
+            until(lambda: client.get("/readyz").status_code == 503)
+            began = time.monotonic()
+            assert client.get("/livez").status_code == 200
+            answered = 0
+            while time.monotonic() - began < 2:
+                for headers in ({}, {"origin": "https://example.org"}):
+                    got = client.post("/score", content=body, headers=headers)
+                    assert got.status_code == 200
+                    assert got.headers["connection"] == "close"
+                    answered += 1
+            assert answered > 10
+        assert running.process.wait(timeout=30) == 0
+        assert "Traceback" not in running.said()

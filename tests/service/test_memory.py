@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
+from tests.service.links import connected, until, workers
+from tests.service.running import environment, serving
 
 # Bodies are made before: what the client holds must not count.
 _SCRIPT = """
@@ -114,3 +116,29 @@ def test_five_kilobytes_kept_of_each_request_would_be_seen(bundle_dir: Path) -> 
 def test_threads_that_read_cohorts_share_their_memory(bundle_dir: Path) -> None:
     together, apart = (held(bundle_dir, way, _COHORTS)[0] for way in ("together", "apart"))
     assert together < 0.8 * apart, (together, apart)
+
+
+def test_a_worker_gives_back_what_a_burst_of_rejected_and_aborted_requests_took(
+    bundle_dir: Path, tmp_path: Path
+) -> None:
+    columns = json.dumps({"id": ["a"] * 4000, "features": {"quiz": [[1.0, 2.0]] * 4000}}).encode()
+    head = f"POST /score/bulk HTTP/1.1\r\nHost: x\r\nContent-Length: {len(columns)}\r\n\r\n"
+    data = head.encode() + columns
+    with serving(tmp_path, environment(tmp_path, bundle=bundle_dir, threads="1")) as running:
+        [worker] = workers(running)
+
+        def resident() -> int:
+            return int(worker.memory_full_info().uss)
+
+        def burst() -> None:
+            for cut in (0, 10, len(columns) // 2) * 40:
+                with connected(running) as link:
+                    link.sendall(data[: len(data) - cut])
+                    if not cut:
+                        assert link.recv(2**16)
+
+        burst()
+        before = resident()
+        for _ in range(5):
+            burst()
+        until(lambda: resident() < 1.1 * before)
