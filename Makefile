@@ -50,6 +50,9 @@ train: $(RUN)/run.json ## Fit the models of DATA into runs/
 report: $(RUN)/run.json ## Write the run's report: HTML, CSV, SVG and PNG
 	@$(BIN)/bellwether report $(RUN)
 
+pictures: $(RUN)/run.json ## Draw the documents' pictures from DATA's run
+	@$(BIN)/python -m report.pictures $(RUN)
+
 export: $(BUNDLE)/manifest.json ## Turn the run into a bundle, through the gate
 
 serve: $(BUNDLE)/manifest.json ## From nothing to an answering service (DATA, DATA_DIR, PORT, PROVIDER)
@@ -103,4 +106,4 @@ lock: ## Renew the hash-locked requirements from pyproject.toml (RENEW="--upgrad
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train report export serve test test-long lint format bento bench bench-overload bench-peers reproduce audit lock clean
+.PHONY: help env train report pictures export serve test test-long lint format bento bench bench-overload bench-peers reproduce audit lock clean
