@@ -3,7 +3,7 @@
 Every round takes one request of each kind and the risk graph alone over the same students, so that
 slow spells of a shared machine fall on all alike. In process it is CPU time on one thread; over
 HTTP, wall-clock time of a client that keeps two requests under way. Tier and trajectory are always
-there; what is wanted beside them is said under "parts".
+there; further parts are listed under "parts".
 """
 
 import json

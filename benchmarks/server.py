@@ -26,7 +26,7 @@ _GRACE = 15.0
 
 
 class ServerError(BellwetherError):
-    """A server did not come up; the message ends with what it said last."""
+    """A server did not come up; the message ends with its last output."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class RunningServer:
         return f"http://{HOST}:{self.port}"
 
     def memory(self) -> float:
-        """Return the MiB that its processes hold and share with nobody."""
+        """Return the MiB that only its processes hold (unique set size)."""
         return sum(self._ask(lambda process: process.memory_full_info().uss)) / 2**20
 
     def cpu_seconds(self) -> float:
@@ -109,7 +109,7 @@ class RunningServer:
 
 
 def bellwether(bundle: Path, *, workers: int = 1) -> Launch:
-    """Start Bellwether as `bellwether serve` does, with one worker unless told otherwise."""
+    """Start Bellwether as `bellwether serve` does, with one worker by default."""
     return Launch(
         name="Bellwether",
         command=(
@@ -160,7 +160,7 @@ def running(launch: Launch, *, log: Path, core: int | None = None) -> Iterator[R
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on, with two more above it for servers that take three."""
+    """Find a free port, with two more above it for servers that take three."""
     for _ in range(100):
         with socket.socket() as first:
             first.bind((HOST, 0))
@@ -217,4 +217,4 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return " | ".join(line.strip() for line in lines[-3:])[-500:] or "it said nothing."
+    return " | ".join(line.strip() for line in lines[-3:])[-500:] or "it printed nothing."

@@ -57,7 +57,7 @@ class StudentSource:
         return json.dumps({"students": self.students(count)}, separators=(",", ":")).encode()
 
     def bodies(self, count: int, variants: int) -> list[bytes]:
-        """Draw `variants` bodies of `count` students each; load generators take turns with them."""
+        """Draw `variants` bodies of `count` students each; load generators send them in rotation."""
         return [self.body(count) for _ in range(variants)]
 
     def _value(self, feature: Feature) -> float | str | bool:

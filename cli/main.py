@@ -75,8 +75,8 @@ def run() -> None:
     except (BellwetherError, OSError) as error:
         if os.environ.get("BELLWETHER_DEBUG"):
             raise
-        said = str(error) if isinstance(error, BellwetherError) else _file_fault(error)
-        errors.print(Text.assemble(("Error: ", "bold red"), said), soft_wrap=True)
+        message = str(error) if isinstance(error, BellwetherError) else _file_fault(error)
+        errors.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
         sys.exit(1)
 
 

@@ -1,1 +1,1 @@
-"""How well predictions do, whoever made them: figures, intervals, fairness. Fits nothing."""
+"""How well predictions do, from any model: figures, intervals, fairness. Fits nothing."""

@@ -53,8 +53,8 @@ def roc_heights(judged: Judged, weights: Doubles) -> Doubles:
     heights = np.full((len(weights), _POINTS), np.nan)
     if not len(judged.actual):
         return heights
-    positives, everybody = judged.ranked(weights)
-    x, y = (everybody - positives).cumsum(axis=1), positives.cumsum(axis=1)
+    positives, records = judged.ranked(weights)
+    x, y = (records - positives).cumsum(axis=1), positives.cumsum(axis=1)
     for row in np.flatnonzero((x[:, -1] > 0) & (y[:, -1] > 0)).tolist():
         rate = np.interp(at * x[row, -1], np.r_[0, x[row]], np.r_[0, y[row]])
         heights[row] = rate / y[row, -1]
@@ -65,8 +65,8 @@ def _roc(judged: Judged) -> tuple[Doubles, Doubles] | None:
     """Return false- and true-positive rate from (0, 0) to (1, 1)."""
     if not 0 < judged.truth.sum() < len(judged.truth):
         return None
-    positives, everybody = (of[0] for of in judged.ranked(ones(judged)))
-    negatives = everybody - positives
+    positives, records = (of[0] for of in judged.ranked(ones(judged)))
+    negatives = records - positives
     return (
         np.r_[0, negatives.cumsum()] / negatives.sum(),
         np.r_[0, positives.cumsum()] / positives.sum(),

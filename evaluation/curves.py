@@ -32,7 +32,7 @@ class LiftPoint(_Frozen):
     Attributes:
         share: Of the students.
         precision: Share of those seen that was at risk.
-        recall: Share of those at risk that is seen; None where nobody is at risk.
+        recall: Share of those at risk that is seen; None without records at risk.
     """
 
     share: float

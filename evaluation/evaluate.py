@@ -73,7 +73,7 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Evaluation, Mapping[str, Floats], Mapping[str, Floats]]:
-    """Judge what a model said of a cohort, beside the naive rows.
+    """Judge a model's predictions for a cohort, beside the naive rows.
 
     Args:
         cohort: Records with their outcomes.
@@ -112,7 +112,9 @@ def evaluate(
     )
     outcome = judged.truth
     if len(rows) and outcome.min() == outcome.max():
-        notes += ("everybody judged has the same outcome: figures that need both are left open.",)
+        notes += (
+            "all judged records have the same outcome: figures that need both are left open.",
+        )
     return (
         Evaluation(
             model=model,

@@ -161,7 +161,7 @@ def run_metrics(
     resamples: int = 1000,
     seed: int = 0,
 ) -> RunMetrics:
-    """Judge both networks and whatever stands beside them on one part.
+    """Judge both networks and the models beside them on one part.
 
     Args:
         cohort: The part to judge on.

@@ -45,7 +45,7 @@ CARRIED: Mapping[str, Callable[[Floats], Floats]] = {
 
 
 def base_rates(cohort: Cohort) -> Doubles:
-    """Return the share at risk at each period, (periods,); of all periods where nobody counts."""
+    """Return the share at risk at each period, (periods,); of all periods where no record counts."""
     known = known_risk(cohort)
     at_risk = np.where(known, cohort.risk, 0).sum(axis=0)
     return np.asarray(

@@ -125,8 +125,8 @@ def auc(judged: Judged, weights: Doubles) -> Doubles:
     """Area under the ROC curve: share of the pairs ranked rightly, ties counting half."""
     if not len(judged.actual):
         return np.full(len(weights), np.nan)
-    positives, everybody = judged.ranked(weights)
-    negatives = everybody - positives
+    positives, records = judged.ranked(weights)
+    negatives = records - positives
     above = positives.cumsum(axis=1) - positives / 2
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     return _ratio((negatives * above).sum(axis=1), pairs)
@@ -136,8 +136,8 @@ def pr_auc(judged: Judged, weights: Doubles) -> Doubles:
     """Area under the precision-recall curve, as average precision."""
     if not len(judged.actual):
         return np.full(len(weights), np.nan)
-    positives, everybody = judged.ranked(weights)
-    reached = everybody.cumsum(axis=1)
+    positives, records = judged.ranked(weights)
+    reached = records.cumsum(axis=1)
     exact = positives.cumsum(axis=1) / np.where(reached > 0, reached, 1)
     return _ratio((positives * exact).sum(axis=1), positives.sum(axis=1))
 
@@ -151,7 +151,7 @@ def expected_calibration_error(judged: Judged, weights: Doubles) -> Doubles:
     """Mean distance of probability and outcome over ten bins of equal mass.
 
     Bins by rank rather than by value: where nearly all probabilities are small, bins of equal
-    width hold nearly everybody in one (Nixon et al. 2019, *Measuring Calibration in Deep
+    width hold nearly all records in one (Nixon et al. 2019, *Measuring Calibration in Deep
     Learning*). In a resample the bins stay those of the sample.
     """
     difference = judged.predicted - judged.truth
@@ -177,10 +177,10 @@ def caught_at(share: float) -> Figure:
     def caught(judged: Judged, weights: Doubles) -> Doubles:
         if not len(judged.actual):
             return np.zeros(len(weights))
-        positives, everybody = judged.ranked(weights)
-        room = share * everybody.sum(axis=1, keepdims=True)
-        taken = np.clip(room - (everybody.cumsum(axis=1) - everybody), 0, everybody)
-        return np.asarray((positives * taken / np.where(everybody > 0, everybody, 1)).sum(axis=1))
+        positives, records = judged.ranked(weights)
+        room = share * records.sum(axis=1, keepdims=True)
+        taken = np.clip(room - (records.cumsum(axis=1) - records), 0, records)
+        return np.asarray((positives * taken / np.where(records > 0, records, 1)).sum(axis=1))
 
     return caught
 

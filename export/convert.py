@@ -18,7 +18,7 @@ def to_onnx(model: keras.Model, specification: GraphSpecification) -> bytes:
 
     Args:
         model: Functional model with one input (batch, periods, features) and one output. Its LSTM
-            layers are told not to use cuDNN, whose fused operator ONNX does not know.
+            layers are configured not to use cuDNN, whose fused operator ONNX does not know.
         specification: What to convert to.
     """
     for layer in _lstms(model):

@@ -4,7 +4,7 @@ from records.errors import BellwetherError
 
 
 class GateError(BellwetherError):
-    """A graph is not what its specification says, or does not compute what Keras computes.
+    """A graph does not match its specification, or does not compute what Keras computes.
 
     Args:
         message: What was expected, what was found and what to do; never a student's value.

@@ -54,7 +54,7 @@ def export_run(
 ) -> Path:
     """Turn a run into a bundle, if its graphs pass the gate.
 
-    The bundle is made beside `out` and renamed once it is complete: whatever goes wrong, no part
+    The bundle is made beside `out` and renamed once it is complete: after any failure, no part
     of it is left.
 
     Args:
@@ -77,7 +77,7 @@ def export_run(
         ReplaceError: Something is in the way at `out`.
         ExportError: No policy was given and none is shipped for the contract.
         FairnessError: A gap between groups is larger than allowed.
-        GateError: A graph is not what its specification says, or not equal to its Keras model.
+        GateError: A graph does not match its specification, or not equal to its Keras model.
         ContractError: No such policy, or one that does not fit the contract.
     """
     check_free(out, BUNDLE, overwrite=overwrite)

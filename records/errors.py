@@ -20,7 +20,7 @@ class ContractError(BellwetherError):
 
 
 class CohortError(BellwetherError):
-    """A data set as a whole cannot be used: files missing, nobody eligible, one class only."""
+    """A data set as a whole cannot be used: files missing, no eligible record, one class only."""
 
 
 @dataclass(frozen=True, slots=True)

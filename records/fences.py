@@ -57,7 +57,7 @@ class Fences(BaseModel):
     def _bounds_of(self, feature_names: tuple[str, ...], history: int) -> ArrayPair:
         """Return lower and upper fences of `history` periods, one after the other."""
         if (bounds := self._bounds.get((feature_names, history))) is None:
-            # A fence beyond float32 is one that no value can cross: infinity says just that.
+            # A fence beyond float32 is one that no value can cross: infinity expresses that.
             with np.errstate(over="ignore"):
                 lower, upper = (
                     np.tile(

@@ -37,7 +37,7 @@ def load_cohort(
         on_error: For tables; see `records.tables.read_write.read_table`.
         rejects: For tables; see `records.tables.read_write.read_table`.
         risk: For `midfield`, the outcome to be warned of: `low_gpa` (the default) or `no_degree`.
-        progress: Called with a text, what is done and what there is to do, by whatever takes long.
+        progress: Called with a text, the number of finished steps and of all steps, by slow parts.
 
     Raises:
         CohortError: Unknown data, a missing folder or contract, or records that cannot be used.
@@ -107,7 +107,7 @@ def _table(
     if contract is None:
         raise CohortError(
             f"'{data}' is a table: pass contract (--contract), a shipped name or a TOML file, "
-            "which says what its columns mean."
+            "which defines its columns."
         )
     from records.tables.read_write import read_table
 

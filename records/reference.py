@@ -1,6 +1,6 @@
 """The reference: what is usual in a cohort at each period.
 
-The one place that says what "below the cohort" means. Each period's numbers use that period's
+The one place that defines what "below the cohort" means. Each period's numbers use that period's
 values alone, so nothing of a later period is in them.
 """
 
@@ -74,7 +74,7 @@ class Reference(BaseModel):
 def learn_reference(cohort: Cohort) -> Reference:
     """Compute the reference of `cohort` from the values of each period."""
     with warnings.catch_warnings():
-        # A period in which nobody has a value is ordinary: its mean is None.
+        # A period without any value is ordinary: its mean is None.
         warnings.simplefilter("ignore", RuntimeWarning)
         mean = np.asarray(np.nanmean(cohort.values, axis=0, dtype=np.float64))
         spread = np.asarray(np.nanstd(cohort.values, axis=0, dtype=np.float64))

@@ -21,7 +21,7 @@ from records.contract import Contract
 
 # The group of a feature that is relative to the whole cohort.
 EVERYONE: Final = "all"
-# Values that lie closer together than this, in raw units, are alike: everybody stands at 0.
+# Values that lie closer together than this, in raw units, are equal: all stand at 0.
 _ALIKE: Final = 1e-6
 
 
@@ -36,8 +36,8 @@ class RelativeLayout:
         withins: (relatives,) positions of the features that tell groups apart, -1 for none.
         groups: (relatives) names of each one's groups.
         fewest: (relatives,) fewer values than this are no group to stand in.
-        lower: (relatives,) nobody stands below this.
-        upper: (relatives,) nobody stands above this.
+        lower: (relatives,) smallest value given.
+        upper: (relatives,) largest value given.
         periods: Of the contract.
     """
 
@@ -105,7 +105,7 @@ class Moments:
 
     @classmethod
     def none(cls, layout: RelativeLayout) -> Self:
-        """Return the moments of nobody."""
+        """Return the moments of an empty cohort."""
         zeros = np.zeros(layout.shape)
         return cls(layout, np.zeros(layout.shape, np.int64), zeros, zeros)
 

@@ -130,7 +130,7 @@ def parse_reference(content: object, layout: RelativeLayout) -> RelativeReferenc
         layout: What the contract compares.
 
     Raises:
-        CohortError: It is none, or does not fit; the message says where, and quotes no number.
+        CohortError: It is none, or does not fit; the message names the place and quotes no number.
     """
     try:
         if isinstance(content, str | bytes):

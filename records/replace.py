@@ -1,7 +1,7 @@
 """Write folders and files whole, and replace only what Bellwether itself has written.
 
 A new folder is made beside its place and renamed into it once it is complete. What it replaces is
-recognised by its content, renamed aside, and deleted after the new one is in place: whatever goes
+recognised by its content, renamed aside, and deleted after the new one is in place: after any failure
 wrong, one of the two is there. Never replaced are the current folder and its parents, symbolic
 links, and folders that hold anything else, be it a single file.
 """
@@ -20,7 +20,7 @@ from records.errors import BellwetherError
 
 
 class ReplaceError(BellwetherError):
-    """Something is in the way of what is to be written; the message says what to do."""
+    """Something is in the way of what is to be written; the message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def check_not_an_input(out: Path, inputs: Iterable[Path]) -> None:
     """Check that the file `out`, which will be written, is none of the files that are read.
 
     Raises:
-        ReplaceError: It is one of them, by whatever name.
+        ReplaceError: It is one of them, under any name.
     """
     for path in inputs:
         same = out.resolve() == path.resolve()

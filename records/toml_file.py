@@ -1,6 +1,6 @@
 """Read a TOML file into a Pydantic model, with messages that name the line.
 
-The standard parser says nothing of lines, and no kept library that does also validates, so the
+The standard parser reports no lines, and no kept library that does also validates, so the
 line of a key is found by walking the text once: enough for files that have already parsed.
 """
 

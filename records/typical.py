@@ -160,7 +160,7 @@ def _column(
     count = (~np.isnan(values)).sum(axis=0)
     method: Literal["linear", "nearest"] = "linear" if kind is Kind.NUMERIC else "nearest"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # periods in which nobody has a value
+        warnings.simplefilter("ignore", RuntimeWarning)  # periods without any value
         found = np.nanpercentile(values, (50, LOW, HIGH), axis=0, method=method)
     median, low, high = np.where(count >= FEWEST, found, np.nan).astype(np.float32)
     if kind is Kind.CATEGORICAL:

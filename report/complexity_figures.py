@@ -62,6 +62,6 @@ def _told(measured: Sequence[Measured], what: str, field: str, unit: str) -> str
         held = largest.get(one.model)
         if held is None or (one.students, one.periods) > (held.students, held.periods):
             largest[one.model] = one
-    said = ", ".join(f"{name} {getattr(one, field):.3g} {unit}" for name, one in largest.items())
+    listed = ", ".join(f"{name} {getattr(one, field):.3g} {unit}" for name, one in largest.items())
     size = next(iter(largest.values()))
-    return f"{what} at {size.students:,} students and {size.periods} periods: {said}."
+    return f"{what} at {size.students:,} students and {size.periods} periods: {listed}."

@@ -79,9 +79,9 @@ def contribution(
 
     def errors(changed: Floats) -> Doubles:
         """(variants, records, periods, …) errors; NaN where a step does not count."""
-        said = predict(changed.reshape(-1, *values.shape[1:])).astype(np.float64)
-        said = said.reshape(len(changed), *truth.shape)
-        return np.where(counts, loss(said, np.where(counts, truth, 0)), np.nan)
+        predicted = predict(changed.reshape(-1, *values.shape[1:])).astype(np.float64)
+        predicted = predicted.reshape(len(changed), *truth.shape)
+        return np.where(counts, loss(predicted, np.where(counts, truth, 0)), np.nan)
 
     before = errors(values[None])[0]
     whole = np.zeros(values.shape[2])
@@ -113,7 +113,7 @@ def permuted(
         lengths: (records,) periods observed.
         feature: Position of the feature.
         periods: Positions of the periods.
-        ring: A permutation of the records; nobody keeps the own value but where alone.
+        ring: A permutation of the records; no record keeps its own value unless it is alone.
     """
     changed = values.copy()
     for period in periods:

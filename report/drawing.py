@@ -1,7 +1,7 @@
 """What every figure of the report is drawn with.
 
-Colours are the theme's (`theme/tokens.css`). Each figure has a text that says the same to those who
-do not see it.
+Colours are the theme's (`theme/tokens.css`). Each figure has a text with the same content, for
+readers who do not see it.
 """
 
 from collections.abc import Mapping
@@ -145,7 +145,7 @@ def scores(metrics: RunMetrics) -> Mapping[str, ScoreReport]:
     return {"network": metrics.score.network, **beside}
 
 
-def said(figure: float | None) -> str:
+def three_decimals(figure: float | None) -> str:
     """Write a share for a sentence."""
     return "n/a" if figure is None else f"{figure:.3f}"
 

@@ -7,7 +7,7 @@ import altair as alt
 
 from evaluation.figures import RunMetrics
 from report.complexity_figures import complexity_figures
-from report.drawing import EDGE, SERIES, Figure, base, chart, colour, dashes, risks, said
+from report.drawing import EDGE, SERIES, Figure, base, chart, colour, dashes, risks, three_decimals
 from report.reading_figures import reading_figures
 from report.risk_figures import risk_figures
 from report.score_figures import score_figures
@@ -56,7 +56,7 @@ def _metric_bars(metrics: RunMetrics) -> Figure:
         "Risk: figures at each record's last period",
         drawn,
         f"Bars of accuracy, precision, recall, F1 and AUC for {len(reports)} models; the network's "
-        f"AUC is {said(last.auc)}, its recall {said(last.recall)}.",
+        f"AUC is {three_decimals(last.auc)}, its recall {three_decimals(last.recall)}.",
         wide=True,
     )
 
@@ -139,7 +139,7 @@ def _confusion(metrics: RunMetrics) -> Figure:
     rate = last.false_negative_rate
     return Figure(
         "confusion",
-        f"Who is overlooked: false-negative rate {said(rate)}",
+        f"Who is overlooked: false-negative rate {three_decimals(rate)}",
         drawn.mark_rect(stroke="white").encode(color=share)
         + drawn.mark_text(fontSize=15).encode(text="text:N", color=dark),
         f"Confusion matrix: {cells.false_negative} of those at risk were not warned, "

@@ -75,14 +75,14 @@ def correlation_figures(source: Source) -> Iterator[Figure]:
 
 def contribution_table(target: str, found: Contribution, labels: list[str], clock: str) -> Table:
     """Lay the contributions out, the largest first."""
-    order, told = np.argsort(-found.whole, kind="stable").tolist(), _told(found)
+    order, judged = np.argsort(-found.whole, kind="stable").tolist(), _judged_spans(found)
     rows = tuple(
         (
             labels[feature],
             float(found.whole[feature]),
             *(
                 None if np.isnan(rise) else float(rise)
-                for rise in found.by_span[feature, told].tolist()
+                for rise in found.by_span[feature, judged].tolist()
             ),
         )
         for feature in order
@@ -90,7 +90,7 @@ def contribution_table(target: str, found: Contribution, labels: list[str], cloc
     header = (
         "feature",
         "all periods",
-        *(f"{clock} {_span(*found.spans[at])}" for at in told),
+        *(f"{clock} {_span(*found.spans[at])}" for at in judged),
     )
     what = {"risk": "What the risk rests on", "score": "What the forecast rests on"}[target]
     note = (
@@ -117,12 +117,12 @@ def contribution_figure(
     """
     order = np.argsort(-found.whole, kind="stable")[:_MOST_FEATURES].tolist()
     names = [labels[feature] for feature in order]
-    told = _told(found)
-    spans = [_span(*found.spans[at]) for at in told]
+    judged = _judged_spans(found)
+    spans = [_span(*found.spans[at]) for at in judged]
     cells = [
         {"feature": labels[feature], "span": span, "rise": float(found.by_span[feature, at])}
         for feature in order
-        for at, span in zip(told, spans, strict=True)
+        for at, span in zip(judged, spans, strict=True)
         if np.isfinite(found.by_span[feature, at])
     ]
     bars = [{"feature": labels[feature], "rise": float(found.whole[feature])} for feature in order]
@@ -159,8 +159,8 @@ def contribution_figure(
         + ", ".join(f"{labels[at]} ({found.whole[at]:.3g})" for at in order[:3])
         + "."
     )
-    if attention is not None and told:
-        periods = [found.spans[at] for at in told]
+    if attention is not None and judged:
+        periods = [found.spans[at] for at in judged]
         drawn = alt.vconcat(_attended(attention, periods), drawn, bounds="flush")
         alternative += (
             f" Above it the attention that the forecast after {clock} {periods[-1][1]}, the last "
@@ -171,8 +171,8 @@ def contribution_figure(
     return Figure(f"contribution_{target}", title, drawn, alternative, wide=True)
 
 
-def _told(found: Contribution) -> list[int]:
-    """Return the spans in which enough steps count; of the last forecast nobody knows the score."""
+def _judged_spans(found: Contribution) -> list[int]:
+    """Return the spans in which enough steps count; the last forecast's score is not yet known."""
     return np.flatnonzero(np.isfinite(found.by_span).any(axis=0)).tolist()
 
 
@@ -234,7 +234,7 @@ def _attention(weights: Any, clock: str) -> Figure:
         "What the score forecast attends to",
         cells + text if few else cells,
         f"Attention weights, mean over heads and records: {periods} rows, one for each {clock} of "
-        "the forecast, over the periods up to it; each row sums to one. The colour says how many "
+        "the forecast, over the periods up to it; each row sums to one. The colour shows how many "
         "times the share that every period would get if all got the same.",
     )
 

@@ -20,7 +20,7 @@ from report.drawing import (
     line,
     periods,
     risks,
-    said,
+    three_decimals,
 )
 from report.source import Source
 
@@ -61,8 +61,8 @@ def _base_rates(source: Source) -> Figure:
         f"Who counts, and how many of them are at risk, by {source.clock}",
         alt.vconcat(*panels),
         f"After {source.clock} {first[source.clock]} {first['records']:,} records of the test part "
-        f"count and {said(first['share'])} of them are at risk; after {source.clock} "
-        f"{last[source.clock]} {last['records']:,} and {said(last['share'])}.",
+        f"count and {three_decimals(first['share'])} of them are at risk; after {source.clock} "
+        f"{last[source.clock]} {last['records']:,} and {three_decimals(last['share'])}.",
     )
 
 

@@ -20,9 +20,9 @@ from report.drawing import (
     diagonal,
     line,
     periods,
-    said,
     scores,
     table_of_cells,
+    three_decimals,
 )
 from report.source import Source
 
@@ -190,5 +190,5 @@ def _coverage(source: Source) -> Figure:
         f"Scores held by the {intervals.coverage:.0%} interval",
         drawn + aim.encode(y=alt.Y("aim:Q", title="share held")),
         f"Share of the test part's scores within the interval by {source.clock}; overall "
-        f"{said(intervals.measured_overall)}, aimed at {intervals.coverage:.0%}.",
+        f"{three_decimals(intervals.measured_overall)}, aimed at {intervals.coverage:.0%}.",
     )

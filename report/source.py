@@ -26,7 +26,7 @@ class Source:
 
     Attributes:
         run: Its folder.
-        risk: What the models said of the test part.
+        risk: The models' predictions for the test part.
         score: Likewise.
         history: Network -> rows of `history.csv`.
         attention: (periods, periods) mean attention of the score network; None without attention.

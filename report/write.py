@@ -43,7 +43,7 @@ def write_report(
     Args:
         run: A finished run.
         out: Folder; an earlier report gives way, anything else stays.
-        progress: Told stage, step and number of steps.
+        progress: Called with stage, step and number of steps.
 
     Returns:
         The HTML file; it needs no other file and no network.

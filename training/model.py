@@ -59,7 +59,7 @@ class Fitted:
     """A fitted model.
 
     Attributes:
-        predict: What it says of any cohort.
+        predict: Its predictions for any cohort.
         reads: What it looks at, in words.
         network: Where it is a network, what can be exported and served.
     """
@@ -87,7 +87,7 @@ class Model:
         hyperparameters: Name -> value, as the library that fits it calls them.
         fit: Learn from the training part; the validation part may stop it.
         preset: Of a network: its hyperparameters as settings. Networks can be exported.
-        usual: Whether `train` puts it beside the networks unless told otherwise.
+        usual: Whether `train` puts it beside the networks by default.
     """
 
     name: str

@@ -9,7 +9,7 @@
     splits.parquet   which record was in which part
     heldout.parquet  the test part
     predictions-risk.parquet, predictions-score.parquet
-                     what networks and baselines said of the test part (`evaluation.predictions`)
+                     predictions of networks and baselines for the test part (`evaluation.predictions`)
     fences.json      what was ordinary in the training part
     reference.json   what was usual in the training part, period by period
     calibration.json what the risk network's logits mean, period by period
@@ -54,7 +54,7 @@ FILES = (
     *(SPLITS, HELDOUT, FENCES, REFERENCE, CALIBRATION, INTERVALS),
     *PREDICTIONS.values(),
 )
-# Measured by `bellwether report --complexity`, where somebody asked for it.
+# Measured by `bellwether report --complexity`, where it was asked for.
 COMPLEXITY = "complexity.csv"
 RUN = FolderKind(
     "run",

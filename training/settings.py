@@ -61,7 +61,7 @@ class Quantiles(_Frozen):
 
 
 class Distillation(Quantiles):
-    """How a risk network learns from boosted trees: several members, each as `Quantiles` says."""
+    """How a risk network learns from boosted trees: several members, each as `Quantiles` describes."""
 
     share: float = Field(default=0.85, ge=0, le=1, description="Of the teacher in the target.")
     members: int = Field(default=2, ge=1, description="Networks whose mean logit is given.")
@@ -297,8 +297,8 @@ _MANY_RECORDS = 30_000
 def settings_for(cohort: Cohort, *, seed: int = 0) -> TrainingSettings:
     """Choose the default settings for a cohort.
 
-    `simulated` is trained as paper A says, its score by a smaller network than paper B's;
-    `semesters` as paper B says, with its feature selection (|r| of 0.1: the paper names no
+    `simulated` is trained as in paper A, its score by a smaller network than paper B's;
+    `semesters` as in paper B, with its feature selection (|r| of 0.1: the paper names no
     threshold; below it Cohen calls a correlation negligible). Everything else reads all features,
     and is tested on its latest cohort where it has several. Large cohorts and long histories take
     the preset `large` for the risk, and one that reads quantile-encoded features for the score;

@@ -50,7 +50,7 @@ def train(
         progress: Called with stage, step and number of steps.
 
     Raises:
-        CohortError: Something that training needs is missing; the message says what.
+        CohortError: Something that training needs is missing; the message names it.
         ReplaceError: Something is in the way at `out`.
         FitError: A network diverged.
     """

@@ -47,7 +47,7 @@ def write_run(
         intervals: Around the score network's forecasts.
         metrics: On the test part.
         predictions: Of the test part, for each target.
-        record: What `run.json` says.
+        record: Content of `run.json`.
     """
     texts = {
         names.CONTRACT: contract_text(cohort.contract),

@@ -40,7 +40,7 @@ class Target:
 
 
 def drive_open(target: Target, arrivals: Seconds, *, seconds: float) -> Samples:
-    """Send a request at each of the `arrivals`, whatever becomes of the others.
+    """Send a request at each of the `arrivals`, independently of the others.
 
     Latency counts from when a request was due, so neither a busy generator nor a slow service
     makes it look better than a caller would have seen it.

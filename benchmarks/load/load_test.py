@@ -77,7 +77,7 @@ def run_profile(
     if not summary.is_file():
         raise ServerError(f"Locust failed: {done.stderr.strip()[-500:]}")
     figures: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
-    said = [line for line in done.stdout.splitlines() if line.startswith("NOT MET: ")]
+    failures = [line for line in done.stdout.splitlines() if line.startswith("NOT MET: ")]
     if profile is Profile.SOAK and not memory.is_flat:
-        said.append(f"NOT MET: memory grew by {memory.growth:.1f} MiB after the warm-up")
-    return LoadTest(profile, not said and done.returncode == 0, figures, said, memory)
+        failures.append(f"NOT MET: memory grew by {memory.growth:.1f} MiB after the warm-up")
+    return LoadTest(profile, not failures and done.returncode == 0, figures, failures, memory)

@@ -109,7 +109,7 @@ def summarise(samples: Samples, *, deadline: float) -> Summary:
 def percentile(values: NDArray[np.float64], percent: float) -> float:
     """Return the smallest value that at least `percent` of the values do not exceed (nearest rank).
 
-    Unlike an interpolated one it is a latency that somebody had. NaN where there are no values.
+    Unlike an interpolated one it is a latency that was observed. NaN where there are no values.
     """
     if not len(values):
         return math.nan

@@ -1,4 +1,4 @@
-"""How load rises and falls: shapes from 0 to 1 over a run, whatever its length and height."""
+"""How load rises and falls: shapes from 0 to 1 over a run, independent of its length and height."""
 
 from enum import StrEnum
 
@@ -21,7 +21,7 @@ _POINTS: dict[Profile, tuple[tuple[float, float], ...]] = {
         *((0.0, 0.05), (0.25, 0.05), (0.35, 0.7), (0.42, 1.0), (0.52, 0.6)),
         *((0.63, 0.9), (0.75, 0.4), (0.9, 0.3), (1.0, 0.05)),
     ),
-    # Marks come in, everybody looks, and it stays so.
+    # Marks are published, all users look, and the load stays high.
     Profile.TERM_END: ((0.0, 0.2), (0.3, 0.4), (0.5, 1.0), (0.9, 1.0), (1.0, 0.5)),
     # A reminder goes out to all advisers at once, and is forgotten as fast.
     Profile.SPIKE: ((0.0, 0.1), (0.4, 0.1), (0.401, 1.0), (0.6, 1.0), (0.601, 0.1), (1.0, 0.1)),

@@ -56,7 +56,7 @@ class Storm:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a storm did. Rates are per second, latencies in ms; NaN where nobody was there.
+    """What a storm did. Rates are per second, latencies in ms; NaN where nothing was observed.
 
     Attributes:
         offered: Requests that the server decided on.
@@ -70,7 +70,7 @@ class Seen:
         probe_p99: As p50, of requests for health and metrics, by path.
         accepted: Accepted requests that p50 and p99 rest on.
         faults: Answers that were neither 200 nor 429, requests without one, health and metrics that
-            said no: whoever saw them.
+            output no: whoever saw them.
         lag_p99: 99% of our client's requests were sent at most so late.
     """
 
@@ -110,7 +110,7 @@ def raise_storm(
             sampled, *probed = drive_together(_plans(server, bodies, storm), seconds=storm.seconds)
         after, took = _counted(server), time.perf_counter() - started
         cpu = server.cpu_seconds() - cpu
-    told = blown[0]
+    counted = blown[0]
     by_status = {status: number - before.get(status, 0) for status, number in after.items()}
     accepted = sampled.latency[sampled.outcome == Outcome.ANSWERED]
     refused = sampled.latency[sampled.outcome == Outcome.REFUSED]
@@ -128,7 +128,10 @@ def raise_storm(
             for path, samples in zip(PROBES, probed, strict=True)
         },
         accepted=len(accepted),
-        faults=told["other"] + told["broken"] + _faults(sampled) + sum(map(_unanswered, probed)),
+        faults=counted["other"]
+        + counted["broken"]
+        + _faults(sampled)
+        + sum(map(_unanswered, probed)),
         lag_p99=percentile(sampled.lag, 99) * 1e3,
     )
 
@@ -162,7 +165,7 @@ def _blowing(
     """Let wrk send for the duration of the block; then put what it counted into the list."""
     if shutil.which("wrk") is None:
         raise ServerError("a storm needs wrk (apt-get install wrk).")
-    told: list[dict[str, int]] = []
+    counts: list[dict[str, int]] = []
     # A second more than is looked at: it is ended by its own clock, so that it reports.
     seconds = round(_RISE_SECONDS + storm.seconds + 1.5)
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as lines:
@@ -180,13 +183,13 @@ def _blowing(
             text=True,
         ) as wrk:
             try:
-                yield told
-                said, _ = wrk.communicate(timeout=60)
+                yield counts
+                output, _ = wrk.communicate(timeout=60)
             finally:
                 wrk.kill()
-    if wrk.returncode or "\n{" not in said:
-        raise ServerError(f"wrk failed: {said.strip()[-300:]}")
-    told.append(json.loads(said[said.rindex("\n{") :]))
+    if wrk.returncode or "\n{" not in output:
+        raise ServerError(f"wrk failed: {output.strip()[-300:]}")
+    counts.append(json.loads(output[output.rindex("\n{") :]))
 
 
 def _counted(server: RunningServer) -> dict[int, float]:

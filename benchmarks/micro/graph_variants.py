@@ -4,7 +4,7 @@
 * The score graph's head at the last recorded period alone, instead of at every period.
 
 Both are made here, checked against the bundle's own graphs, and timed beside them in interleaved
-rounds. Neither is what the service runs; docs/performance.md says why.
+rounds. Neither is what the service runs; docs/performance.md gives the reasons.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -9,7 +9,7 @@ from records.errors import BellwetherError
 
 
 class PeerError(BellwetherError):
-    """A peer cannot take part; the message says why."""
+    """A peer cannot take part; the message names the reason."""
 
 
 def prepare(peer: Contender) -> None:

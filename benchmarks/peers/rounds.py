@@ -80,7 +80,7 @@ class Measurement:
         other: Share of the requests refused, failed or unanswered.
         p50: ms.
         p99: ms.
-        memory: MiB that its processes shared with nobody after the scenario.
+        memory: MiB that only its processes held (unique set size) after the scenario.
         client: Share of its core that wrk used; the open loop's 99% lag in ms.
     """
 

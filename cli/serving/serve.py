@@ -64,7 +64,7 @@ def serve(
     command = [sys.executable, "-m", "bentoml", "serve", "service.app:Bellwether"]
     command += ["--host", host, "--port", str(port)]
     sys.stdout.flush()
-    # In the place of this process, so that whoever stops it stops the server.
+    # In the place of this process, so that stopping it stops the server.
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
 
 

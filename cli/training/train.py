@@ -115,7 +115,7 @@ def train(
             help="Calibrate probabilities on held-out records, or serve the network's own (paper A).",
         ),
     ] = True,
-    told: Annotated[
+    reports: Annotated[
         bool,
         typer.Option(
             "--report/--no-report",
@@ -136,7 +136,7 @@ def train(
 
     target = out or Path("runs") / Path(data).name.partition(".")[0]
     check_free(target, RUN, overwrite=overwrite)
-    if told:
+    if reports:
         check_free(report_folder(target), REPORT, overwrite=True)
     policy = row_policy(on_error)
     if policy == "reject-rows" and rejects is None:
@@ -174,7 +174,7 @@ def train(
             }
         )
         run = fit(cohort, target, settings, data=data, overwrite=overwrite, progress=report)
-        page = write_report(run, report_folder(target), progress=report) if told else None
+        page = write_report(run, report_folder(target), progress=report) if reports else None
     compared = [one for one in run.metrics.comparisons if one.figure in {"auc", "mae"}]
     for table in [*metrics_tables(run.metrics, run.contract), *comparison_tables(compared)]:
         console.print(table)
@@ -200,7 +200,7 @@ def _settings(
     select_above: float | None,
     missing_indicators: bool | None,
 ) -> "TrainingSettings":
-    """Take the settings that suit the cohort, changed where an option says so."""
+    """Take the settings that suit the cohort, changed where an option is given."""
     from training.settings import (
         BaselineChoice,
         SplitKind,

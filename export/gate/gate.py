@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What Keras says of histories cut to one length.
+    """Keras' outputs for histories cut to one length.
 
     Attributes:
         histories: Records under one pattern of missing values.
@@ -96,7 +96,7 @@ def expect(models: Mapping[str, keras.Model], heldout: Cohort) -> Iterator[Expec
     """Let the Keras models answer for every pattern and length, and check that they are causal.
 
     Raises:
-        GateError: Later periods change what a model says of earlier ones.
+        GateError: Later periods change a model's output for earlier ones.
     """
     contract = heldout.contract
     maximum = contract.periods.maximum
@@ -135,7 +135,7 @@ def _check_causal(
     if (apart > specification.allowed(contract)).any():
         step = int(np.argwhere(apart > specification.allowed(contract))[0][1]) + 1
         raise GateError(
-            f"what the network says of {contract.periods.name} {step} depends on later periods. "
+            f"the network's output for {contract.periods.name} {step} depends on later periods. "
             "Only causal layers may be used (LSTM, attention with use_causal_mask=True).",
             graph=specification.name,
             step=step,
@@ -178,7 +178,7 @@ def _prove_session(
 
 
 def _prove_scorer(bundle: Bundle, provider: Provider, expected: list[Expected]) -> list[Parity]:
-    """Compare the scorer, given whole histories and told how much of them to use."""
+    """Compare the scorer, given whole histories and the length to use of each."""
     scorer = Scorer(bundle, provider=provider, strict=True)
     subjects = {
         spec.name: Subject(spec, bundle.contract, bundle.tiers, scorer.provider, "scorer")

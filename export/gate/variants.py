@@ -3,7 +3,7 @@
 The reference is the float32 graph, which the gate has proven equal to Keras, on the provider that
 would serve it. Records are the gate's own: held-out histories with and without gaps. A second
 measurement puts one extreme record into each batch: where a batch shares a scale, as in int8, it
-changes what is said of the others, which no float32 graph does.
+changes the outputs of the others, which no float32 graph does.
 """
 
 import time

@@ -103,7 +103,7 @@ class GraphBuilder:
         periods = self.add("Shape", self.entry, start=1, end=2)
         zero = self.constant([0])
         cut = self.add("Slice", self.constant(table), zero, periods, zero)
-        # It depends on the input alone; whatever reads it may be written already.
+        # It depends on the input alone; nodes that read it may be written already.
         added = self.nodes[before:]
         self.nodes[:] = [
             *self.nodes[: self._early],

@@ -54,7 +54,7 @@ def _dense(
     """Write activation(x W + b) over the last axis: behind an LSTM one `Gemm` over all rows.
 
     In front of one the batch comes first, and going to rows and back would cost what it gains; and
-    so would it for a single unit, whose bias whatever reads it takes up.
+    so would it for a single unit, whose bias goes into the layer that reads it.
     """
     operator = _ACTIVATIONS.get(layer.activation.__name__)
     if operator is None:

@@ -17,7 +17,7 @@ from records.errors import CohortError
 Whole = NDArray[np.int64]
 
 BLOCK = 1024
-# The last place of every group is offered to somebody of the group who enrols a second time.
+# The last place of every group is offered to a student of the group who enrols a second time.
 GROUP = 16
 INTAKES = 5
 
@@ -141,7 +141,7 @@ def first_departure(rng: np.random.Generator, hazard: Doubles) -> Whole:
         hazard: (records, periods) chance of leaving at the end of that period.
 
     Returns:
-        (records,) periods attended, 1 … periods; whoever never leaves attends all.
+        (records,) periods attended, 1 … periods; students who never leave attend all.
     """
     leaves = rng.random(hazard.shape) < hazard
     leaves[:, -1] = True

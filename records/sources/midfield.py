@@ -34,14 +34,14 @@ def load_midfield(
     are no periods, `terms_skipped` counts them.
 
     - Lengths: terms up to the one of the first degree, and no more than the contract holds (14;
-      fewer than one student in a hundred has more). Whoever earned a degree before the first
+      fewer than one student in a hundred has more). Students who earned a degree before the first
       recorded term is left out.
     - Eligible: terms before the one of the first degree; for 'no_degree' also only until six
       years after entry, when the outcome is known.
     - Score: GPA of the next term of enrolment times 25, NaN where there is none or it was not
       graded.
     - Risk 'low_gpa': whether that GPA is below 2.0.
-    - Risk 'no_degree': whether no degree was earned within six years of the first term, whatever
+    - Risk 'no_degree': whether no degree was earned within six years of the first term, independent of what
       credit came from another college; NaN where the institution's records do not tell, see
       `midfield_degrees.no_degree`.
     - Race, sex, age group and citizenship are audit attributes only.
@@ -49,7 +49,7 @@ def load_midfield(
     Args:
         folder: Holds student, term and degree, as .csv or .csv.gz; where both are there, the .csv
             is read.
-        risk: Which outcome to warn of. The contract's label says which; everything but the
+        risk: Which outcome to warn of. The contract's label names it; everything but the
             contract's risk label, `risk` and `eligible` is the same.
         progress: Called with a text, what is done and what there is to do.
 
@@ -57,7 +57,7 @@ def load_midfield(
         Cohort of the contract `midfield`; `cohorts` are the years of entry.
 
     Raises:
-        CohortError: A file, column or cell is not as published; the message says which.
+        CohortError: A file, column or cell is not as published; the message names it.
     """
     contract = load_contract("midfield")
     if risk == "no_degree":

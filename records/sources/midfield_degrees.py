@@ -1,4 +1,4 @@
-"""Say who had no degree six years after entry, and where nobody can tell."""
+"""Decide which students had no degree six years after entry, and where that is unknown."""
 
 from typing import Final
 

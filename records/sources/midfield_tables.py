@@ -55,7 +55,7 @@ def read_midfield_tables(folder: Path, contract: Contract) -> MidfieldTables:
 
     Raises:
         CohortError: A file or column is absent, a cell is wrong, the files do not fit together,
-            or nobody is left.
+            or no record is left.
     """
     students = read_columns(folder, "student", _student_columns(contract))
     refuse_duplicates(students, [ID], "student.csv")

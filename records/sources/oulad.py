@@ -30,7 +30,7 @@ def load_oulad(
 ) -> Cohort:
     """Load the Open University files as one record per enrolment and one period per week.
 
-    Week w holds what was known at the end of day 7w of the presentation; whatever happened before
+    Week w holds what was known at the end of day 7w of the presentation; events before
     day 0 belongs to week 1. A result counts as known on the day its work was handed in, as the
     files hold no date of marking. Exams are no part of the records: they are the outcome.
 
@@ -40,7 +40,7 @@ def load_oulad(
     - Eligible at week w: registered by day 7w, not unregistered by day 7w, and the presentation
       goes on after it.
     - Risk: 1 for Fail and Withdrawn, 0 for Pass and Distinction, in eligible weeks. Unknown
-      without a result, and for a Withdrawn without a date: nobody knows since when it was known.
+      without a result, and for a Withdrawn without a date: the date at which it became known is missing.
     - Score: the next tutor-marked score, in eligible weeks.
     - Other enrolments of the same student count by the calendar, whichever presentations are
       asked for; see `oulad_others.weekly_others`.
@@ -58,7 +58,7 @@ def load_oulad(
         Cohort of the contract `oulad`; `cohorts` are presentations such as '2013B'.
 
     Raises:
-        CohortError: A file, column or cell is not as published; the message says which.
+        CohortError: A file, column or cell is not as published; the message names it.
     """
     contract = load_contract("oulad")
     weeks = contract.periods.maximum

@@ -53,7 +53,7 @@ def weekly_clicks(
     """Compute the click features of the contract `oulad` at the end of every week.
 
     The log does not state how far it reaches, and a log that is cut short looks like silence. A
-    week is therefore covered only if somebody in the presentation was logged on the week's last
+    week is therefore covered only if any student of the presentation was logged on the week's last
     day (the presentation's last day, where that comes first). In a covered week a student
     without clicks did nothing: 0. Elsewhere nothing is observed: NaN. This asks only for days up
     to the end of the week, so a log fetched in mid-term gives the same values as the final one. A
@@ -99,7 +99,7 @@ def weekly_clicks(
         week = week_of_day[day]
         np.add.at(counts.reshape(-1), row * days + day, clicks)
         np.add.at(by_kind, (kind, row, week), clicks)
-        # Sites that `vle` does not list cannot be told apart: they count as one.
+        # Sites that `vle` does not list cannot be distinguished: they count as one.
         visits.append(np.unique((row * (len(kinds) + 1) + site + 1) * weeks + week))
     length = enrolments["module_presentation_length"].to_numpy(np.float64)
     last_day = np.minimum(ends, length[:, None]).astype(np.intp)

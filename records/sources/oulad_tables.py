@@ -96,7 +96,7 @@ def read_oulad_tables(folder: Path, *, modules: Sequence[str], longest: int) -> 
 
     Raises:
         CohortError: A file or column is absent, a cell is wrong, the files do not fit together,
-            or nobody is left.
+            or no enrolment is left.
     """
     registrations = _read_enrolments(folder, modules, longest)
     reached = ~(registrations["date_unregistration"] <= 0)

@@ -154,7 +154,7 @@ def _find(folder: Path, name: str) -> Path:
 def _header(path: Path, columns: Mapping[str, Column]) -> list[str]:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        # Bytes: reading text would decode rows as well, and columns that nobody asks for.
+        # Bytes: reading text would decode rows as well, and columns that are not needed.
         with opened(path, "rb") as file:
             names = next(csv.reader([file.readline().decode("utf-8-sig")]), [])
     except UnicodeDecodeError:

@@ -78,7 +78,7 @@ def simulate(students: int, *, seed: int = 0, chunk: int = 8192) -> Iterator[Coh
 
     Args:
         students: How many records (enrolments; some persons have two). Paper B had 1,000.
-        seed: The same seed gives the same records, whatever `students` and `chunk` are.
+        seed: The same seed gives the same records, independent of `students` and `chunk`.
         chunk: Records per cohort; memory grows with it and not with `students`.
 
     Raises:

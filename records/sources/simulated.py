@@ -12,10 +12,10 @@ The generative model, per student i and period t (all marks in points of 100):
    marks exist in periods 3 and 6 only.
 5. Marks are missing not at random: the less engaged, the less is handed in. Attendance and the
    index are missing rarely and at random. A few marks are typed with a slipped decimal point.
-6. Whoever disengages may leave: the chance at the end of each period falls with eₜ.
+6. Disengaged students may leave: the chance at the end of each period falls with eₜ.
 7. The final mark depends on a, on the engagement of the whole term (late periods weigh more), on
    how it moved from the first half to the second, on the intake's examination and on chance.
-   At risk: a final mark below 50; whoever left has no final mark and did not pass.
+   At risk: a final mark below 50; students who left have no final mark and did not pass.
 
 Some of those who failed enrol again in the next intake: two records, one `students` key.
 """
@@ -74,7 +74,7 @@ def simulate(students: int, *, seed: int = 0, chunk: int = 8192) -> Iterator[Coh
 
     Args:
         students: How many records (enrolments; some persons have two).
-        seed: The same seed gives the same records, whatever `students` and `chunk` are.
+        seed: The same seed gives the same records, independent of `students` and `chunk`.
         chunk: Records per cohort; memory grows with it and not with `students`.
 
     Raises:

@@ -21,7 +21,7 @@ from training.model import Fitted, placed, wanted
 
 
 def risk_base_rate(parts: Parts, _seed: int) -> Fitted:
-    """Give everybody the share at risk among the training records of that period."""
+    """Predict for every record the share at risk among the training records of that period."""
     rate = base_rates(parts.train)
 
     def predict(cohort: Cohort, steps: Bools | None = None) -> Floats:
@@ -63,7 +63,7 @@ def risk_last_value(parts: Parts, _seed: int) -> Fitted | None:
 
 
 def score_mean(parts: Parts, _seed: int) -> Fitted:
-    """Give everybody the mean of the training records' scores in the subject."""
+    """Predict for every record the mean of the training records' scores in the subject."""
     mean = score_means(parts.train)
 
     def predict(cohort: Cohort, steps: Bools | None = None) -> Floats:

@@ -1,7 +1,7 @@
 """Teach a network what to do without a source of data: copies of records with that source blanked.
 
 A module or an institution may have no click log at all. A network that always saw one would read its
-absence as whatever absence meant in training; copies without the log teach it the rest by itself.
+absence as absence meant in training; copies without the log teach it what the rest tells alone.
 """
 
 from collections.abc import Sequence

@@ -58,7 +58,7 @@ def prepare(cohort: Cohort, settings: TrainingSettings) -> Prepared:
     """Split the cohort and learn from the training part all that is not a network.
 
     Raises:
-        CohortError: Something that training needs is missing; the message says what.
+        CohortError: Something that training needs is missing; the message names it.
     """
     check_cohort(cohort)
     divided = split(cohort, settings.split, seed=settings.seed)

@@ -14,7 +14,7 @@ from training.data.targets import known_risk, known_score
 MINIMUM_STUDENTS = 30
 # With fewer students of one outcome a network learns who they are and not what they share.
 MINIMUM_OF_EACH = 5
-# Figures that rest on fewer students of one outcome are told to be uncertain.
+# Figures that rest on fewer students of one outcome are marked as uncertain.
 _FEW_TO_JUDGE = 10
 # Intakes that a note names; more than these say that all are thin.
 _NAMED = 6
@@ -65,7 +65,7 @@ def part_notes(parts: Parts) -> list[str]:
     notes = _thin_periods(parts.train, "the training records")
     notes += _thin_cohorts(parts.train, "the training records")
     if set(parts.test.cohorts.tolist()) - set(parts.train.cohorts.tolist()):
-        # Where the split is by chance, nobody looks at the intakes of the test part.
+        # Where the split is by chance, the intakes of the test part do not matter.
         notes += _thin_cohorts(parts.test, "the test records")
     at_risk, well = _students_of_each(parts.test)
     for count, which in ((at_risk, "at risk"), (well, "not at risk")):
@@ -131,7 +131,7 @@ def _few_of_a_class(cohort: Cohort, which: str) -> list[str]:
         words = "at risk" if at_risk else "not at risk"
         return [
             (
-                f"everybody in {which} is {words}; records of both outcomes are needed. Check how "
+                f"all of {which} are {words}; records of both outcomes are needed. Check how "
                 "the column 'risk' is filled, or add cohorts."
             )
         ]
@@ -169,7 +169,7 @@ def _thin_periods(cohort: Cohort, which: str) -> list[str]:
     return [
         (
             f"{clock} {_spans(periods.tolist())}: fewer than {MINIMUM_STUDENTS} of {which} count "
-            "there, or all have one outcome; what a model says there is hardly learnt."
+            "there, or all have one outcome; predictions there are hardly learnt."
         )
     ]
 

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from records.arrays import Bools, Doubles, Floats
 from records.calibration import Calibration
 from training.data.targets import known_risk
-from training.fitting.calibration_data import Said
+from training.fitting.calibration_data import HeldOutPredictions
 
 # Standard deviation of the kernel, in periods: neighbours count 0.61, those after them 0.14.
 _KERNEL = 1.0
@@ -34,38 +34,38 @@ _SHARES = np.linspace(0, 1, 201)
 _SHOWN = 6
 
 
-def learn_calibration(said: Sequence[Said]) -> Calibration:
+def learn_calibration(held_out: Sequence[HeldOutPredictions]) -> Calibration:
     """Learn the map from logits to probabilities, and how the probabilities are spread.
 
     Every source weighs the same, however many records it has: each is one draw of what a cohort
     can be like.
 
     Args:
-        said: What networks said of records that their weights never saw: (records, periods)
+        held_out: Networks' predictions for records that their weights never saw: (records, periods)
             probabilities, uncalibrated. The last is the latest: the spread is that of its records.
     """
-    known = [known_risk(one.cohort) & np.isfinite(one.predicted) for one in said]
+    known = [known_risk(one.cohort) & np.isfinite(one.predicted) for one in held_out]
     weight = [np.full(which.shape, 1 / max(int(which.sum()), 1)) for which in known]
     counting = np.concatenate(known)
     share = np.concatenate(weight)
     slope, offset = fit_maps(
-        np.concatenate([logit(one.predicted) for one in said]),
+        np.concatenate([logit(one.predicted) for one in held_out]),
         counting,
-        np.concatenate([one.cohort.risk for one in said]),
+        np.concatenate([one.cohort.risk for one in held_out]),
         share * counting.sum() / max(float(share[counting].sum()), 1e-12),
     )
-    cohorts = np.concatenate([one.cohort.cohorts for one in said])
+    cohorts = np.concatenate([one.cohort.cohorts for one in held_out])
     return _calibration(
-        said[-1],
+        held_out[-1],
         slope,
         offset,
-        learnt_on="; ".join(one.name for one in said),
+        learnt_on="; ".join(one.name for one in held_out),
         cohorts=np.unique(cohorts[counting.any(axis=1)]).tolist(),
         records=counting.sum(axis=0),
     )
 
 
-def without_calibration(held_out: Said) -> Calibration:
+def without_calibration(held_out: HeldOutPredictions) -> Calibration:
     """Return the map that changes nothing, with the spread of the network's own probabilities.
 
     Args:
@@ -83,7 +83,7 @@ def without_calibration(held_out: Said) -> Calibration:
 
 
 def _calibration(
-    latest: Said,
+    latest: HeldOutPredictions,
     slope: Doubles,
     offset: Doubles,
     *,

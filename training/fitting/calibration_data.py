@@ -2,7 +2,7 @@
 
 Where the validation part is later than the training part, or the split is by chance, the served
 network's own word on the validation part is what there is to learn from. Where validation and
-training come from the same cohorts, it says nothing of how a network fares on a cohort that it
+training come from the same cohorts, it does not show how a network fares on a cohort that it
 does not know. Then the latest training cohorts are left out in turn, the last of them being a
 forward chain: a network fitted on the others is asked about the one left out, and the served
 weights are fitted on all of them. Both directions count: one step forward cannot tell a trend from
@@ -30,7 +30,7 @@ _FEWEST = 100
 
 
 @dataclass(frozen=True, eq=False)
-class HeldBack:
+class HeldOutRecords:
     """Records, and which network to ask about them.
 
     Attributes:
@@ -46,8 +46,8 @@ class HeldBack:
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
-    """What a network said of records that it was not fitted on.
+class HeldOutPredictions:
+    """A network's predictions for records that it was not fitted on.
 
     Attributes:
         predicted: (records, periods[, subjects]), NaN after each record's end.
@@ -60,11 +60,11 @@ class Said:
     name: str
 
 
-def held_back(prepared: Prepared) -> list[HeldBack]:
+def held_out_records(prepared: Prepared) -> list[HeldOutRecords]:
     """Choose the records: the validation part first, then cohorts left out, the latest last."""
     train, validation = prepared.parts.train, prepared.parts.validation
     kind = "later cohorts" if _later(train, validation) else "students"
-    found = [HeldBack(validation, None, f"{kind} of the validation part")]
+    found = [HeldOutRecords(validation, None, f"{kind} of the validation part")]
     names = np.unique(train.cohorts[train.cohorts != ""]).tolist()
     temporal = _later(train, prepared.parts.test)
     if kind == "students" and temporal and len(names) > 1:
@@ -72,18 +72,18 @@ def held_back(prepared: Prepared) -> list[HeldBack]:
     return found
 
 
-def ask(
-    chosen: list[HeldBack], served: Fitted, fit: Callable[[Prepared, str], Fitted]
-) -> list[Said]:
+def predict_held_out(
+    chosen: list[HeldOutRecords], served: Fitted, fit: Callable[[Prepared, str], Fitted]
+) -> list[HeldOutPredictions]:
     """Ask the networks about the records.
 
     Args:
-        chosen: By `held_back`.
+        chosen: By `held_out_records`.
         served: The network that will answer requests.
-        fit: Fits one of the same kind, told what without.
+        fit: Fits a network of the same kind on what is given, for the named stage.
     """
     return [
-        Said(
+        HeldOutPredictions(
             (served if one.without is None else fit(one.without, one.name)).predict(one.cohort),
             one.cohort,
             one.name,
@@ -92,7 +92,7 @@ def ask(
     ]
 
 
-def _left_out(prepared: Prepared, names: list[str]) -> Iterator[HeldBack]:
+def _left_out(prepared: Prepared, names: list[str]) -> Iterator[HeldOutRecords]:
     train, validation = prepared.parts.train, prepared.parts.validation
     for name in names:
         cohort = train.take(train.cohorts == name)
@@ -106,7 +106,7 @@ def _left_out(prepared: Prepared, names: list[str]) -> Iterator[HeldBack]:
             continue
         if len(cohort) >= _FEWEST:
             without = replace(prepared, parts=parts, statistics=learn_statistics(rest))
-            yield HeldBack(cohort, without, f"cohort {name}, left out")
+            yield HeldOutRecords(cohort, without, f"cohort {name}, left out")
 
 
 def _later(train: Cohort, other: Cohort) -> bool:

@@ -91,9 +91,9 @@ def early_first(weight: Floats, power: float) -> Floats:
 
 
 def _mixed(outcome: Floats, taught: Floats, share: float) -> Floats:
-    """Mix outcomes with what the teacher says, where it says something."""
-    said = np.where(np.isnan(taught), outcome, taught)
-    return np.asarray((1 - share) * outcome + share * said, np.float32)
+    """Mix outcomes with the teacher's probabilities where there are any."""
+    soft = np.where(np.isnan(taught), outcome, taught)
+    return np.asarray((1 - share) * outcome + share * soft, np.float32)
 
 
 def _for_members(target: Floats, settings: Distillation) -> Floats:

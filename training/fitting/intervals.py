@@ -15,7 +15,7 @@ from records.arrays import Bools, Doubles, Floats
 from records.cohort import Cohort
 from records.intervals import Intervals
 from training.data.targets import known_score
-from training.fitting.calibration_data import Said
+from training.fitting.calibration_data import HeldOutPredictions
 
 COVERAGE = 0.9
 # With 100 scores the coverage that one calibration set gives has a standard deviation of 3 points.
@@ -39,15 +39,15 @@ class _AsForecast(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return forecast[:, 0]
 
 
-def learn_intervals(said: Said, *, coverage: float = COVERAGE) -> Intervals:
+def learn_intervals(held_out: HeldOutPredictions, *, coverage: float = COVERAGE) -> Intervals:
     """Learn the half-widths of each period and subject.
 
     Args:
-        said: What a network said of records that its weights never saw: (records, periods,
+        held_out: A network's predictions for records that its weights never saw: (records, periods,
             subjects), raw units.
         coverage: Share of scores to hold.
     """
-    forecast, cohort = said.predicted, said.cohort
+    forecast, cohort = held_out.predicted, held_out.cohort
     known = known_score(cohort) & np.isfinite(forecast)
     score = cohort.contract.targets.score
     _, periods, subjects = forecast.shape
@@ -63,7 +63,7 @@ def learn_intervals(said: Said, *, coverage: float = COVERAGE) -> Intervals:
             )
     return Intervals(
         coverage=coverage,
-        learnt_on=said.name,
+        learnt_on=held_out.name,
         subjects=score.subjects,
         minimum=score.minimum,
         maximum=score.maximum,

@@ -23,7 +23,7 @@ def follow_schedule(
     classifies: bool = False,
     on_epoch: Callable[[int], None],
 ) -> History:
-    """Fit `network` in place. The validation part decides nothing; the history tells its loss.
+    """Fit `network` in place. The validation part decides nothing; the history records its loss.
 
     Args:
         network: Keras model whose output has the shape of the targets.
@@ -32,7 +32,7 @@ def follow_schedule(
         training: What to learn from.
         validation: What the history tells of.
         weight_decay: Of AdamW.
-        classifies: Whether the accuracy is told.
+        classifies: Whether the accuracy is recorded.
         on_epoch: Called with the epoch's number, from 1, after each.
 
     Raises:

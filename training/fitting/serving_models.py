@@ -7,7 +7,7 @@ from records.calibration import Calibration
 from records.intervals import Intervals
 from training.data.prepare import Prepared
 from training.fitting.calibration import learn_calibration, without_calibration
-from training.fitting.calibration_data import ask, held_back
+from training.fitting.calibration_data import held_out_records, predict_held_out
 from training.fitting.intervals import learn_intervals, with_coverage
 from training.model import Fitted, FittedNetwork, OnEpoch, Target
 from training.settings import NetworkPreset, TrainingSettings
@@ -53,8 +53,8 @@ def fit_served(prepared: Prepared, settings: TrainingSettings, epochs: Epochs) -
         prepared, settings.risk, settings.seed, epochs, calibrate=settings.calibrate
     )
     score = fit(prepared, "Fitting the score network")
-    latest = ask(
-        held_back(prepared)[-1:],
+    latest = predict_held_out(
+        held_out_records(prepared)[-1:],
         score,
         lambda known, name: fit(known, f"Fitting the score network, {name}"),
     )
@@ -88,13 +88,13 @@ def fit_calibrated(
         return fit_network(known, "risk", preset, seed, epochs(stage))
 
     risk = fit(prepared, "Fitting the risk network")
-    chosen = held_back(prepared)
-    said = ask(
+    chosen = held_out_records(prepared)
+    held_out = predict_held_out(
         chosen if calibrate else chosen[-1:],
         risk,
         lambda known, name: fit(known, f"Fitting the risk network, {name}"),
     )
-    calibration = learn_calibration(said) if calibrate else without_calibration(said[-1])
+    calibration = learn_calibration(held_out) if calibrate else without_calibration(held_out[-1])
     network = risk.network
     if network is None:
         raise TypeError("the risk model is no network")

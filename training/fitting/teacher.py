@@ -1,8 +1,8 @@
-"""The teacher of a distilled network: boosted trees that never saw the student they speak of.
+"""The teacher of a distilled network: boosted trees that never saw the student they predict.
 
 Two kinds of trees with errors of their own: some read the features of the step alone, some the
 whole history summed up (`training.baselines.history_features`). The mean of their logits is the teacher's
-word.
+prediction.
 """
 
 import numpy as np
@@ -61,7 +61,7 @@ def out_of_fold_risk(cohort: Cohort, columns: list[int], seed: int) -> Floats:
     people, person = np.unique(cohort.students, return_inverse=True)
     rng = np.random.default_rng(seed)
     fold = rng.permutation(np.arange(len(people)) % _FOLDS)[person][record]
-    said = np.full(len(record), np.nan, np.float32)
+    predicted = np.full(len(record), np.nan, np.float32)
     for number in range(_FOLDS):
         asked, learnt = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not len(asked) or not len(learnt):
@@ -69,16 +69,16 @@ def out_of_fold_risk(cohort: Cohort, columns: list[int], seed: int) -> Floats:
         if len(learnt) > _MOST_STEPS:
             learnt = rng.choice(learnt, _MOST_STEPS, replace=False)
         if len(np.unique(outcome[learnt])) < 2:
-            said[asked] = outcome[learnt].mean()
+            predicted[asked] = outcome[learnt].mean()
             continue
-        words = [_fit_and_say(rows, outcome, learnt, asked, rng) for rows in views]
-        said[asked] = 1 / (1 + np.exp(-np.mean(words, axis=0)))
+        words = [_fit_and_predict(rows, outcome, learnt, asked, rng) for rows in views]
+        predicted[asked] = 1 / (1 + np.exp(-np.mean(words, axis=0)))
     taught = np.full(known.shape, np.nan, np.float32)
-    taught[known] = said
+    taught[known] = predicted
     return taught
 
 
-def _fit_and_say(
+def _fit_and_predict(
     rows: Rows,
     outcome: Floats,
     learnt: NDArray[np.intp],

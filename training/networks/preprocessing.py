@@ -147,7 +147,7 @@ def preprocess(
 
     Numeric and ordinal features (as the position of their level: the order is kept and one column
     is enough) are imputed and scaled, flags are imputed, categorical features are imputed and
-    one-hot encoded: their codes have no order, whatever the scaling.
+    one-hot encoded: their codes have no order under any scaling.
 
     Args:
         values: Keras tensor (batch, periods, features) float32, raw units, NaN for missing.

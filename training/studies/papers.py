@@ -32,7 +32,7 @@ def beside_paper(rows: Iterable[Row], paper: Paper, *, name: str, title: str) ->
         rows: Of one study.
         paper: Whose figures.
         name: Of the table's CSV file.
-        title: What the table says above.
+        title: Title of the table.
     """
     horizon, target = (LAST, "risk") if paper == "paper A" else (ALL, "score")
     ours = {

@@ -265,6 +265,8 @@ def _write_trials(trials: list[FrozenTrial], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["trial", "validation_loss", *names, "epochs", "seconds", "parameters"])
         for trial in trials:
-            told = (trial.user_attrs.get(name) for name in ("epochs", "seconds", "parameters"))
+            attributes = (
+                trial.user_attrs.get(name) for name in ("epochs", "seconds", "parameters")
+            )
             values = (trial.params.get(name) for name in names)
-            writer.writerow([trial.number, trial.value, *values, *told])
+            writer.writerow([trial.number, trial.value, *values, *attributes])

@@ -1,7 +1,7 @@
 """A comparison: many models x seeds x splits, every cell fitted once and kept on disk.
 
     study.json                             what was compared, on what
-    cells/TARGET/SPLIT/MODEL-SEED.npz      what one fitted model said of validation and test part
+    cells/TARGET/SPLIT/MODEL-SEED.npz      one fitted model's predictions for validation and test part
     cells/TARGET/SPLIT/MODEL-SEED.json     how long it took; written last, so that a cell is whole
 
 A study that was interrupted goes on where it stopped; one that is asked for more fits only that.
@@ -135,7 +135,7 @@ def judged(cohort: Cohort, target: Target, horizons: tuple[int, ...]) -> Bools:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What one cell said of one part.
+    """One cell's predictions for one part.
 
     Attributes:
         cell: Which one.
@@ -151,7 +151,7 @@ class Prediction:
 
 
 def predictions(cohort: Cohort, out: Path, plan: Plan, part: str = "test") -> Iterator[Prediction]:
-    """Read what a finished study says of a part, cell by cell; absent models are left out.
+    """Read a finished study's predictions for a part, cell by cell; absent models are left out.
 
     Raises:
         StudyError: A cell is missing, or was made from other data or other hyperparameters.
@@ -163,7 +163,7 @@ def predictions(cohort: Cohort, out: Path, plan: Plan, part: str = "test") -> It
 def of_parts(
     cohort: Cohort, out: Path, plan: Plan, parts: tuple[str, ...] = PARTS
 ) -> Iterator[tuple[Prediction, ...]]:
-    """Read what a finished study says of several parts, cell by cell; absent models are left out.
+    """Read a finished study's predictions for several parts, cell by cell; absent models are left out.
 
     Yields:
         One prediction for each of `parts`, in their order.

@@ -1,7 +1,7 @@
 """Do the intervals of the score hold what they promise? Coverage and width, by horizon.
 
 Half-widths are learnt by split conformal prediction (`training.fitting.intervals`) on what each cell's
-model said of the validation part, and judged on the test part. The validation part decided when
+model predicted for the validation part, and judged on the test part. The validation part decided when
 networks and boosting stopped, so that their residuals there are a little small: what the test part
 shows is what such intervals are worth.
 """
@@ -9,7 +9,7 @@ shows is what such intervals are worth.
 from collections.abc import Iterable, Iterator
 
 from evaluation.known import known_score
-from training.fitting.calibration_data import Said
+from training.fitting.calibration_data import HeldOutPredictions
 from training.fitting.intervals import COVERAGE, learn_intervals, mean_widths, with_coverage
 from training.studies.study import Plan, Prediction
 from training.studies.study_tables import Judgement, Row, by_horizon, summed
@@ -19,7 +19,7 @@ def coverage(validation: Iterable[Prediction], test: Iterable[Prediction], plan:
     """Judge the intervals of every score model.
 
     Args:
-        validation: What each cell said of the validation part.
+        validation: Each cell's predictions for the validation part.
         test: And of the test part.
         plan: What was compared.
 
@@ -29,7 +29,7 @@ def coverage(validation: Iterable[Prediction], test: Iterable[Prediction], plan:
     """
     learnt = {
         one.cell: learn_intervals(
-            Said(one.predicted, one.cohort, "validation part"), coverage=COVERAGE
+            HeldOutPredictions(one.predicted, one.cohort, "validation part"), coverage=COVERAGE
         )
         for one in validation
         if one.cell.target == "score"

@@ -1,6 +1,6 @@
 """Is a network better than the best baseline? Differences with intervals, by horizon.
 
-The paired bootstrap by student of `evaluation.bootstrap`, on what the first seed's models said of
+The paired bootstrap by student of `evaluation.bootstrap`, on the first seed's predictions for
 the test part.
 """
 

@@ -1,4 +1,4 @@
-"""Everything that is said of a finished comparison, written beside it."""
+"""All tables of a finished comparison, written beside it."""
 
 from pathlib import Path
 

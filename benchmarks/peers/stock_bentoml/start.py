@@ -1,4 +1,4 @@
-"""Start stock BentoML as its documentation says."""
+"""Start stock BentoML as its documentation describes."""
 
 import os
 import sys

@@ -146,7 +146,7 @@ def test_bad_rows_can_be_set_aside_and_one_outcome_is_told(
     found = Evaluation.model_validate_json(result.stdout)
     assert found.metrics.risk.network.last.auc is None
     assert found.metrics.risk.network.last.brier is not None
-    assert any("everybody judged has the same outcome" in note for note in found.notes)
+    assert any("all judged records have the same outcome" in note for note in found.notes)
     assert _evaluate(bundle_dir, "--data", table, "--on-error", "reject-rows").exit_code == 0
 
 

@@ -50,7 +50,7 @@ def _no_variation(cohort: Cohort) -> Cohort:
     ("spoil", "says"),
     [
         (_few, "there are only 12 students with a known outcome to train on; at least 30"),
-        (_one_class, "everybody in the records is not at risk; records of both outcomes"),
+        (_one_class, "all of the records are not at risk; records of both outcomes"),
         (_hardly_two_classes, "only 2 students in the records are at risk; at least 5"),
         (_nobody_eligible, "the records have no eligible period"),
         (_no_outcome, "no eligible period with a known outcome (risk)"),

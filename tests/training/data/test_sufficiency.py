@@ -51,7 +51,7 @@ def test_no_known_target(cohort: Cohort, target: str, says: str) -> None:
         check_cohort(_without(cohort, target))
 
 
-@pytest.mark.parametrize(("outcome", "says"), [(0, "is not at risk"), (1, "is at risk")])
+@pytest.mark.parametrize(("outcome", "says"), [(0, "are not at risk"), (1, "are at risk")])
 def test_one_class(outcome: int, says: str) -> None:
     train = replace(PARTS.train, risk=np.full_like(PARTS.train.risk, outcome))
     with pytest.raises(CohortError, match=says):

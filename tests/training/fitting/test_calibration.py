@@ -15,7 +15,7 @@ from records.cohort import Cohort
 from tests.training.small_cohort import CONTRACT, PERIODS, small_cohort
 from training.data.statistics import learn_statistics
 from training.fitting.calibration import learn_calibration, logit
-from training.fitting.calibration_data import Said
+from training.fitting.calibration_data import HeldOutPredictions
 from training.networks.backend import keras
 from training.networks.builders import build_risk_network, load_network
 from training.networks.calibration_layer import LOGIT, calibrated
@@ -40,8 +40,8 @@ def drawn(truth: NDArray[np.float64], seed: int = 0) -> Cohort:
     )
 
 
-def said(logits: NDArray[np.float64], cohort: Cohort, name: str = "some") -> Said:
-    return Said(sigmoid(logits).astype(np.float32), cohort, name)
+def said(logits: NDArray[np.float64], cohort: Cohort, name: str = "some") -> HeldOutPredictions:
+    return HeldOutPredictions(sigmoid(logits).astype(np.float32), cohort, name)
 
 
 def test_a_network_that_exaggerates_is_brought_back() -> None:

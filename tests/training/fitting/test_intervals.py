@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from records.cohort import Cohort
 from tests.training.small_cohort import PERIODS, small_cohort
-from training.fitting.calibration_data import Said
+from training.fitting.calibration_data import HeldOutPredictions
 from training.fitting.intervals import half_width, learn_intervals, with_coverage
 
 SUBJECTS = 2
@@ -28,8 +28,8 @@ def scored(records: int, seed: int, spread: float = 10.0) -> Cohort:
     )
 
 
-def around_fifty(cohort: Cohort) -> Said:
-    return Said(np.full(cohort.score.shape, 50, np.float32), cohort, "some")
+def around_fifty(cohort: Cohort) -> HeldOutPredictions:
+    return HeldOutPredictions(np.full(cohort.score.shape, 50, np.float32), cohort, "some")
 
 
 @settings(max_examples=60)

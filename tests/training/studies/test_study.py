@@ -11,7 +11,7 @@ from evaluation.known import known_risk, known_score
 from evaluation.metrics import risk_report
 from tests.training.small_cohort import small_cohort
 from training.data.prepare import prepare
-from training.fitting.calibration_data import Said
+from training.fitting.calibration_data import HeldOutPredictions
 from training.fitting.intervals import learn_intervals
 from training.registry import MODELS, model
 from training.studies.study import Plan, StudyError, cells, judged, predictions, split_settings
@@ -154,7 +154,9 @@ def test_intervals_learnt_on_validation_are_judged_on_test(study: Path) -> None:
         )
         for part in ("validation", "test")
     }
-    intervals = learn_intervals(Said(said["validation"].predicted, said["validation"].cohort, ""))
+    intervals = learn_intervals(
+        HeldOutPredictions(said["validation"].predicted, said["validation"].cohort, "")
+    )
     one = said["test"]
     known = known_score(one.cohort)[:, 3]
     error = np.abs(one.cohort.score[:, 3] - one.predicted[:, 3])
