@@ -10,7 +10,7 @@ import typer
 
 from cli.console import console
 from records.replace import json_object_with, write_file
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 
 
 def request(

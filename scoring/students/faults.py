@@ -3,7 +3,6 @@
 No message contains a student's value.
 """
 
-import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -12,6 +11,8 @@ import numpy as np
 
 from records.contract import Contract, Feature, Kind
 from records.errors import Fault
+from records.ids import match_key, match_keys, repeats
+from records.suggest import similar_name
 
 ID_LENGTH = 128
 FAULTS_PER_ROW = 20
@@ -44,6 +45,46 @@ def is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
+def id_faults(ids: Sequence[str], rows: Sequence[int]) -> dict[int, Fault]:
+    """Find ids that hold nothing visible, or that no reader can tell from an earlier one.
+
+    Args:
+        ids: As sent.
+        rows: Position of each among the students handed in.
+
+    Returns:
+        Position in `ids` -> what is wrong.
+    """
+    keys = match_keys(ids)
+    if len(set(keys)) == len(keys) and "" not in keys:
+        return {}
+    blank = "`id` must hold a visible character."
+    found = {
+        at: Fault(rows[at], "id", "out_of_range", blank) for at, key in enumerate(keys) if not key
+    }
+    for at, first in repeats(keys):
+        message = f"The `id` is that of students[{rows[first]}]; send each student once, with all periods."
+        found.setdefault(at, Fault(rows[at], "id", "duplicate_id", message))
+    return found
+
+
+def with_whole_periods(student: object) -> object:
+    """Return a student whose period numbers are whole numbers where they are whole: 1.0 is 1."""
+    if not isinstance(student, Mapping):
+        return student
+    periods = student.get("periods")
+    if not isinstance(periods, list | tuple):
+        return student
+    return {**student, "periods": [_with_whole_period(entry) for entry in periods]}
+
+
+def _with_whole_period(entry: object) -> object:
+    number = entry.get("period") if isinstance(entry, Mapping) else None
+    if isinstance(entry, Mapping) and isinstance(number, float) and number.is_integer():
+        return {**entry, "period": int(number)}
+    return entry
+
+
 def order_faults(row: int, periods: Sequence[int]) -> list[Fault]:
     """List the periods that do not come after the one before them."""
     return list(islice(_order_faults(row, enumerate(periods)), FAULTS_PER_ROW))
@@ -56,7 +97,7 @@ def _student_faults(contract: Contract, row: int, student: object) -> Iterator[F
         return
     for key in student:
         if key not in _STUDENT_FIELDS:
-            yield _unknown(contract, row, "", key, _STUDENT_FIELDS)
+            yield _unknown(contract, row, "", (key, None), _STUDENT_FIELDS)
     yield from _id_faults(row, student)
     if "periods" not in student:
         message = "`periods` is missing: a list with one object per period."
@@ -95,6 +136,9 @@ def _id_faults(row: int, student: Mapping[object, object]) -> Iterator[Fault]:
     elif not 1 <= len(identity) <= ID_LENGTH:
         message = f"`id` must have 1 to {ID_LENGTH} characters."
         yield Fault(row, "id", "out_of_range", message)
+    elif not match_key(identity):
+        message = "`id` must hold a visible character."
+        yield Fault(row, "id", "out_of_range", message)
     elif not is_text(identity):
         message = "`id` holds half of a surrogate pair; send valid Unicode."
         yield Fault(row, "id", "not_text", message)
@@ -121,7 +165,7 @@ def _period_faults(contract: Contract, row: int, where: str, entry: object) -> I
             continue
         if key not in contract.feature_names:
             known = ("period", *contract.feature_names)
-            yield _unknown(contract, row, f"{where}.", key, known)
+            yield _unknown(contract, row, f"{where}.", (key, value), known)
         elif value is not None:
             feature = contract.feature(str(key))
             if code := _value_fault(feature, value):
@@ -165,15 +209,25 @@ def _is_period(number: object, maximum: int) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= maximum
 
 
-def _unknown(contract: Contract, row: int, where: str, key: object, known: Sequence[str]) -> Fault:
+def _unknown(
+    contract: Contract, row: int, where: str, item: tuple[object, object], known: Sequence[str]
+) -> Fault:
+    key, value = item
     name = field_name(key)
     if not where and name in contract.feature_names:
         advice = "a feature belongs into the objects of `periods`."
-    elif close := difflib.get_close_matches(name, known, n=1):
-        advice = f"did you mean `{close[0]}`?"
+    elif (close := similar_name(name, known)) and _may_be(contract, close, value):
+        advice = f"did you mean `{close}`?"
     else:
         advice = f"contract '{contract.name}' names the fields there are."
     return Fault(row, f"{where}{name}", "unknown_field", f"`{name}` is no field here; {advice}")
+
+
+def _may_be(contract: Contract, name: str, value: object) -> bool:
+    """Return whether a value is of the kind that the field `name` holds."""
+    if value is None or name not in contract.feature_names:
+        return True
+    return _value_fault(contract.feature(name), value) != "wrong_type"
 
 
 def field_name(key: object) -> str:

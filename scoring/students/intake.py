@@ -1,12 +1,12 @@
-"""Take students in: JSON-like rows by feature name -> aligned arrays, one row's faults apart.
+"""Read students as JSON carries them: rows by feature name -> aligned arrays.
 
-Rows that a struct built from the contract can type go to `Intake.collect` and become arrays;
-of the others `scoring.students.faults` says everything that is wrong.
+Students that a struct built from the contract can hold become arrays. Of each of the others,
+`scoring.students.faults` lists what is wrong; they never affect the rest.
 """
 
 import math
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -17,39 +17,41 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from records.arrays import Floats, Ints
-from records.cohort import Cohort
-from records.contract import Contract, Feature, Kind
+from records.arrays import Floats, Ints, Positions
+from records.contract import Contract
 from records.errors import Fault
+from records.ids import match_key
 from scoring.steps import STEP_STUDENTS, Steps, finish
 from scoring.students.faults import (
     FAULTS_PER_ROW,
     explain,
+    id_faults,
     is_text,
     order_faults,
+    with_whole_periods,
 )
 from scoring.students.student_type import student_type_of
 
-# Beyond so many faults, one a row: what a sender mends first, and answers stay small.
+# Beyond this many faults only the first of each row is listed, so that responses stay small.
 THOROUGH_FAULTS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudentBatch:
-    """The students that can be scored, as arrays, and what is wrong with the others.
+    """The valid students of a request as arrays, and what is wrong with the others.
 
     Attributes:
-        rows: (accepted,) position of each accepted student among those handed in, ascending.
-        ids: (accepted,) the students' ids, as handed in.
-        values: (accepted, periods, features) float32 in the contract's order, raw units, NaN for
+        rows: (valid,) position of each valid student in the request, ascending.
+        ids: (valid,) ids as sent.
+        values: (valid, periods, features) float32 in the contract's order, raw units, NaN for
             missing; periods is the contract's maximum.
-        lengths: (accepted,) int32, the last period handed in, 1 … contract maximum.
-        faults: What is wrong with the rows that are not among `rows`, in the order of the rows.
-        reference: (accepted,) int8 position in `scoring.results.ORIGINS` where relative features
-            are filled in already; None where they are still to be, from the bundle.
+        lengths: (valid,) int32, the last period sent, 1 to the contract's maximum.
+        faults: What is wrong with the other rows, in the order of the rows.
+        reference: (valid,) int8 position in `scoring.results.ORIGINS` where relative features are
+            filled in already; None where they are still to be filled in from the bundle.
     """
 
-    rows: NDArray[np.intp]
+    rows: Positions
     ids: list[str]
     values: Floats
     lengths: Ints
@@ -58,49 +60,43 @@ class StudentBatch:
 
 
 class StudentArrays(NamedTuple):
-    """Students as arrays, as in `StudentBatch`."""
+    """Students as arrays; fields as in `StudentBatch`."""
 
     values: Floats
     lengths: Ints
 
 
-_FIRST = np.zeros(1, np.intp)
-_FIRST.flags.writeable = False
-
-
 class LazyStudent:
-    """The only student of a request: an `StudentBatch` whose arrays can be made with those of others.
+    """A valid student alone in a request: a `StudentBatch` whose arrays are made when needed.
+
+    The arrays of many such requests are made in one pass (`Intake.to_arrays`).
 
     Args:
-        intake: Lays it out.
+        intake: Makes the arrays.
         typed: Of the intake's `student_type`, periods ascending.
-
-    Attributes:
-        typed: As given.
-        ids: Its id.
-        laid: Its arrays, once they are made.
     """
 
-    __slots__ = ("_intake", "faults", "ids", "laid", "typed")
+    __slots__ = ("_intake", "arrays", "faults", "ids", "typed")
 
-    rows: NDArray[np.intp] = _FIRST
+    rows: Positions = np.zeros(1, np.intp)
+    rows.flags.writeable = False
     reference: NDArray[np.int8] | None = None
 
     def __init__(self, intake: "Intake", typed: Any) -> None:
         self._intake, self.typed = intake, typed
         self.ids: list[str] = [typed.id]
         self.faults: list[Fault] = []
-        self.laid: StudentArrays | None = None
+        self.arrays: StudentArrays | None = None
 
     @property
     def values(self) -> Floats:
         """(1, periods, features); see `StudentBatch`."""
-        return (self.laid or self._intake.to_arrays([self])).values
+        return (self.arrays or self._intake.to_arrays([self])).values
 
     @property
     def lengths(self) -> Ints:
         """(1,); see `StudentBatch`."""
-        return (self.laid or self._intake.to_arrays([self])).lengths
+        return (self.arrays or self._intake.to_arrays([self])).lengths
 
 
 class Intake:
@@ -114,8 +110,9 @@ class Intake:
         contract: What a record holds.
 
     Attributes:
-        student_type: A `msgspec.Struct` of one student; a JSON decoder of it accepts exactly what
-            `read` accepts, but for the order of the periods, which `collect` checks.
+        contract: The contract.
+        student_type: A `msgspec.Struct` of one student. A JSON decoder of it accepts what `read`
+            accepts, except for the order of the periods and for ids, which `collect` checks.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -124,7 +121,7 @@ class Intake:
         self._width = 1 + len(contract.features)
         self._clock = list(range(1, contract.periods.maximum + 1))
         shape = (1, contract.periods.maximum, len(contract.features))
-        self._nothing = np.full(shape, np.nan, np.float32)
+        self._missing = np.full(shape, np.nan, np.float32)
         self._levels: list[tuple[int, dict[str | None, float]]] = [
             (
                 column,
@@ -135,28 +132,36 @@ class Intake:
         ]
 
     def read(self, students: Iterable[object]) -> StudentBatch:
-        """Admit JSON-like students one by one: a fault keeps out its own row and no other."""
+        """Read JSON-like students one by one; a fault refuses its own row and no other."""
         return finish(self.read_in_steps(students))
 
     def read_in_steps(self, students: Iterable[object]) -> Steps[StudentBatch]:
-        """Admit JSON-like students as `read` does, some in a step."""
+        """Read JSON-like students as `read` does, some in each step."""
         typed: list[Any] = []
         rows: list[int] = []
         faults: list[Fault] = []
         for row, student in enumerate(students):
-            try:
-                candidate: Any = msgspec.convert(student, self.student_type)
-            except (msgspec.ValidationError, UnicodeEncodeError):  # half a surrogate pair
-                candidate = None
-            if candidate is not None and is_text(candidate.id):
-                typed.append(candidate)
-                rows.append(row)
-            else:
+            candidate = self._convert(student)
+            if candidate is None:
+                # Seldom needed, and a copy.
+                student = with_whole_periods(student)  # noqa: PLW2901
+                candidate = self._convert(student)
+            if candidate is None:
                 limit = FAULTS_PER_ROW if len(faults) < THOROUGH_FAULTS else 1
                 faults += explain(self.contract, row, student, limit=limit)
+            else:
+                typed.append(candidate)
+                rows.append(row)
             if row % STEP_STUDENTS == STEP_STUDENTS - 1:
                 yield
         return self.collect(typed, rows=rows, faults=faults)
+
+    def _convert(self, student: object) -> Any:
+        try:
+            typed: Any = msgspec.convert(student, self.student_type)
+        except (msgspec.ValidationError, UnicodeEncodeError):  # half a surrogate pair
+            return None
+        return typed if is_text(typed.id) else None
 
     def collect(
         self,
@@ -165,47 +170,69 @@ class Intake:
         rows: Sequence[int] | None = None,
         faults: Sequence[Fault] = (),
     ) -> StudentBatch:
-        """Lay typed students out as arrays; no Python runs per value.
+        """Turn typed students into arrays, except those with faults; no Python runs per value.
 
         Args:
             students: Instances of `student_type`.
-            rows: Position of each among the students handed in; by default their own order.
-            faults: What is already known to be wrong with other rows.
+            rows: Position of each in the request; by default their own order.
+            faults: Faults of other rows.
         """
-        histories = [student.periods for student in students]
-        laid = self._lay(histories)
-        if isinstance(laid, set):
-            return self._without(laid, students, rows, faults)
+        ids = [student.id for student in students]
+        places = range(len(students)) if rows is None else rows
+        arrays = self._arrays([student.periods for student in students])
+        if isinstance(arrays, set):
+            unordered = {
+                at: order_faults(places[at], [entry.period for entry in students[at].periods])
+                for at in arrays
+            }
+            return self._collect_others(students, places, faults, unordered)
+        if wrong := id_faults(ids, places):
+            return self._collect_others(
+                students, places, faults, {at: [fault] for at, fault in wrong.items()}
+            )
         return StudentBatch(
-            rows=np.arange(len(students)) if rows is None else np.array(rows, np.intp),
-            ids=[student.id for student in students],
-            values=laid.values,
-            lengths=laid.lengths,
+            rows=np.array(places, np.intp),
+            ids=ids,
+            values=arrays.values,
+            lengths=arrays.lengths,
             faults=list(faults),
         )
 
-    def parse(self, students: Sequence[Any]) -> "StudentBatch | LazyStudent":
-        """Take typed students in; a sound one alone becomes arrays later, with those of others."""
-        if len(students) == 1:
+    def _collect_others(
+        self,
+        students: Sequence[Any],
+        rows: Sequence[int],
+        faults: Sequence[Fault],
+        wrong: Mapping[int, Sequence[Fault]],
+    ) -> StudentBatch:
+        """Collect the students that are not `wrong`: position -> faults."""
+        valid = [at for at in range(len(students)) if at not in wrong]
+        found = [*faults, *chain.from_iterable(wrong.values())]
+        return self.collect(
+            [students[at] for at in valid],
+            rows=[rows[at] for at in valid],
+            faults=sorted(found, key=lambda fault: fault.row or 0),
+        )
+
+    def parse(self, students: Sequence[Any]) -> StudentBatch | LazyStudent:
+        """Check the typed students of a request; a valid one alone stays lazy."""
+        if len(students) == 1 and match_key(students[0].id):
             periods = [entry.period for entry in students[0].periods]
             if periods == self._clock[: len(periods)] or all(map(lt, periods, periods[1:])):
                 return LazyStudent(self, students[0])
         return self.collect(students)
 
-    def to_arrays(self, parts: "Sequence[StudentBatch | LazyStudent]") -> "StudentArrays":
-        """Return the arrays of all students, part after part; lone ones are made in one go."""
-        lone = [part for part in parts if isinstance(part, LazyStudent) and part.laid is None]
-        if lone:
-            laid = self._lay([one.typed.periods for one in lone])
-            if isinstance(laid, set):
-                raise TypeError("`parse` lets nobody wait whose periods do not rise")
-            if len(lone) == 1:
-                lone[0].laid = laid
-            else:
-                for at, one in enumerate(lone):
-                    one.laid = StudentArrays(laid.values[at : at + 1], laid.lengths[at : at + 1])
-            if len(lone) == len(parts):
-                return laid
+    def to_arrays(self, parts: Sequence[StudentBatch | LazyStudent]) -> StudentArrays:
+        """Return the arrays of all students, part after part; lazy ones are made in one pass."""
+        lazy = [part for part in parts if isinstance(part, LazyStudent) and part.arrays is None]
+        if lazy:
+            made = self._arrays([student.typed.periods for student in lazy])
+            if isinstance(made, set):
+                raise TypeError("`parse` returns no lazy student whose periods do not ascend")
+            for at, student in enumerate(lazy):
+                student.arrays = StudentArrays(made.values[at : at + 1], made.lengths[at : at + 1])
+            if len(lazy) == len(parts):
+                return made
         if len(parts) == 1:
             return StudentArrays(parts[0].values, parts[0].lengths)
         return StudentArrays(
@@ -213,25 +240,25 @@ class Intake:
             np.concatenate([part.lengths for part in parts]),
         )
 
-    def _lay(self, histories: Sequence[Sequence[Any]]) -> "StudentArrays | set[int]":
-        """Return arrays, or the positions of those whose periods do not rise."""
+    def _arrays(self, histories: Sequence[Sequence[Any]]) -> StudentArrays | set[int]:
+        """Return arrays, or the positions of the students whose periods do not ascend."""
         count, maximum = len(histories), self.contract.periods.maximum
         sizes = list(map(len, histories))
         entries = sum(sizes)
         table = self._table(histories, entries)
         if count == 1 and table[:, 0].tolist() == self._clock[:entries]:
             # One student without a gap, the usual request: half the time of what follows.
-            values = self._nothing.copy()
+            values = self._missing.copy()
             values[0, :entries] = table[:, 1:]
             return StudentArrays(values, np.array([entries], np.int32))
         size = np.array(sizes, np.intp)
         before = np.arange(0, count * maximum, maximum) - 1
-        # Rows one after the other, periods ascending within each: one strictly rising sequence.
+        # Rows one after the other, periods ascending within each: one strictly ascending sequence.
         place = before.repeat(size) + table[:, 0].astype(np.intp)
-        rising = place[1:] > place[:-1]
-        if not rising.all():
+        ascending = place[1:] > place[:-1]
+        if not ascending.all():
             owner = np.arange(count).repeat(size)
-            return set(owner[1:][~rising].tolist())
+            return set(owner[1:][~ascending].tolist())
         if entries == count * maximum:
             values = table[:, 1:]
         else:
@@ -244,7 +271,7 @@ class Intake:
 
     def _table(self, histories: Sequence[Sequence[Any]], entries: int) -> Floats:
         """Return (entries, period and features) float32, one history after the other."""
-        # Packing takes a third of the time that numpy takes over Python's numbers.
+        # Packing takes a third of the time that NumPy takes over Python's numbers.
         layout, cells = _layout(entries * self._width), self._cells(histories)
         try:
             packed = layout.pack(*cells)
@@ -261,56 +288,7 @@ class Intake:
             cells[column :: self._width] = map(position.__getitem__, cells[column :: self._width])
         return cells
 
-    def _without(
-        self,
-        unordered: set[int],
-        students: Sequence[Any],
-        rows: Sequence[int] | None,
-        faults: Sequence[Fault],
-    ) -> StudentBatch:
-        rows = range(len(students)) if rows is None else rows
-        found = list(faults)
-        for at in sorted(unordered):
-            found += order_faults(rows[at], [entry.period for entry in students[at].periods])
-        kept = [at for at in range(len(students)) if at not in unordered]
-        return self.collect(
-            [students[at] for at in kept],
-            rows=[rows[at] for at in kept],
-            faults=sorted(found, key=lambda fault: fault.row or 0),
-        )
-
 
 @lru_cache(maxsize=1024)
 def _layout(numbers: int) -> struct.Struct:
     return struct.Struct(f"{numbers}d")
-
-
-def students_of(cohort: Cohort) -> list[dict[str, Any]]:
-    """Write a cohort's records as the students that `Intake` reads: values of float32, exactly.
-
-    Periods in which nothing was observed are left out, but for the last one, which carries the
-    length.
-    """
-    written: list[dict[str, Any]] = []
-    for name, values, length in zip(cohort.ids, cohort.values, cohort.lengths, strict=True):
-        periods: list[dict[str, Any]] = []
-        for at in range(int(length)):
-            features = {
-                feature.name: _written(feature, value)
-                for feature, value in zip(cohort.contract.features, values[at], strict=True)
-                if not np.isnan(value)
-            }
-            if features or at == length - 1:
-                periods.append({"period": at + 1, **features})
-        written.append({"id": str(name), "periods": periods})
-    return written
-
-
-def _written(feature: Feature, value: np.float32) -> Any:
-    if feature.levels:
-        return feature.levels[int(value)]
-    if feature.kind is Kind.FLAG:
-        return bool(value)
-    # The shortest text that is this float32: 82.3, not the 82.30000305175781 that float() gives.
-    number = float(str(value))
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number

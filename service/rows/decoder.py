@@ -5,7 +5,6 @@ tolerantly, so that the answer can say which student and which field is at fault
 students are still scored.
 """
 
-import difflib
 import json
 import math
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import msgspec
 
 from records.errors import Fault
+from records.suggest import similar_name
 from scoring.students.faults import FAULTS_PER_ROW, field_name
 from scoring.students.intake import Intake, LazyStudent, StudentBatch
 from scoring.students.relatives import Relatives
@@ -179,7 +179,7 @@ def _boolean(name: str, value: object) -> bool:
 
 def _unknown_field(key: object) -> Fault:
     name = field_name(key)
-    close = difflib.get_close_matches(name, FIELDS, n=1)
+    close = similar_name(name, FIELDS)
     known = ", ".join(f"`{one}`" for one in FIELDS)
-    advice = f"did you mean `{close[0]}`?" if close else f"known are {known}."
+    advice = f"did you mean `{close}`?" if close else f"known are {known}."
     return Fault(None, name, "unknown_field", f"`{name}` is no field of a request; {advice}")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.load import load_cohort
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
 from service.responder import Responder

@@ -25,7 +25,7 @@ from records.relative import RelativeLayout, fill_relatives, without_relatives
 from records.relative_reference import learn_relatives
 from records.sources.oulad import load_oulad
 from records.tables.read_write import write_table
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from service.responder import Responder
 from service.settings import Settings
 from tests.service.running import Running, environment, serving

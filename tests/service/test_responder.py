@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from records.load import load_cohort
 from scoring.runtime.providers import Provider
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from service.http.problems import RequestError
 from service.responder import Answered, Answers, Responder
 from service.settings import Settings

@@ -24,7 +24,7 @@ from records.tables.read_write import write_table
 from scoring.assessment.assessor import Assessor
 from scoring.bundle.reader import read_bundle
 from scoring.runtime.scorer import Scorer
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from tests.conftest import REPOSITORY
 from tests.scoring.arrow_tables import as_table
 

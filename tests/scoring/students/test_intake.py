@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from records.cohort import Cohort
 from records.contract import Contract, load_contract
 from records.toml_file import parse_toml
-from scoring.students.intake import THOROUGH_FAULTS, Intake, LazyStudent, StudentBatch, students_of
+from scoring.students.intake import THOROUGH_FAULTS, Intake, LazyStudent, StudentBatch
+from scoring.students.writing import students_of
 
 MIXED = parse_toml(
     """
@@ -126,7 +127,7 @@ def test_no_students_make_empty_arrays() -> None:
         ({"period": 0}, "periods[0].period", "out_of_range"),
         ({"period": 5}, "periods[0].period", "out_of_range"),
         ({"period": 10**30}, "periods[0].period", "out_of_range"),
-        ({"period": 1.0}, "periods[0].period", "wrong_type"),
+        ({"period": 1.5}, "periods[0].period", "wrong_type"),
         ({"period": True}, "periods[0].period", "wrong_type"),
         ({"period": None}, "periods[0].period", "wrong_type"),
     ],
@@ -322,6 +323,9 @@ def test_requests_laid_out_together_are_those_gathered_alone(requests: list[list
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(_GOOD, _MAYBE), max_size=6))
 def test_a_row_is_read_as_if_it_were_alone(rows: list[Any]) -> None:
+    for at, row in enumerate(rows):
+        if isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"]:
+            row["id"] = f"{at}{row['id']}"[:128]
     together = INTAKE.read(rows)
     alone = [INTAKE.read([row]) for row in rows]
 
@@ -384,3 +388,75 @@ def test_a_cohort_survives_the_way_through_json_exactly(data: st.DataObject) -> 
     np.testing.assert_array_equal(admission.lengths, lengths)
     assert admission.ids == names.tolist()
     assert admission.faults == []
+
+
+def with_id(name: str) -> dict[str, Any]:
+    return {"id": name, "periods": [WEEK]}
+
+
+def test_ids_that_no_reader_can_tell_apart_are_one_students() -> None:
+    sent = ["s-1", "S-1", "s-1 ", "s\u200b-1", "s-2"]
+    read = INTAKE.read(map(with_id, sent))
+    assert read.ids == ["s-1", "S-1", "s-2"]
+    assert read.rows.tolist() == [0, 1, 4]
+    assert [(fault.row, fault.field, fault.code) for fault in read.faults] == [
+        (2, "id", "duplicate_id"),
+        (3, "id", "duplicate_id"),
+    ]
+    assert "students[0]" in read.faults[0].message
+
+
+def test_the_duplicate_is_found_among_the_rows_of_the_request() -> None:
+    read = INTAKE.read([with_id("a"), {"id": 3}, with_id("b"), with_id("b")])
+    assert read.rows.tolist() == [0, 2]
+    assert [fault.row for fault in read.faults if fault.code == "duplicate_id"] == [3]
+    assert "students[2]" in read.faults[-1].message
+
+
+@pytest.mark.parametrize("students", [["\u200b"], [" "], ["a", "\u00a0\u2060"]])
+def test_an_id_must_hold_something_visible(students: list[str]) -> None:
+    typed = [msgspec.convert(with_id(name), INTAKE.student_type) for name in students]
+    for read in (INTAKE.read(map(with_id, students)), INTAKE.parse(typed)):
+        assert read.ids == students[:-1]
+        [fault] = read.faults
+        assert (fault.row, fault.field, fault.code) == (len(students) - 1, "id", "out_of_range")
+
+
+def test_ids_are_echoed_as_they_were_sent() -> None:
+    assert INTAKE.read([with_id(" Mu\u0308ller ")]).ids == [" Mu\u0308ller "]
+
+
+def test_a_whole_number_with_a_point_is_a_period() -> None:
+    weeks = [{**WEEK, "period": number} for number in (1.0, 2, 4.0)]
+    same(
+        INTAKE.read([{"id": "a", "periods": weeks}]),
+        INTAKE.read([{"id": "a", "periods": [{**w, "period": int(w["period"])} for w in weeks]}]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(1.5, "wrong_type"), (5.0, "out_of_range"), (1e300, "out_of_range"), (True, "wrong_type")],
+)
+def test_other_numbers_are_no_periods(number: float, code: str) -> None:
+    read = INTAKE.read([{"id": "a", "periods": [{**WEEK, "period": number}]}])
+    assert [(fault.field, fault.code) for fault in read.faults] == [("periods[0].period", code)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meant"),
+    [
+        ("click", 3, "clicks"),
+        ("clicks_1", 3, None),
+        ("efort", "low", "effort"),
+        ("efort", 3, None),
+        ("peroid", 1, "period"),
+    ],
+)
+def test_a_feature_is_suggested_only_where_the_name_and_the_value_fit(
+    key: str, value: object, meant: str | None
+) -> None:
+    [fault] = INTAKE.read([{"id": "a", "periods": [{"period": 1, key: value}]}]).faults
+    assert fault.code == "unknown_field"
+    assert ("did you mean" in fault.message) == (meant is not None)
+    assert meant is None or f"did you mean `{meant}`?" in fault.message

@@ -20,7 +20,8 @@ from scoring.assessment.assessor import Assessment, Assessor
 from scoring.bundle.reader import read_bundle
 from scoring.runtime.scorer import Scorer
 from scoring.steps import finish
-from scoring.students.intake import Intake, StudentBatch, students_of
+from scoring.students.intake import Intake, StudentBatch
+from scoring.students.writing import students_of
 from scoring.tables.assessor import TableAssessor, Wanted
 from scoring.tables.formats import TableFormat, open_writer, read_batches
 from scoring.tables.intake import TableError

@@ -23,7 +23,7 @@ from records.load import load_cohort
 from scoring.assessment.tabulator import Tabulator
 from scoring.runtime.scorer import Scorer, Scores
 from scoring.steps import Steps, advance
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from scoring.tables.answers import AnswerTables
 from scoring.tables.assessor import Wanted
 from scoring.tables.formats import TableFormat

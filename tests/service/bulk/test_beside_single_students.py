@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from records.load import load_cohort
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from service.batching.batcher import Batcher
 from service.bulk.costs import measure_bulk_costs, sample_bodies
 from service.bulk.pending import BulkRequest

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from records.load import load_cohort
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
 

@@ -24,7 +24,7 @@ from records.contract import Feature, Relative
 from records.load import load_cohort
 from records.relative import with_own_relatives, without_relatives
 from records.relative_reference import learn_relatives
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from scoring.tables.assessor import Wanted
 from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest

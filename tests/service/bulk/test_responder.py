@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from records.load import load_cohort
 from scoring.steps import finish
-from scoring.students.intake import students_of
+from scoring.students.writing import students_of
 from scoring.tables.formats import TableFormat
 from service.bulk.columnar_decoder import ColumnarReader
 from service.bulk.pending import BulkRequest

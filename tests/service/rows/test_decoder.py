@@ -49,6 +49,21 @@ def test_the_fast_and_the_tolerant_reading_agree(students: list[Any], wanted: bo
     same(READER.read(body), READER.admit(students, wanted))
 
 
+def test_a_period_written_with_a_point_is_a_period() -> None:
+    body = json.dumps({"students": [student()]}).encode()
+    pointed = body.replace(b'"period": 1,', b'"period": 1.0,')
+    assert pointed != body
+    same(READER.read(pointed), READER.read(body))
+
+
+def test_a_student_that_comes_twice_is_refused_once_however_the_body_is_read() -> None:
+    one, other = student(), {**student(), "id": f"{student()['id']} "}
+    for students in ([one, other], [one, other, 7]):
+        read = READER.read(json.dumps({"students": students}).encode())
+        assert read.students.ids == [one["id"]]
+        assert read.students.faults[0].code == "duplicate_id"
+
+
 def test_recommendations_are_wanted_unless_told() -> None:
     assert READER.read(json.dumps({"students": [student()]}).encode()).recommendations
     assert READER.read(json.dumps({"students": [student(), 7]}).encode()).recommendations
