@@ -11,7 +11,7 @@ import numpy as np
 
 from records.contract import Contract, Feature, Kind
 from records.errors import Fault
-from records.ids import match_key, match_keys, repeats
+from records.ids import match_key
 from records.suggest import similar_name
 
 ID_LENGTH = 128
@@ -45,27 +45,15 @@ def is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
-def id_faults(ids: Sequence[str], rows: Sequence[int]) -> dict[int, Fault]:
-    """Find ids that hold nothing visible, or that no reader can tell from an earlier one.
+def blank_id(row: int) -> Fault:
+    """Return the fault of an id that holds nothing visible."""
+    return Fault(row, "id", "out_of_range", "`id` must hold a visible character.")
 
-    Args:
-        ids: As sent.
-        rows: Position of each among the students handed in.
 
-    Returns:
-        Position in `ids` -> what is wrong.
-    """
-    keys = match_keys(ids)
-    if len(set(keys)) == len(keys) and "" not in keys:
-        return {}
-    blank = "`id` must hold a visible character."
-    found = {
-        at: Fault(rows[at], "id", "out_of_range", blank) for at, key in enumerate(keys) if not key
-    }
-    for at, first in repeats(keys):
-        message = f"The `id` is that of students[{rows[first]}]; send each student once, with all periods."
-        found.setdefault(at, Fault(rows[at], "id", "duplicate_id", message))
-    return found
+def duplicate_id(row: int, first: int) -> Fault:
+    """Return the fault of an id that no reader can tell from that of the row `first`."""
+    message = f"The `id` is that of students[{first}]; send each student once, with all periods."
+    return Fault(row, "id", "duplicate_id", message)
 
 
 def with_whole_periods(student: object) -> object:
@@ -137,8 +125,7 @@ def _id_faults(row: int, student: Mapping[object, object]) -> Iterator[Fault]:
         message = f"`id` must have 1 to {ID_LENGTH} characters."
         yield Fault(row, "id", "out_of_range", message)
     elif not match_key(identity):
-        message = "`id` must hold a visible character."
-        yield Fault(row, "id", "out_of_range", message)
+        yield blank_id(row)
     elif not is_text(identity):
         message = "`id` holds half of a surrogate pair; send valid Unicode."
         yield Fault(row, "id", "not_text", message)

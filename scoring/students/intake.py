@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
 from records.errors import Fault
-from records.ids import match_key
+from records.ids import match_key, match_keys, repeats
 from scoring.steps import STEP_STUDENTS, Steps, finish
 from scoring.students.faults import (
     FAULTS_PER_ROW,
+    blank_id,
+    duplicate_id,
     explain,
-    id_faults,
     is_text,
     order_faults,
     with_whole_periods,
@@ -179,17 +180,17 @@ class Intake:
         """
         ids = [student.id for student in students]
         places = range(len(students)) if rows is None else rows
+        keys = match_keys(ids)
+        wrong = {at: [blank_id(places[at])] for at, key in enumerate(keys) if not key}
         arrays = self._arrays([student.periods for student in students])
         if isinstance(arrays, set):
-            unordered = {
-                at: order_faults(places[at], [entry.period for entry in students[at].periods])
-                for at in arrays
-            }
-            return self._collect_others(students, places, faults, unordered)
-        if wrong := id_faults(ids, places):
-            return self._collect_others(
-                students, places, faults, {at: [fault] for at, fault in wrong.items()}
-            )
+            for at in arrays:
+                periods = [entry.period for entry in students[at].periods]
+                wrong.setdefault(at, []).extend(order_faults(places[at], periods))
+        elif not wrong:
+            wrong = {at: [duplicate_id(places[at], places[first])] for at, first in repeats(keys)}
+        if wrong or isinstance(arrays, set):
+            return self._collect_others(students, places, faults, wrong)
         return StudentBatch(
             rows=np.array(places, np.intp),
             ids=ids,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from records.arrays import Bools, Positions
 from records.contract import RESERVED, Contract, Feature, Kind
 from records.errors import BellwetherError
+from records.ids import match_keys
 from records.tables.cells import (
     FLAGS,
     MISSING,
@@ -281,10 +282,11 @@ def _starts_of_codes(ids: pa.DictionaryArray) -> Positions:
 
 def _known(ids: Sequence[str | None]) -> Bools:
     """Tell which ids may be one; most often all are, which takes no step for each."""
-    lengths = [len(one or "") for one in ids]
-    if all(lengths) and max(lengths, default=0) <= ID_LENGTH:
+    names = [one or "" for one in ids]
+    lengths, keys = list(map(len, names)), match_keys(names)
+    if all(keys) and max(lengths, default=0) <= ID_LENGTH:
         return np.ones(len(ids), np.bool_)
-    known = [1 <= length <= ID_LENGTH for length in lengths]
+    known = [bool(key) and size <= ID_LENGTH for key, size in zip(keys, lengths, strict=True)]
     return np.array(known, np.bool_)
 
 

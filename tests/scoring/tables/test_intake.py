@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.errors import Fault
+from records.ids import match_key
 from scoring.students.intake import StudentBatch
 from scoring.tables.intake import StudentRows, TableError, TableIntake, students_of_rows
 from scoring.tables.slices import SeenIds, whole_students
@@ -41,7 +42,7 @@ STUDENTS = st.lists(
     ),
     min_size=1,
     max_size=8,
-    unique_by=lambda student: student[0],
+    unique_by=lambda student: match_key(student[0]),
 ).map(lambda students: [{"id": name, "periods": periods} for name, periods in students])
 
 
