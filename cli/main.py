@@ -12,7 +12,7 @@ from cli import access
 from cli.bundles import bundle, evaluate, export, policy
 from cli.console import errors
 from cli.data import check, contract, reference, request, simulate
-from cli.serving import desk, score, serve
+from cli.serving import desk, score, serve, token
 from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
 from records.usage_reports import switch_off_usage_reports
@@ -43,6 +43,7 @@ app.add_typer(bundle.app, name="bundle")
 app.command("serve")(serve.serve)
 app.add_typer(desk.app, name="desk")
 app.command("score")(score.score)
+app.command("token")(token.token)
 app.command("reference")(reference.reference)
 app.command("request")(request.request)
 app.add_typer(contract.app, name="contract")

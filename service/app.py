@@ -118,7 +118,7 @@ Reference = Annotated[
     name=NAME,
     service_class=FrontedService,
     workers=SETTINGS.workers,
-    # Loopback alone until there is access control; `--host` or BENTOML_HOST says otherwise.
+    # Loopback alone, with or without tokens; `--host` or BENTOML_HOST says otherwise.
     http={"host": "127.0.0.1"},
 )
 class Bellwether:

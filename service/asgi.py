@@ -16,7 +16,7 @@ from time import perf_counter
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.auth import authorize
+from service.auth import Authorizer
 from service.http.bentoml_routes import BentoMLRoutes
 from service.http.body import (
     CLIENT_CLOSED_REQUEST,
@@ -55,6 +55,7 @@ class Parts:
         handlers: What answers our routes.
         before: What is done before BentoML answers some of its routes; may raise RequestError.
         score: The route that the fast path takes, too.
+        authorizer: Decides who may ask.
         close: Ends all work; may wait for the event loop, so it runs in a thread.
         stop: Called first, on the event loop.
         tracing: Where requests are traced to, if they are.
@@ -63,6 +64,7 @@ class Parts:
     handlers: Mapping[Route, Handler]
     before: Mapping[Route, Callable[[], None]]
     score: ScoreRoute
+    authorizer: Authorizer
     stop: Callable[[], None]
     close: Callable[[], None]
     tracing: Tracing | None = None
@@ -151,9 +153,7 @@ class Front:
         if tracing is not None:
             exchange.span = tracing.begin(route.path, scope["headers"])
         try:
-            status = await self._handle(
-                route, parts.handlers[route], (scope, receive, send), exchange
-            )
+            status = await self._handle(route, parts, (scope, receive, send), exchange)
         except ClientDisconnectedError:
             status = CLIENT_CLOSED_REQUEST
         except ResponseCutError:
@@ -163,15 +163,15 @@ class Front:
             tracing.end(exchange.span, status)
 
     async def _handle(
-        self, route: Route, handler: Handler, asgi: tuple[Scope, Receive, Send], exchange: Exchange
+        self, route: Route, parts: Parts, asgi: tuple[Scope, Receive, Send], exchange: Exchange
     ) -> int:
         """Send a response or a problem; return its status."""
         scope, receive, send = asgi
         try:
             check_method(scope, route.methods)
             if not route.is_open:
-                authorize(scope["headers"])
-            await handler(scope, receive, send, exchange)
+                parts.authorizer.authorize(scope["headers"], route.scope)
+            await parts.handlers[route](scope, receive, send, exchange)
         except (ClientDisconnectedError, ResponseCutError):
             raise
         except RequestError as refusal:

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from scoring.runtime.providers import RUNTIME_NAMES, Provider
 from service import routes
 from service.asgi import Parts
+from service.auth import Authorizer
 from service.batching.admission import AdmissionController, CostModel, measure_costs
 from service.batching.batcher import LONG_BYTES, ROWS, Batcher
 from service.batching.records import BatchRecord
@@ -69,7 +70,8 @@ def assemble(
         executor=None if _runs_on_cpu(responder) else beside,
         beside=beside,
     )
-    score = ScoreRoute(batcher, settings.max_body_bytes, arriving, tracing)
+    authorizer = Authorizer.from_settings(settings.tokens, settings.tokens_file)
+    score = ScoreRoute(batcher, settings.max_body_bytes, arriving, authorizer, tracing)
     bulk_route = BulkRoute(settings.max_body_bytes, settings.max_bulk_bytes, arriving)
     bulk_queue = BulkQueue(
         responder.bulk, batcher, bulk_costs, metrics.observe_slice, bulk_route.readers
@@ -98,6 +100,7 @@ def assemble(
         },
         before={routes.READY: _check_ready(responder), routes.METRICS: metrics.write},
         score=score,
+        authorizer=authorizer,
         stop=stop,
         close=close,
         tracing=tracing,

@@ -6,6 +6,8 @@ the error for an unknown path list it, and the fast path takes its one target fr
 
 from dataclasses import dataclass
 
+from service.auth import Scope
+
 READ = ("GET", "HEAD")
 # BentoML's clients ask by POST for what others read by GET.
 READ_OR_POST = (*READ, "POST")
@@ -20,20 +22,22 @@ class Route:
         methods: Methods that it takes.
         is_open: Whether everyone may ask, without authorization.
         is_traced: Whether its requests get spans of ours.
+        scope: What a token has to be for, where the service has tokens.
     """
 
     path: str
     methods: tuple[str, ...]
     is_open: bool = False
     is_traced: bool = False
+    scope: Scope = Scope.SCORE
 
 
 SCORE = Route("/score", ("POST",), is_traced=True)
 BULK = Route("/score/bulk", ("POST",), is_traced=True)
-CONTRACT = Route("/contract", READ_OR_POST)
-POLICY = Route("/policy", READ_OR_POST)
-MODEL = Route("/model", READ_OR_POST)
-CARD = Route("/card", READ)
+CONTRACT = Route("/contract", READ_OR_POST, scope=Scope.READ)
+POLICY = Route("/policy", READ_OR_POST, scope=Scope.READ)
+MODEL = Route("/model", READ_OR_POST, scope=Scope.READ)
+CARD = Route("/card", READ, scope=Scope.READ)
 INDEX = Route("/", READ, is_open=True)
 DOCS = Route("/docs", READ, is_open=True)
 READY = Route("/readyz", READ, is_open=True)

@@ -6,7 +6,7 @@ from typing import Protocol
 from opentelemetry.trace import Span
 from starlette.types import Receive, Scope, Send
 
-from service.auth import authorize
+from service.auth import Authorizer
 from service.batching.batcher import Batcher
 from service.batching.disconnect import await_response
 from service.batching.jobs import PendingResponse, ResponseSink
@@ -46,6 +46,7 @@ class ScoreRoute:
         batcher: Answers requests.
         max_body_bytes: Larger bodies are rejected.
         arriving: What bodies may hold while they arrive.
+        authorizer: Decides who may ask.
         tracing: Where requests are traced to, if they are.
 
     Attributes:
@@ -58,9 +59,11 @@ class ScoreRoute:
         batcher: Batcher,
         max_body_bytes: int,
         arriving: BodyBudget,
+        authorizer: Authorizer,
         tracing: Tracing | None = None,
     ) -> None:
         self.batcher = batcher
+        self._authorizer = authorizer
         self._max_body_bytes = max_body_bytes
         self._tracing = tracing
         self._rejections: RejectionQueue[DirectRequest] = RejectionQueue(self._reject)
@@ -118,7 +121,7 @@ class ScoreRoute:
         if length is None or length > self._max_body_bytes:
             return None
         try:
-            authorize(headers)
+            self._authorizer.authorize(headers, SCORE.scope)
         except RequestError:
             return None
         return length

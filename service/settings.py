@@ -22,6 +22,7 @@ from records.errors import BellwetherError
 from scoring.precision import Precision
 from scoring.runtime.provider_options import DeviceOptions
 from scoring.runtime.providers import Provider
+from service.auth import Authorizer, TokenFileError
 
 PREFIX = "BELLWETHER_"
 # Read elsewhere: by the desk, by the command line, by tests, and between processes of the service.
@@ -65,6 +66,9 @@ class Settings(BaseModel):
         drain_seconds: From SIGTERM until the socket is closed; meanwhile `/readyz` answers 503 and everything else is
             answered as ever. BentoML ends workers 30 s after SIGTERM, so at most 20.
         head_seconds: A request's head that is not complete after so long is rejected with 408.
+        tokens: Bearer tokens that work, by name, scopes and digest (`service.auth`); None, and no file: everybody
+            who reaches the service may ask.
+        tokens_file: File with such lines instead; read again when it changes.
         traces: Collector that takes OTLP over HTTP; then every request to score is traced. None: nothing is traced.
     """
 
@@ -89,6 +93,8 @@ class Settings(BaseModel):
     drain_seconds: float = Field(default=0.0, ge=0, le=20)
     head_seconds: float = Field(default=20.0, gt=0, le=3600)
     traces: str | None = Field(default=None, pattern="^https?://")
+    tokens: str | None = Field(default=None, min_length=1, repr=False)
+    tokens_file: str | None = Field(default=None, min_length=1, validate_default=True)
 
     @field_validator("max_arriving_bytes")
     @classmethod
@@ -97,6 +103,18 @@ class Settings(BaseModel):
         if arriving < 2 * known.data.get("max_body_bytes", 0):
             raise ValueError("must be at least twice BELLWETHER_MAX_BODY_BYTES")
         return arriving
+
+    @field_validator("tokens_file")
+    @classmethod
+    def _reads_tokens(cls, file: str | None, known: ValidationInfo) -> str | None:
+        tokens = known.data.get("tokens")
+        if file is not None and tokens is not None:
+            raise ValueError("set one of BELLWETHER_TOKENS and BELLWETHER_TOKENS_FILE")
+        try:
+            Authorizer.from_settings(tokens, file)
+        except TokenFileError as error:
+            raise ValueError(str(error)) from None
+        return file
 
     @property
     def device_options(self) -> DeviceOptions:

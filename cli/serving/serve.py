@@ -10,6 +10,8 @@ import typer
 from cli.console import console
 from cli.serving.address import check_free
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
 
 def serve(
     bundle: Annotated[
@@ -42,7 +44,10 @@ def serve(
         Path | None, typer.Option(help="Example request to print (see `bellwether request`).")
     ] = None,
 ) -> None:
-    """Serve a bundle over HTTP with BentoML. There is no access control yet: keep to loopback."""
+    """Serve a bundle over HTTP with BentoML.
+
+    Without tokens (`bellwether token`) everybody who reaches the address may ask: keep to loopback.
+    """
     from service.settings import Settings
 
     environment = os.environ | {
@@ -50,13 +55,15 @@ def serve(
         "BELLWETHER_PROVIDER": provider,
         "BELLWETHER_STRICT": str(strict).lower(),
     }
-    Settings.from_environment(environment)  # before BentoML wraps what is wrong with them
+    settings = Settings.from_environment(environment)  # before BentoML wraps what is wrong
     check_free(host, port)
     address = f"http://{host}:{port}"
     console.print(
         f"Serving [bold]{bundle}[/] at [bold]{address}[/] (documentation: {address}/docs)",
         soft_wrap=True,
     )
+    if host not in _LOOPBACK and settings.tokens is None and settings.tokens_file is None:
+        console.print("[yellow]No tokens are set: everybody who reaches it may ask.[/]")
     if request is not None:
         console.print("Once it is up, in another terminal:\n", highlight=False)
         for line in _examples(address, request):

@@ -36,6 +36,8 @@ class ProblemType:
 MALFORMED = ProblemType("malformed-json", 400, "The body is not valid JSON")
 BAD_REQUEST = ProblemType("bad-request", 400, "The request cannot be understood")
 TABLE = ProblemType("malformed-table", 400, "The body is not a table that can be read")
+UNAUTHORIZED = ProblemType("unauthorized", 401, "The request has no token that works")
+FORBIDDEN = ProblemType("forbidden", 403, "The token is for something else")
 NOT_FOUND = ProblemType("not-found", 404, "There is nothing at this path")
 METHOD = ProblemType("method-not-allowed", 405, "The path does not take this method")
 NOT_ACCEPTABLE = ProblemType(
@@ -56,7 +58,17 @@ TIMEOUT = ProblemType("timeout", 504, "The service took too long")
 
 TYPES = (
     *(MALFORMED, BAD_REQUEST, TABLE, NOT_FOUND, METHOD, NOT_ACCEPTABLE, SLOW, TOO_LARGE, MEDIA),
-    *(HEAD_TOO_LARGE, INVALID, STUDENTS, BUSY, INTERNAL, NOT_READY, TIMEOUT),
+    *(
+        UNAUTHORIZED,
+        FORBIDDEN,
+        HEAD_TOO_LARGE,
+        INVALID,
+        STUDENTS,
+        BUSY,
+        INTERNAL,
+        NOT_READY,
+        TIMEOUT,
+    ),
 )
 
 

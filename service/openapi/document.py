@@ -15,6 +15,7 @@ from service.openapi.bulk import describe_bulk
 from service.openapi.errors import ERROR_RESPONSES, error_references
 from service.openapi.schemas import ModelInfo, ScoreAnswer
 from service.responder import Responder
+from service.routes import ROUTES
 
 API_VERSION = "1"
 _REF = "#/components/schemas/{model}"
@@ -54,16 +55,27 @@ def describe(responder: Responder) -> OpenApiDocument:
             {"name": _ABOUT, "description": "Contract, policy and model that answer."},
             {"name": _SERVER, "description": "Health, metrics and descriptions."},
         ],
-        paths={
-            "/score": {"post": _score(responder)},
-            "/score/bulk": {"post": describe_bulk(responder, _SCORING)},
-            **{f"/{name}": _about(responder, name) for name in _PAGES},
-            **{path: {"get": _plain(path)} for path in _PLAIN},
+        paths=_with_tokens(
+            {
+                "/score": {"post": _score(responder)},
+                "/score/bulk": {"post": describe_bulk(responder, _SCORING)},
+                **{f"/{name}": _about(responder, name) for name in _PAGES},
+                **{path: {"get": _plain(path)} for path in _PLAIN},
+            }
+        ),
+        components={
+            "schemas": _schemas(contract),
+            "responses": ERROR_RESPONSES,
+            "securitySchemes": {"token": _TOKEN},
         },
-        components={"schemas": _schemas(contract), "responses": ERROR_RESPONSES},
     )
 
 
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Where the service was given tokens; otherwise everybody who reaches it may ask.",
+}
 _INTRODUCTION = """\
 Early, explained, actionable warnings from students' period-by-period records.
 
@@ -72,6 +84,17 @@ this outcome: {outcome}. All numbers are estimates that support a person's decis
 replace it.
 
 Every error of every route has one shape, RFC 9457 problem details."""
+
+
+def _with_tokens(paths: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Add to every route that is not open to everybody that it may need a token."""
+    for path, operations in paths.items():
+        if not ROUTES[path].is_open:
+            for operation in operations.values():
+                operation["security"] = [{"token": []}, {}]
+                responses = operation["responses"] | error_references(401, 403)
+                operation["responses"] = dict(sorted(responses.items()))
+    return paths
 
 
 def _score(responder: Responder) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import msgspec
 from records.errors import Fault
 from service.http.problems import (
     BUSY,
+    FORBIDDEN,
     INTERNAL,
     INVALID,
     MALFORMED,
@@ -19,6 +20,7 @@ from service.http.problems import (
     SLOW,
     STUDENTS,
     TOO_LARGE,
+    UNAUTHORIZED,
     RequestError,
 )
 
@@ -36,6 +38,10 @@ _EXAMPLES: dict[int, dict[str, RequestError]] = {
         "malformed": RequestError(
             MALFORMED, _MALFORMED, [Fault(None, None, "malformed_json", _MALFORMED)]
         )
+    },
+    401: {"token": RequestError(UNAUTHORIZED, "Send `Authorization: Bearer <token>`.")},
+    403: {
+        "scope": RequestError(FORBIDDEN, "The token is not for this; it needs the scope `score`.")
     },
     404: {"path": RequestError(NOT_FOUND, "This service answers /score, /contract, …")},
     405: {"method": RequestError(METHOD, "This path takes POST.")},
@@ -59,6 +65,8 @@ _EXAMPLES: dict[int, dict[str, RequestError]] = {
 }
 _NAMES = {
     400: "Malformed",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "NotFound",
     405: "MethodNotAllowed",
     406: "NotAcceptable",
