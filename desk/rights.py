@@ -60,6 +60,20 @@ def require_intervention(session: Session, scope: Scope, case_id: int, number: i
     return _require(found)
 
 
+def require_step(session: Session, scope: Scope, step_id: int) -> Intervention:
+    """Return an intervention by its number.
+
+    Raises:
+        NotFoundError: There is none, or outside the scope.
+    """
+    found = session.scalars(
+        select(Intervention).where(
+            Intervention.id == step_id, scope.covers(Intervention.student_id)
+        )
+    ).one_or_none()
+    return _require(found)
+
+
 def require_assessment(session: Session, scope: Scope, student_id: int, assessment_id: int) -> int:
     """Return the id of an assessment of a student in a scope.
 

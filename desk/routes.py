@@ -5,7 +5,17 @@ Tests generate each route for each role from this table; nothing else adds a pag
 
 from access.roles import Action
 from desk.dispatch import Route
-from desk.pages import home, selected, sign_in, student, student_actions, students, worklist
+from desk.pages import (
+    board,
+    home,
+    meeting,
+    selected,
+    sign_in,
+    student,
+    student_actions,
+    students,
+    worklist,
+)
 
 PUBLIC_ROUTES: tuple[Route, ...] = (
     Route("/sign-in", ("GET",), None, sign_in.show, is_public=True),
@@ -31,6 +41,10 @@ STUDENT_ROUTES: tuple[Route, ...] = (
     Route("/students", ("GET",), Action.VIEW_STUDENTS, students.search),
     Route("/students/{student}", ("GET",), Action.VIEW_STUDENTS, student.show),
     Route("/students/{student}/together", ("GET",), Action.VIEW_STUDENTS, student.show_together),
+    Route("/students/{student}/meeting", ("GET",), Action.VIEW_STUDENTS, meeting.show_student),
+    Route("/meeting", ("GET",), Action.VIEW_STUDENTS, meeting.show),
+    Route("/board", ("GET",), Action.VIEW_STUDENTS, board.show),
+    Route("/board", ("POST",), Action.CHANGE_CASES, board.move),
     Route("/unassigned", ("GET",), Action.CHANGE_ASSIGNMENTS, students.show_unassigned),
     Route("/unassigned", ("POST",), Action.CHANGE_ASSIGNMENTS, students.choose_person),
     Route("/unassigned/assign", ("POST",), Action.CHANGE_ASSIGNMENTS, students.assign),

@@ -16,7 +16,12 @@ from jinja2.ext import babel_extract
 from desk.i18n.catalogues import LANGUAGES, SOURCE_LANGUAGE
 
 # Functions whose first argument is a message; `many` takes singular and plural.
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"words": None, "_": None, "many": (1, 2)}
+KEYWORDS: dict[str, tuple[int, ...] | None] = {
+    "words": None,
+    "_words": None,
+    "_": None,
+    "many": (1, 2),
+}
 _ROOM = Path(str(files("desk")))
 
 

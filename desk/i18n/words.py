@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
@@ -80,23 +80,6 @@ class Words:
         """Write a day and a time of day."""
         written: str = format_datetime(
             moment, format="d MMM y, HH:mm", tzinfo=self._zone, locale=self._locale
-        )
-        return written
-
-    def distance(self, day: date) -> str:
-        """Write how far a day is from today: "today", "in 3 days", "2 weeks ago"."""
-        if isinstance(day, datetime):
-            day = day.astimezone(self._zone).date()
-        days = (day - self.today).days
-        near = {0: self("today"), 1: self("tomorrow"), -1: self("yesterday")}
-        if days in near:
-            return near[days]
-        written: str = format_timedelta(
-            day - self.today,
-            granularity="day",
-            add_direction=True,
-            threshold=2,
-            locale=self._locale,
         )
         return written
 

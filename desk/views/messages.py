@@ -8,8 +8,6 @@ def done_message(key: str, words: Words) -> str:
     messages = {
         "assigned": words("Assigned."),
         "snoozed": words("Snoozed. The cases come back on the day you chose."),
-        "meeting": words("Added to the meeting list."),
-        "removed": words("Taken off the list."),
         "note": words("The note is saved."),
         "draft": words("The draft is saved. Only you can see it."),
         "contact": words("The contact is recorded."),

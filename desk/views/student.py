@@ -51,7 +51,8 @@ class Step:
         number: Of the intervention in its case; 0 for a recommendation without a case.
         why: The evidence of the rule.
         estimate: The model's estimate for it, marked as such; empty without one.
-        details: Owner, effort, due date.
+        details: Owner and effort.
+        due: When it is due, `is_urgent` where that is today or has passed.
         state: As a word; empty while it is only recommended.
         feedback: Verdict given so far, in words.
     """
@@ -63,6 +64,8 @@ class Step:
     why: str
     estimate: str
     details: str
+    due: str
+    is_urgent: bool
     state: str
     is_open: bool
     is_suggested: bool

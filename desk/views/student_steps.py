@@ -111,11 +111,12 @@ def _step(
     words: Words,
 ) -> Step:
     given = advice.get(one.rule or "", {})
-    due, _ = due_text(one.due, words)
+    due, is_urgent = due_text(None if one.ended_at else one.due, words)
     owner = names.get(one.owner_id or 0, "") or facts.owner_label(one.owner_role)
     rule = facts.rules.get(one.rule or "")
     effort = words.many("{count} minute", "{count} minutes", rule.effort_minutes) if rule else ""
-    by = words("by {day}", day=due) if due and one.ended_at is None else ""
+    if due and one.due is not None and one.due >= words.today:
+        due = words("by {day}", day=due)
     why = evidence_text(given, facts, words) if given else ""
     is_suggested = one.state == InterventionState.SUGGESTED
     verdict = dict(verdicts(words)).get(feedback.get(one.rule or "", ""), "")
@@ -126,7 +127,9 @@ def _step(
         action=one.action,
         why=words.sentence(why) if why else "",
         estimate=estimated_change(given, words),
-        details=joined([owner, effort, by]),
+        details=joined([owner, effort]),
+        due=due,
+        is_urgent=is_urgent,
         state="" if is_suggested else step_label(one.state, words),
         is_open=one.state in OPEN_INTERVENTIONS,
         is_suggested=is_suggested,

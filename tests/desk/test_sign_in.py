@@ -97,6 +97,7 @@ def test_language_and_appearance_follow_the_choice_of_the_browser(empty_desk: Ru
         page = visitor.get("/sign-in").text
         assert 'data-theme="dark"' in page
         assert 'lang="de"' in page
+        assert "Anmelden" in page
 
 
 def test_a_form_that_is_too_large_or_without_length_is_not_read(empty_desk: RunningDesk) -> None:
