@@ -6,7 +6,7 @@ from datetime import date
 from typing import Self
 
 from sqlalchemy import ColumnElement, Select, false, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from cases.tables.people import Assignment, Enrolment
 from database.base import utc_now
@@ -64,10 +64,12 @@ class Scope:
             return true()
         found: list[ColumnElement[bool]] = []
         if self.programmes:
+            # Under a name of its own: a query that reads enrolments itself must not be correlated.
+            enrolled = aliased(Enrolment)
             found.append(
                 student_id.in_(
-                    select(Enrolment.student_id).where(
-                        Enrolment.programme.in_(sorted(self.programmes))
+                    select(enrolled.student_id).where(
+                        enrolled.programme.in_(sorted(self.programmes))
                     )
                 )
             )
@@ -80,8 +82,9 @@ class Scope:
 
 def assigned_to(user_id: int, today: date) -> Select[int]:
     """Select the numbers of the students whose assignment to a user lasts on a day."""
-    return select(Assignment.student_id).where(
-        Assignment.user_id == user_id,
-        Assignment.starts_on <= today,
-        or_(Assignment.ends_on.is_(None), Assignment.ends_on >= today),
+    assigned = aliased(Assignment)
+    return select(assigned.student_id).where(
+        assigned.user_id == user_id,
+        assigned.starts_on <= today,
+        or_(assigned.ends_on.is_(None), assigned.ends_on >= today),
     )

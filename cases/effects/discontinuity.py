@@ -78,6 +78,8 @@ def discontinuity(
         None where fewer than 30 students lie on a side.
     """
     is_known = ~np.isnan(outcome) & ~np.isnan(risk)
+    if is_known.sum() < 2 * _FEWEST:
+        return None
     distance = risk[is_known] - bound
     values = outcome[is_known]
     width = bandwidth or _default_bandwidth(distance)
