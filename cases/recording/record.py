@@ -211,7 +211,10 @@ def _faults(
         for at, row in enumerate(rows)
         if row.key not in enrolments
     ]
-    asked = [{"id": "row", "periods": [{"period": row.period, **row.values}]} for row in rows]
+    asked = [
+        {"id": str(at), "periods": [{"period": row.period, **row.values}]}
+        for at, row in enumerate(rows)
+    ]
     for fault in Intake(contract).read(asked).faults:
         at = fault.row or 0
         column = (fault.field or "").removeprefix("periods[0].") or None
