@@ -22,7 +22,7 @@ from explain.what_if.simulator import Simulator, WhatIfRequest
 from records.arrays import Doubles, Floats
 from scoring.assessment.assessor import Assessor
 from scoring.bundle.reader import read_bundle
-from scoring.policy.model import rounded
+from scoring.rounding import round_risk
 from scoring.runtime.providers import Provider
 from scoring.runtime.scorer import Scorer
 from scoring.students.intake import Intake
@@ -66,7 +66,7 @@ def measure_explanations(bundle: Path, *, students: int = STUDENTS) -> list[View
     for periods in (whole // 2, whole - 1):
         values = batch.values[:, :periods]
         lengths = np.full(len(values), periods, np.int32)
-        risk = rounded(scorer.score(values, lengths, forecast=False).risk)
+        risk = round_risk(scorer.score(values, lengths, forecast=False).risk)
         found += list(_views(scorer, values, risk))
     return found
 

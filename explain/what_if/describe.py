@@ -178,7 +178,7 @@ class WhatIfDescriber:
     def _tier(self, risk: float, period: int) -> str:
         row = np.full((1, period), np.nan)
         row[0, -1] = risk
-        return self._names[int(self._tiers.of(row)[0, -1])]
+        return self._names[int(self._tiers.decide(row)[0, -1])]
 
 
 def _lever(lever: Lever) -> LeverRange:

@@ -14,7 +14,7 @@ import numpy as np
 from explain.questions import Question
 from explain.what_if.levers import Move
 from records.arrays import Floats
-from scoring.policy.model import rounded
+from scoring.rounding import round_risk
 
 MOST_CHANGES: Final = 3
 # Groups that three changes are chosen among: those that alone lower the estimate most.
@@ -62,7 +62,7 @@ def search(
         if not tried:
             break
         answers = yield histories(tried)
-        risks = rounded(answers[:, -1])
+        risks = round_risk(answers[:, -1])
         sufficient = np.flatnonzero(risks < below).tolist()
         if sufficient:
             nearest = min(sufficient, key=lambda at: (_distance(tried[at]), float(risks[at])))

@@ -13,8 +13,8 @@ from records.arrays import Floats
 from records.contract import Contract
 from records.relative import Moments
 from records.typical import Typical
-from scoring.policy.model import rounded
 from scoring.policy.tiers import Tiers
+from scoring.rounding import round_risk
 from scoring.steps import Steps
 from scoring.students.relatives import Relatives
 
@@ -101,7 +101,7 @@ class Simulator:
             wanted = [FutureRequest(name, name) for name in self.futures.presets(outlook)]
         changes = [self.futures.changes(outlook, one) for one in wanted]
         risks = yield self.futures.histories(outlook, [{}, *changes], request.moments)
-        after = rounded(risks[:, start:])
+        after = round_risk(risks[:, start:])
         recourse = None
         if request.has_recourse:
             recourse = yield from self._recourse(request, outlook, float(after[0, -1]))

@@ -11,11 +11,11 @@ from export.specification import GraphSpecification
 from records.arrays import Bools, Floats, Ints
 from records.contract import Contract
 from scoring.bundle.manifest import Parity
-from scoring.policy.model import DECIMALS
 from scoring.policy.tiers import Tiers
+from scoring.rounding import RISK_DECIMALS
 
 # Tiers are decided on rounded probabilities; rounding moves each by up to half a unit.
-_ROUNDING = 0.5 * 10.0**-DECIMALS
+_ROUNDING = 0.5 * 10.0**-RISK_DECIMALS
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def tiers_apart(
         Two arrays of the shape of `expected`: the tier differs; and both probabilities lie within
         the tolerance (and rounding) of one and the same threshold.
     """
-    other = tiers.of(expected) != tiers.of(actual)
+    other = tiers.decide(expected) != tiers.decide(actual)
     reach = tolerance + _ROUNDING
     near = [
         np.maximum(np.abs(expected - bound), np.abs(actual - bound)) <= reach

@@ -124,7 +124,7 @@ def measure(
     except Exception as error:  # noqa: BLE001 - ONNX Runtime has a type for each way to fail
         reason = str(error).splitlines()[0].split(" : ")[-1]
         return row.model_copy(update={"why": f"does not load on {row.provider} ({reason})"})
-    tiers = bundle.tiers.of
+    tiers = bundle.tiers.decide
     distances, company = [], []
     counts = {"decisions": 0, "changed": 0, "company_changed": 0}
     for histories in patterns(heldout):

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from records.arrays import Bools, Doubles, Floats, Ints, Positions
 from records.intervals import Intervals
-from scoring.policy.model import Minimum, rounded
+from scoring.policy.model import Minimum
 from scoring.policy.tiers import Tiers
 from scoring.results import NO_TIER, STATUS_BY_FACTS
-from scoring.rounding import DECIMALS
+from scoring.rounding import DECIMALS, round_risk
 from scoring.runtime.scorer import Scores
 
 _STATUS = np.array(STATUS_BY_FACTS, np.int8)
@@ -79,8 +79,8 @@ def decide(inputs: DecisionInputs, seen: Floats, lengths: Ints, scores: Scores) 
         seen @ until / inputs.possible[:periods],
     )
     enough = within & (observed >= inputs.minimum.periods) & (share >= inputs.minimum.share)
-    risk = rounded(np.where(enough, scores.risk, np.nan))
-    by_period = inputs.tiers.of_rounded(risk)
+    risk = round_risk(np.where(enough, scores.risk, np.nan))
+    by_period = inputs.tiers.decide_rounded(risk)
     tier = by_period.ravel().take(last)
     assessed = tier != NO_TIER
     since = _since(by_period, tier, within, clock) * assessed

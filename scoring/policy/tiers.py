@@ -1,8 +1,8 @@
-"""What decides tiers: fixed thresholds, or as many students as there is capacity for.
+"""Decide tiers: by fixed thresholds, or by how many students there is capacity for.
 
 By capacity, the thresholds of each period are quantiles of the calibrated probabilities that the
-bundle's calibration cohort had there. So one student in a request gets the tier that the cohort
-would have given, and no request's other students matter.
+bundle's calibration cohort had there. So a student alone gets the tier that the cohort would have
+given, and no other student of a request matters.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from records.arrays import Doubles
 from records.calibration import Calibration
 from records.errors import ContractError
-from scoring.policy.model import DECIMALS, Policy, highest_reached, rounded
+from scoring.policy.model import Policy
+from scoring.rounding import RISK_DECIMALS, round_risk
 
 Kind = Literal["fixed", "capacity"]
 
@@ -39,22 +40,28 @@ class Tiers:
         """Whether thresholds are fixed or follow the capacity."""
         return "fixed" if self.thresholds is None else "capacity"
 
-    def of(self, probabilities: ArrayLike) -> NDArray[np.int8]:
-        """Decide the tier of each probability, rounded first; see `Policy.tier_of`.
+    def decide(self, probabilities: ArrayLike) -> NDArray[np.int8]:
+        """Decide the tier of each probability, rounded first.
+
+        0.7 is thus the same number in float32 and float64, and what is shown is what was decided
+        on. A threshold belongs to the upper tier.
 
         Args:
-            probabilities: (rows, periods), the first period at position 0; NaN where there is none.
+            probabilities: (rows, periods), the first period at position 0; any shape where the
+                thresholds are fixed. NaN where there is none.
 
         Returns:
             int8, the same shape: index into the policy's tiers, -1 for NaN.
         """
-        return self.of_rounded(rounded(probabilities))
+        return self.decide_rounded(round_risk(probabilities))
 
-    def of_rounded(self, probabilities: Doubles) -> NDArray[np.int8]:
-        """Decide the tiers of probabilities that `rounded` returned; else as `of`."""
-        if self.thresholds is None:
-            return self.policy.tier_of_rounded(probabilities)
-        return highest_reached(probabilities, self.bounds(probabilities.shape[1]))
+    def decide_rounded(self, probabilities: Doubles) -> NDArray[np.int8]:
+        """Decide the tiers of probabilities that `round_risk` returned; else as `decide`."""
+        tier = np.full(probabilities.shape, -1, np.int8)
+        fixed = self.thresholds is None
+        for threshold in self.policy.bounds if fixed else self.bounds(probabilities.shape[1]):
+            tier += (probabilities >= threshold).view(np.int8)
+        return tier
 
     def bounds(self, periods: int) -> Doubles:
         """Return (tiers, periods) or (tiers, 1) smallest probabilities, ascending by tier."""
@@ -73,7 +80,8 @@ def tiers_of(policy: Policy, calibration: Calibration | None) -> Tiers:
     """Return what decides a policy's tiers.
 
     Raises:
-        ContractError: The policy goes by capacity and nothing tells how probabilities are spread.
+        ContractError: The policy goes by capacity, and the distribution of the probabilities is
+            unknown.
     """
     if policy.capacity is None:
         return Tiers(policy)
@@ -87,4 +95,4 @@ def tiers_of(policy: Policy, calibration: Calibration | None) -> Tiers:
     reached = list(accumulate(policy.capacity[name] for name in reversed(names[1:])))
     columns = [np.zeros(len(calibration.slope))]
     columns += [calibration.exceeded_by(share) for share in reversed(reached)]
-    return Tiers(policy, np.stack(columns, axis=1).round(DECIMALS))
+    return Tiers(policy, np.stack(columns, axis=1).round(RISK_DECIMALS))

@@ -1,18 +1,15 @@
 """Find where a policy contradicts itself or does not fit its contract."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from records.contract import Better, Contract, Feature, Kind
 from records.toml_file import Key
-
-if TYPE_CHECKING:
-    from scoring.policy.model import Policy, Rule
+from scoring.policy.parts import PolicyFields, Rule
 
 Fault = tuple[tuple[Key, ...], str]
 
 
-def faults_within(policy: "Policy") -> Iterator[Fault]:
+def faults_within(policy: PolicyFields) -> Iterator[Fault]:
     """Yield what is wrong within the policy itself: order of the tiers, ids, owners.
 
     Returns:
@@ -37,7 +34,7 @@ def faults_within(policy: "Policy") -> Iterator[Fault]:
                 yield (*at, "tiers"), f"'{tier}' is no tier ({', '.join(names[1:])})"
 
 
-def _case_faults(policy: "Policy") -> Iterator[Fault]:
+def _case_faults(policy: PolicyFields) -> Iterator[Fault]:
     names = [tier.name for tier in policy.tiers[1:]]
     for name in policy.opens_case or ():
         if name not in names:
@@ -52,7 +49,7 @@ def _case_faults(policy: "Policy") -> Iterator[Fault]:
             yield ("rules", index, "choice"), why
 
 
-def _tier_faults(policy: "Policy") -> Iterator[Fault]:
+def _tier_faults(policy: PolicyFields) -> Iterator[Fault]:
     names = [tier.name for tier in policy.tiers]
     if policy.tiers[0].from_ != 0:
         yield ("tiers", 0, "from"), "the lowest tier must start at 0"
@@ -63,7 +60,7 @@ def _tier_faults(policy: "Policy") -> Iterator[Fault]:
             yield ("tiers", index, "name"), f"the name '{names[index]}' is used twice"
 
 
-def _capacity_faults(policy: "Policy") -> Iterator[Fault]:
+def _capacity_faults(policy: PolicyFields) -> Iterator[Fault]:
     if policy.capacity is None:
         return
     names = [tier.name for tier in policy.tiers[1:]]
@@ -76,7 +73,7 @@ def _capacity_faults(policy: "Policy") -> Iterator[Fault]:
         yield ("capacity",), "the shares must leave something for the lowest tier"
 
 
-def faults_against_contract(policy: "Policy", contract: Contract) -> Iterator[Fault]:
+def faults_against_contract(policy: PolicyFields, contract: Contract) -> Iterator[Fault]:
     """Yield each place of `policy` that `contract` contradicts, with the reason.
 
     Returns:
@@ -109,7 +106,7 @@ def faults_against_contract(policy: "Policy", contract: Contract) -> Iterator[Fa
             yield (*at, key), why
 
 
-def _against_feature(rule: "Rule", feature: Feature) -> Iterator[tuple[str, str]]:
+def _against_feature(rule: Rule, feature: Feature) -> Iterator[tuple[str, str]]:
     kind, numeric = feature.kind, feature.kind is Kind.NUMERIC
     directed = (
         rule.worse_than is not None
@@ -131,7 +128,7 @@ def _against_feature(rule: "Rule", feature: Feature) -> Iterator[tuple[str, str]
         yield from _target(rule.worse_than, feature)
 
 
-def _levels(rule: "Rule", feature: Feature) -> Iterator[tuple[str, str]]:
+def _levels(rule: Rule, feature: Feature) -> Iterator[tuple[str, str]]:
     if feature.kind is Kind.NUMERIC:
         yield "is_any", "a numeric feature has no levels; use `worse_than`"
     elif feature.kind is Kind.FLAG:

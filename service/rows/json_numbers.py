@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from records.arrays import Doubles, Ints
-from scoring.policy.model import DECIMALS as RISK_DECIMALS
-from scoring.rounding import DECIMALS
+from scoring.rounding import DECIMALS, RISK_DECIMALS
 
 _json = msgspec.json.Encoder().encode
 # Up to so many numbers or risks it is quicker to write one by one: in a pass, where the model has

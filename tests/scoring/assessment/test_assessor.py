@@ -15,7 +15,8 @@ from records.cohort import Cohort
 from records.load import load_cohort
 from scoring.assessment.assessor import Assessment, Assessor
 from scoring.bundle.reader import read_bundle
-from scoring.policy.model import Policy, rounded
+from scoring.policy.model import Policy
+from scoring.rounding import round_risk
 from scoring.runtime.scorer import Scorer, Scores
 
 MANY = TypeAdapter(list[Assessment])
@@ -68,9 +69,9 @@ def test_each_student_gets_the_risk_of_the_last_observed_period(
         last = int(cohort.lengths[row])
         assert said.period == last
         if said.status == "assessed":
-            assert said.risk == rounded(scores.risk[row, last - 1])
+            assert said.risk == round_risk(scores.risk[row, last - 1])
             assert said.trajectory[-1].risk == said.risk
-            index = int(assessor.policy.tier_of(scores.risk[row, last - 1]))
+            index = int(assessor.tiers.decide(scores.risk[row, last - 1]))
             assert said.tier == assessor.policy.tiers[index].name
 
 

@@ -12,7 +12,9 @@ from hypothesis.extra import numpy as npst
 from records.contract import Contract, load_contract
 from records.errors import ContractError
 from records.toml_file import parse_toml
-from scoring.policy.model import Measure, Policy, load_policy, policy_text, rounded
+from scoring.policy.model import Measure, Policy, load_policy, policy_text
+from scoring.policy.tiers import Tiers
+from scoring.rounding import round_risk
 
 # A busy machine is no fault of the code.
 unhurried = settings(deadline=None)
@@ -82,7 +84,7 @@ def test_tiers_default_to_those_of_paper_a() -> None:
 def test_a_threshold_belongs_to_the_upper_tier_in_either_precision() -> None:
     policy = Policy(name="plain", version=1, contract="school")
     for kind in (np.float32, np.float64):
-        decided = policy.tier_of(np.array([0.0, 0.4, 0.7, 1.0], kind))
+        decided = Tiers(policy).decide(np.array([0.0, 0.4, 0.7, 1.0], kind))
         assert decided.tolist() == [0, 1, 2, 2]
         assert decided.dtype == np.int8
 
@@ -95,7 +97,7 @@ def test_neighbours_of_a_threshold_in_floating_point_share_its_tier(
     policy = Policy(name="plain", version=1, contract="school")
     at = kind(bound)
     around = [np.nextafter(at, kind(0)), at, np.nextafter(at, kind(1))]
-    assert policy.tier_of(np.array(around, kind)).tolist() == [tier] * 3
+    assert Tiers(policy).decide(np.array(around, kind)).tolist() == [tier] * 3
 
 
 @pytest.mark.parametrize(("bound", "tier"), [(0.4, 1), (0.7, 2)])
@@ -105,29 +107,29 @@ def test_a_millionth_below_a_threshold_is_the_lower_tier(
 ) -> None:
     policy = Policy(name="plain", version=1, contract="school")
     below, at = np.array([bound - 6e-7, bound - 4e-7], kind)
-    assert policy.tier_of(below) == tier - 1
-    assert policy.tier_of(at) == tier
+    assert Tiers(policy).decide(below) == tier - 1
+    assert Tiers(policy).decide(at) == tier
 
 
 def test_no_probability_means_no_tier() -> None:
     policy = Policy(name="plain", version=1, contract="school")
-    assert policy.tier_of(np.array([[np.nan, 0.9]], np.float32)).tolist() == [[-1, 2]]
+    assert Tiers(policy).decide(np.array([[np.nan, 0.9]], np.float32)).tolist() == [[-1, 2]]
 
 
 def test_the_tier_follows_from_the_number_that_is_shown() -> None:
     policy = Policy(name="plain", version=1, contract="school")
     risk = np.float32(0.3999996)
-    assert rounded(risk) == 0.4
-    assert policy.tier_of(risk) == policy.tier_of(rounded(risk)) == 1
+    assert round_risk(risk) == 0.4
+    assert Tiers(policy).decide(risk) == Tiers(policy).decide(round_risk(risk)) == 1
 
 
 @unhurried
 @given(npst.arrays(np.float32, st.integers(0, 40), elements=st.floats(0, 1, width=32)))
 def test_a_higher_probability_never_has_a_lower_tier(risks: np.ndarray) -> None:
     policy = Policy(name="plain", version=1, contract="school")
-    tiers = policy.tier_of(np.sort(risks))
+    tiers = Tiers(policy).decide(np.sort(risks))
     assert (np.diff(tiers) >= 0).all()
-    assert (tiers == policy.tier_of(np.sort(risks).astype(np.float64))).all()
+    assert (tiers == Tiers(policy).decide(np.sort(risks).astype(np.float64))).all()
 
 
 @unhurried
@@ -145,8 +147,8 @@ def test_tiers_of_any_bound_hold_exactly_what_is_not_below_it(risk: float, milli
             ],
         }
     )
-    assert policy.tier_of(bound) == 1
-    assert (policy.tier_of(risk) == 1) == (rounded(risk) >= bound)
+    assert Tiers(policy).decide(bound) == 1
+    assert (Tiers(policy).decide(risk) == 1) == (round_risk(risk) >= bound)
 
 
 def test_a_policy_survives_its_own_json() -> None:

@@ -13,6 +13,7 @@ from records.reference import Reference, learn_reference
 from records.sources.simulated import simulate
 from scoring.policy.model import Measure, Minimum, Owner, Policy, Rule, Tier, load_policy
 from scoring.policy.recommender import Recommender
+from scoring.policy.tiers import Tiers
 from tests.scoring.evaluated import Rules
 
 DOCS = (Path(__file__).resolve().parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
@@ -131,7 +132,7 @@ def test_the_worked_example_of_the_docs_holds(tmp_path: Path) -> None:
     values = np.full((1, 4, 5), 60, np.float32)
     values[0, :, 0] = [95, 80, np.nan, 50]
     values[0, :, 1] = [66, 62, 55, 49]
-    tier = policy.tier_of([0.41])
+    tier = Tiers(policy).decide([0.41])
     assert policy.tiers[int(tier[0])].name == "call"
     recommender = Recommender(policy, contract, reference)
     first, second = recommender.recommend(values, np.array([4], np.int32), tier)[0]

@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as hnp
 from records.calibration import Calibration
 from records.contract import load_contract
 from records.errors import ContractError
-from scoring.policy.model import Policy, load_policy, policy_text, rounded
+from scoring.policy.model import Policy, load_policy, policy_text
 from scoring.policy.tiers import Tiers, tiers_of
+from scoring.rounding import round_risk
 
 PERIODS = 3
 SHARES = np.linspace(0, 1, 201)
@@ -46,13 +47,13 @@ def drawn(seed: int = 0) -> np.ndarray:
 def test_fixed_thresholds_are_the_policys_own(risk: np.ndarray) -> None:
     tiers = tiers_of(PLAIN, None)
     assert tiers.kind == "fixed"
-    assert (tiers.of(risk) == PLAIN.tier_of(risk)).all()
+    assert (tiers.decide(risk) == Tiers(PLAIN).decide(risk)).all()
 
 
 def test_each_tier_holds_its_share_of_the_cohort_at_every_period() -> None:
     tiers = tiers_of(BY_CAPACITY, spread_of(drawn()))
     assert tiers.kind == "capacity"
-    decided = tiers.of(drawn())
+    decided = tiers.decide(drawn())
     for tier, share in ((2, 0.05), (1, 0.15), (0, 0.8)):
         assert (decided == tier).mean(axis=0) == pytest.approx(share, abs=0.002)
     assert (np.diff(tiers.bounds(PERIODS)[2]) > 0).all()
@@ -63,21 +64,21 @@ def test_by_capacity_a_higher_risk_is_never_a_lower_tier_and_bounds_are_of_the_u
     risk: np.ndarray,
 ) -> None:
     tiers = tiers_of(BY_CAPACITY, spread_of(drawn()))
-    decided = tiers.of(risk)
+    decided = tiers.decide(risk)
     assert ((decided == -1) == np.isnan(risk)).all()
     order = np.argsort(risk, axis=0)
     in_order = np.take_along_axis(decided, order, axis=0)
     for column in in_order.T:
         assert (np.diff(column[column >= 0]) >= 0).all()
     bounds = tiers.bounds(PERIODS)
-    assert tiers.of(bounds).tolist() == [[0] * PERIODS, [1] * PERIODS, [2] * PERIODS]
-    assert (tiers.of_rounded(rounded(risk)) == decided).all()
+    assert tiers.decide(bounds).tolist() == [[0] * PERIODS, [1] * PERIODS, [2] * PERIODS]
+    assert (tiers.decide_rounded(round_risk(risk)) == decided).all()
 
 
 def test_a_short_history_uses_the_thresholds_of_its_own_periods() -> None:
     tiers = tiers_of(BY_CAPACITY, spread_of(drawn()))
     risk = drawn(1)
-    assert (tiers.of(risk[:, :2]) == tiers.of(risk)[:, :2]).all()
+    assert (tiers.decide(risk[:, :2]) == tiers.decide(risk)[:, :2]).all()
 
 
 def test_capacity_without_a_spread_says_what_to_do() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.policy.model import DECIMALS as RISK_DECIMALS
-from scoring.rounding import DECIMALS
+from scoring.rounding import DECIMALS, RISK_DECIMALS
 from service.rows.json_numbers import _FEW_NUMBERS, _FEW_RISKS, Trajectories, risk_lists, written
 
 unhurried = settings(deadline=None)
