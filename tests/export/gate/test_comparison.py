@@ -141,7 +141,9 @@ def test_a_tier_that_differs_without_a_threshold_nearby_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls = iter((0, 1))
-    monkeypatch.setattr(Tiers, "decide", lambda _, values: np.full(values.shape, next(calls), np.int8))
+    monkeypatch.setattr(
+        Tiers, "decide", lambda _, values: np.full(values.shape, next(calls), np.int8)
+    )
     expected = probabilities()
     with pytest.raises(GateError, match="another tier than Keras"):
         check(expected, expected)
