@@ -19,6 +19,8 @@ export ORT_DISABLE_TELEMETRY := 1
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p))))
 BIN    := .venv/bin
+# Debian keeps PostgreSQL's own programs out of PATH; tests start a server of their own.
+export PATH := $(PATH):$(subst $() ,:,$(wildcard /usr/lib/postgresql/*/bin))
 ENV    := .venv/.ready-$(RUNTIME)
 LOCK   := requirements/dev$(if $(filter cpu,$(RUNTIME)),-cpu).txt
 RUN    := runs/$(DATA)
@@ -64,11 +66,21 @@ PROVIDER := tests/access/provider
 $(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
 	@if command -v npm > /dev/null; then npm ci --prefix $(PROVIDER) --no-audit --no-fund --loglevel=error; fi
 
-test: lint $(PROVIDER)/node_modules/.package-lock.json ## Lint, types, import rules and every test, with coverage
+packages: ## Install the programs that tests use, where that is possible
+	@.ci/packages
+
+test: packages lint $(PROVIDER)/node_modules/.package-lock.json ## Lint, types, import rules and every test, with coverage
 	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 test-long: | $(ENV) ## The long forms of tests: 100 kills, 200 simulated terms, … (minutes)
 	@$(BIN)/pytest --long -m long
+
+test-fast: $(ENV) ## Lint and the tests that need no trained model and no server (two minutes)
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports > /dev/null
+	@$(BIN)/pytest -q --numprocesses auto --fast
+
+test-matrix: ## The fast tests on Python 3.11 to 3.13, and with the lowest versions allowed (ROUNDS=)
+	@bash requirements/matrix $(ROUNDS)
 
 lint: $(ENV) ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .
@@ -106,4 +118,4 @@ lock: ## Renew the hash-locked requirements from pyproject.toml (RENEW="--upgrad
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train report pictures export serve test test-long lint format bento bench bench-overload bench-peers reproduce audit lock clean
+.PHONY: help env train report pictures export serve packages test test-fast test-long test-matrix lint format bento bench bench-overload bench-peers reproduce audit lock clean

@@ -16,6 +16,7 @@ from cli.serving import desk, score, serve, token
 from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
 from records.usage_reports import switch_off_usage_reports
+from service.bentoml_home import choose_home
 
 app = typer.Typer(
     name="bellwether",
@@ -63,6 +64,7 @@ def options(
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     switch_off_usage_reports()
+    choose_home(os.environ)
     if debug:
         logging.basicConfig(level=logging.DEBUG)
     else:

@@ -9,7 +9,6 @@ another one refuses to start.
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from records.errors import BellwetherError
 from service import inherited_memory
@@ -30,10 +29,12 @@ class Announced:
     Attributes:
         folder: The bundle's folder.
         digest: SHA-256 of its manifest.
+        metrics: Folder of the workers' counters (`service.observability.metrics_folder`).
     """
 
     folder: str
     digest: str
+    metrics: str
 
 
 def prepare() -> None:
@@ -41,10 +42,10 @@ def prepare() -> None:
     inherited_memory.create(*_MEMORY, bytes(_SIZE))
 
 
-def announce(folder: Path, digest: str) -> None:
-    """Tell the workers which bundle they are to answer from."""
+def announce(started: Announced) -> None:
+    """Publish to the workers, which start later, what they are to answer from."""
     descriptor = inherited_memory.find(*_MEMORY)
-    content = json.dumps(asdict(Announced(str(folder), digest))).encode()
+    content = json.dumps(asdict(started)).encode()
     if descriptor is not None and len(content) <= _SIZE:
         os.pwrite(descriptor, content.ljust(_SIZE, b"\0"), 0)
 

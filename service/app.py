@@ -19,6 +19,7 @@ from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.policy.model import Policy
 from service import announced
+from service.announced import Announced
 from service.asgi import Front, Parts
 from service.bundle_store import NAME, find_bundle
 from service.composition import build
@@ -28,6 +29,7 @@ from service.http.draining import Drain
 from service.http.problems import RequestError
 from service.json_calls import call_by_json
 from service.observability.metrics import show_model
+from service.observability.metrics_folder import make_metrics_folder, use_metrics_folder
 from service.observability.telemetry import switch_off_usage_reports
 from service.openapi.document import OpenApiDocument, describe
 from service.openapi.schemas import ModelInfo, ScoreAnswer
@@ -45,6 +47,8 @@ except SettingsError as error:
     # BentoML shows an ImportError's message and no traceback.
     raise ImportError(f"settings: {error}") from None
 announced.prepare()
+if started := announced.announced():
+    use_metrics_folder(started.metrics)
 prepare(SETTINGS.workers)
 
 
@@ -134,7 +138,8 @@ class Bellwether:
         """Refuse to start where the workers could not answer."""
         try:
             folder = _folder()
-            announced.announce(folder, dry_run(folder))
+            digest = dry_run(folder)
+            announced.announce(Announced(str(folder), digest, make_metrics_folder()))
         except BellwetherError as error:
             raise BentoMLException(str(error)) from None
 
@@ -183,8 +188,7 @@ def _cors() -> Mapping[str, object] | None:
 
 def _load() -> Responder:
     """Load the bundle that the service was started with."""
-    started_with = announced.announced()
-    responder = Responder(Path(started_with.folder) if started_with else _folder(), SETTINGS)
+    responder = Responder(Path(started.folder) if started else _folder(), SETTINGS)
     announced.check(responder.info.digest)
     return responder
 

@@ -1,6 +1,7 @@
 """What tests of several rooms share."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,39 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A real tiny run and its bundle, and real databases, for every room that needs one.
 pytest_plugins = ["tests.bundles", "tests.databases"]
 
+# Fixtures that train a model or start a server, and tests of what only TensorFlow runs.
+SLOW_FIXTURES = frozenset({"run_folder", "bundle_dir", "bundle", "server", "built"})
+SLOW_FOLDERS = ("benchmarks", "export", "report", "training")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--fast`: what `make test-fast` runs."""
+    parser.addoption("--fast", action="store_true", help="leave out what trains or serves")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out folders whose tests import TensorFlow."""
+    slow = collection_path in {REPOSITORY / "tests" / name for name in SLOW_FOLDERS}
+    return True if slow and config.getoption("fast") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests that train a model, start a server or are marked as slow."""
+    if not config.getoption("fast"):
+        return
+    slow = {
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("slow") or SLOW_FIXTURES & set(_fixtures(item))
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in slow])
+    items[:] = [item for item in items if item.nodeid not in slow]
+
+
+def _fixtures(item: pytest.Item) -> Sequence[str]:
+    return getattr(item, "fixturenames", ())
 
 
 def _data_folder(name: str) -> Path:

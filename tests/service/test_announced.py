@@ -13,7 +13,7 @@ import pytest
 from scoring.bundle.manifest import Manifest
 from scoring.bundle.reader import MANIFEST, read_bundle, write_manifest
 from service import announced
-from service.announced import AnnouncedError
+from service.announced import Announced, AnnouncedError
 from tests.service.asking import score, student
 from tests.service.links import until, workers
 from tests.service.running import environment, serving
@@ -29,7 +29,7 @@ def _own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_announced_is_what_workers_are_held_to() -> None:
     assert announced.announced() is None
     announced.check("anything")
-    announced.announce(Path("/bundles/ü"), "a" * 64)
+    announced.announce(Announced("/bundles/ü", "a" * 64, "/metrics"))
     found = announced.announced()
 
     assert found is not None
@@ -41,7 +41,7 @@ def test_what_is_announced_is_what_workers_are_held_to() -> None:
 
 @pytest.mark.usefixtures("_own_memory")
 def test_a_later_start_in_the_same_process_keeps_the_memory() -> None:
-    announced.announce(Path("/bundles/x"), "a" * 64)
+    announced.announce(Announced("/bundles/x", "a" * 64, "/metrics"))
     descriptor = os.environ["BELLWETHER_INTERNAL_BUNDLE"]
     announced.prepare()
 
