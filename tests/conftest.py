@@ -30,8 +30,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--fast`: what `make test-fast` runs."""
+    """Add `--fast` and `--long`: what `make test-fast` and `make test-long` run."""
     parser.addoption("--fast", action="store_true", help="leave out what trains or serves")
+    parser.addoption("--long", action="store_true", help="run tests that take minutes, too")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -41,20 +42,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests that train a model, start a server or are marked as slow."""
-    if not config.getoption("fast"):
-        return
-    slow = {
+    """Leave out the long forms of tests, and with `--fast` whatever is slow, unless asked for."""
+    fast, long = config.getoption("fast"), config.getoption("long")
+    left_out = {
         item.nodeid
         for item in items
-        if item.get_closest_marker("slow") or SLOW_FIXTURES & set(_fixtures(item))
+        if (item.get_closest_marker("long") and not long) or (fast and _is_slow(item))
     }
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in slow])
-    items[:] = [item for item in items if item.nodeid not in slow]
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+    items[:] = [item for item in items if item.nodeid not in left_out]
 
 
-def _fixtures(item: pytest.Item) -> Sequence[str]:
-    return getattr(item, "fixturenames", ())
+def _is_slow(item: pytest.Item) -> bool:
+    """Return whether a test trains a model, starts a server or is marked as slow."""
+    fixtures: Sequence[str] = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("slow") is not None or bool(SLOW_FIXTURES & set(fixtures))
 
 
 def _data_folder(name: str) -> Path:
@@ -74,17 +76,3 @@ def oulad_dir() -> Path:
 def midfield_dir() -> Path:
     """Folder of the MIDFIELD files."""
     return _data_folder("midfield")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make test-long` ask for the long forms."""
-    parser.addoption("--long", action="store_true", help="run tests that take minutes, too")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long forms of tests out unless asked for."""
-    if config.getoption("--long"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in set(long)]
