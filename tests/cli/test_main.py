@@ -23,15 +23,14 @@ def _list_bundles(home: Path, *options: str) -> subprocess.CompletedProcess[str]
 
 
 def test_what_the_system_refuses_is_one_message_that_names_the_file(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    home = tmp_path / "file" / "home"
-    done = _list_bundles(home)
+    (tmp_path / "models").touch()
+    done = _list_bundles(tmp_path)
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {home}")
+    assert done.stderr.startswith(f"Error: {tmp_path / 'models'}")
     assert "not a directory" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "Traceback" in _list_bundles(home, "--debug").stderr
+    assert "Traceback" in _list_bundles(tmp_path, "--debug").stderr
 
 
 def test_no_period_comes_before_the_first(tmp_path: Path) -> None:
