@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from records.errors import BellwetherError
-from records.secret_tokens import digest, new_secret
+from records.secret_tokens import digest, digest_bytes, new_secret
 from service.http.problems import FORBIDDEN, UNAUTHORIZED, RequestError
 
 _log = logging.getLogger(__name__)
@@ -165,13 +165,19 @@ class Authorizer:
         """
         if self._tokens is None:
             return
-        given = [value for name, value in headers if name == b"authorization"]
-        if len(given) != 1 or given[0][:7].lower() != _BEARER:
+        # Every request comes here: about 1 µs of about 100 (`python -m benchmarks.tokens`).
+        given = b""
+        for name, value in headers:
+            if name == b"authorization":
+                if given:
+                    raise _unauthorized("Send one `Authorization` header.", b"")
+                given = value
+        if given[:7].lower() != _BEARER:
             raise _unauthorized("Send `Authorization: Bearer <token>`.", b"")
         now = self._clock()
         if now >= self._next_look:
             self._look(now)
-        token = self._tokens.get(digest(given[0][7:].strip().decode("latin-1")))
+        token = self._tokens.get(digest_bytes(given[7:].strip()))
         if token is None or now >= token.ends:
             text = "The token is not one of this service's, was revoked, or has expired."
             raise _unauthorized(text, b', error="invalid_token"')

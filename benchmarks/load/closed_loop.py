@@ -51,6 +51,7 @@ def drive(
     in_parallel: int,
     seconds: float,
     core: int | None,
+    authorization: str | None = None,
 ) -> Closed:
     """Keep `in_parallel` POSTs of `bodies` under way for `seconds`.
 
@@ -62,14 +63,17 @@ def drive(
         in_parallel: Requests under way at once.
         seconds: For how long.
         core: Core of the client.
+        authorization: Header of that name, in every request.
 
     Raises:
         ServerError: Nothing answers there.
     """
     if shutil.which("wrk") is None:
-        target = Target(
-            HOST, port, [http_request(path, body, media_type=media_type) for body in bodies]
-        )
+        requests = [
+            http_request(path, body, media_type=media_type, authorization=authorization)
+            for body in bodies
+        ]
+        target = Target(HOST, port, requests)
         return _drive_ourselves(target, in_parallel, seconds, core)
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(b"%d\n%b" % (len(body), body) for body in bodies))
@@ -78,6 +82,7 @@ def drive(
             *("wrk", "--threads", "1", "--connections", str(in_parallel)),
             *("--duration", f"{max(1, round(seconds))}s", "--timeout", "10s"),
             *("--script", str(_SCRIPT), f"http://{HOST}:{port}{path}", "--", media_type, file.name),
+            *([authorization] if authorization else []),
         ]
         before = _children_cpu()
         done = subprocess.run(  # noqa: S603 - our own command

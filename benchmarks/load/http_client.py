@@ -150,11 +150,17 @@ class Connections:
 
 
 def http_request(
-    path: str, body: bytes | None = None, *, media_type: str = "application/json"
+    path: str,
+    body: bytes | None = None,
+    *,
+    media_type: str = "application/json",
+    authorization: str | None = None,
 ) -> bytes:
     """Write a whole HTTP/1.1 request: POST of `body`, or GET where there is none."""
     method = "GET" if body is None else "POST"
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Accept: {media_type}"]
     if body is not None:
         head += [f"Content-Type: {media_type}", f"Content-Length: {len(body)}"]
+    if authorization is not None:
+        head.append(f"Authorization: {authorization}")
     return "\r\n".join([*head, "", ""]).encode() + (body or b"")

@@ -1,9 +1,9 @@
 -- Posts bodies in turn and prints one line of JSON at the end.
--- Arguments: their content type; a file of them, each after a line with its length in bytes.
+-- Arguments: their content type; a file of them, each after a line with its length in bytes; Authorization, if any.
 local requests, at = {}, 0
 
 function init(args)
-  local headers = { ["Content-Type"] = args[1] }
+  local headers = { ["Content-Type"] = args[1], ["Authorization"] = args[3] }
   local file = assert(io.open(args[2], "rb"))
   for length in function() return file:read("*l") end do
     requests[#requests + 1] = wrk.format("POST", nil, headers, file:read(tonumber(length)))
