@@ -7,7 +7,7 @@ from records.contract import Better, Feature, Kind
 from scoring.rounding import DECIMALS
 
 # What a feature holds, as people read it; null where it is missing.
-Shown = float | bool | str | None
+Shown = bool | int | float | str | None
 Standing = Literal["better", "worse", "different"]
 
 

@@ -24,6 +24,7 @@ from service.asgi import Front, Parts
 from service.bundle_store import NAME, find_bundle
 from service.composition import build
 from service.dry_run import dry_run
+from service.explain.what_if import WhatIfAnswer
 from service.http.bentoml_routes import BentoMLRoutes
 from service.http.draining import Drain
 from service.http.problems import RequestError
@@ -35,6 +36,7 @@ from service.openapi.document import OpenApiDocument, describe
 from service.openapi.schemas import ModelInfo, ScoreAnswer
 from service.process_memory import keep_pandas_out, share_memory
 from service.responder import Responder
+from service.routes import WHAT_IF
 from service.settings import Settings, SettingsError
 from service.transport.connection_share import prepare
 from service.transport.install import install
@@ -110,6 +112,12 @@ Students = Annotated[
 ]
 Option = Annotated[Any, WithJsonSchema({"type": "boolean"})]
 # A word or an object: named as what it holds by default, so that BentoML's clients pass both.
+View = Annotated[Any, WithJsonSchema({"description": "true, false, 'level' or 'change'."})]
+Student = Annotated[Any, WithJsonSchema({"type": "object", "description": "As in `students`."})]
+Periods = Annotated[Any, WithJsonSchema({"type": "integer"})]
+# Null is not listed, and so passes.
+Futures = Annotated[Any, WithJsonSchema({"description": "Presets and changes, or null."})]
+Bound = Annotated[Any, WithJsonSchema({"description": "A probability, or null."})]
 Reference = Annotated[
     Any,
     WithJsonSchema(
@@ -150,14 +158,39 @@ class Bellwether:
         recommendations: Option = True,
         forecast: Option = True,
         reference: Reference = "bundle",
+        reasons: View = False,
     ) -> Annotated[ScoreAnswer, _AS_IT_IS]:
         """Assess one or many students at the end of the last period sent."""
         try:
-            return self.responder.score_students(students, recommendations, forecast, reference)
+            return self.responder.score_students(
+                students, recommendations, forecast, reference, reasons
+            )
         except RequestError as refusal:
-            raise StudentsRefusedError(
-                refusal.body().decode(), error_code=HTTPStatus(refusal.status)
-            ) from None
+            raise _relayed(refusal) from None
+
+    @bentoml.api(route=WHAT_IF.path)
+    def what_if(  # noqa: PLR0917 - fields of a request
+        self,
+        student: Student,
+        periods: Periods = 2,
+        futures: Futures = None,
+        recourse: Option = True,
+        below: Bound = None,
+        reference: Reference = "bundle",
+    ) -> Annotated[WhatIfAnswer, _AS_IT_IS]:
+        """Ask what the model would estimate in several futures of one student."""
+        fields = {
+            "student": student,
+            "periods": periods,
+            "futures": futures,
+            "recourse": recourse,
+            "below": below,
+            "reference": reference,
+        }
+        try:
+            return self.responder.what_if.answer(fields)
+        except RequestError as refusal:
+            raise _relayed(refusal) from None
 
     @bentoml.api
     def contract(self) -> Annotated[Contract, _AS_IT_IS]:
@@ -177,6 +210,11 @@ class Bellwether:
     def __is_ready__(self) -> bool:
         """Whether the model runs on the provider that was asked for; it is warm once it exists."""
         return self.responder.unready is None
+
+
+def _relayed(refusal: RequestError) -> StudentsRefusedError:
+    """Return a rejection as BentoML reports it."""
+    return StudentsRefusedError(refusal.body().decode(), error_code=HTTPStatus(refusal.status))
 
 
 def _cors() -> Mapping[str, object] | None:

@@ -20,6 +20,7 @@ from service.bulk.costs import BulkCosts, measure_bulk_costs
 from service.bulk.queue import BulkQueue
 from service.bulk.route import BulkRoute
 from service.bulk.timings import BulkTimings
+from service.explain.route import WhatIfRoute
 from service.http.body_budget import BodyBudget
 from service.http.docs_page import DOCS_HEADERS, DOCS_PAGE
 from service.http.exchange import Exchange, Handler
@@ -72,6 +73,7 @@ def assemble(
     )
     authorizer = Authorizer.from_settings(settings.tokens, settings.tokens_file)
     score = ScoreRoute(batcher, settings.max_body_bytes, arriving, authorizer, tracing)
+    what_if = WhatIfRoute(responder.what_if, batcher, settings.max_body_bytes, arriving)
     bulk_route = BulkRoute(settings.max_body_bytes, settings.max_bulk_bytes, arriving)
     bulk_queue = BulkQueue(
         responder.bulk, batcher, bulk_costs, metrics.observe_slice, bulk_route.readers
@@ -91,6 +93,7 @@ def assemble(
         handlers={
             routes.SCORE: score.answer,
             routes.BULK: _bulk(bulk_route, bulk_queue, metrics, tracing),
+            routes.WHAT_IF: what_if.answer,
             routes.CONTRACT: _page(responder.contract, _JSON, ANSWER_HEADERS),
             routes.POLICY: _page(responder.policy, _JSON, ANSWER_HEADERS),
             routes.MODEL: _page(responder.model, _JSON, ANSWER_HEADERS),

@@ -6,37 +6,48 @@ The students of several requests go through the model and the policy together; e
 answer is made of its own rows and errors alone.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from records.arrays import Bools, Positions
+from records.arrays import Bools, Floats, Ints, Positions
 from records.errors import Fault
-from scoring.assessment.assessor import Assessment, Assessor
+from scoring.assessment.assessor import Assessor
 from scoring.bundle.reader import read_bundle
 from scoring.results import STATUSES, AssessmentTable
 from scoring.runtime.providers import RUNTIME_NAMES, Provider, thread_count
 from scoring.runtime.scorer import Scorer
+from scoring.steps import finish
 from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
 from service.bulk.responder import BulkResponder
+from service.explain.reasons import Explaining, ReasonsResponder
+from service.explain.what_if import WhatIfResponder
 from service.http.problems import STUDENTS, RequestError
 from service.model_info import model_info
 from service.openapi.sample import sample_students
-from service.openapi.schemas import ModelInfo, ScoreAnswer, of_student
+from service.openapi.schemas import (
+    ModelInfo,
+    ScoreAnswer,
+    StudentAssessment,
+    of_explained_student,
+    of_student,
+)
 from service.rows.decoder import RequestReader, ScoreRequest
 from service.rows.encoder import TableEncoder
 from service.settings import Settings
 
 SAMPLE_STUDENTS = 3
+T = TypeVar("T")
 _NO_ERRORS = b'],"errors":[]}'
 _NOTHING, _NO_STUDENT = np.empty(0, np.intp), np.empty(0, np.int8)
 _NO_CARD = (
@@ -79,7 +90,8 @@ class Answers:
     """Answers to several requests that were worked on together.
 
     Attributes:
-        results: One a request, in order: its answer, or why none of its students can be scored.
+        results: One a request, in order: its answer, what finds its reasons, or why none of its
+            students can be scored.
         stages: Seconds of the whole pass.
         executions: Rows of each execution of the risk graph.
         tiers: Students by the name of their tier; every tier of the policy is a key.
@@ -87,7 +99,7 @@ class Answers:
         outliers: (values,) position of the feature of every outliers.
     """
 
-    results: list[Answered | RequestError]
+    results: list[Answered | Explaining | RequestError]
     stages: StageSeconds
     executions: tuple[int, ...]
     tiers: dict[str, int]
@@ -97,7 +109,10 @@ class Answers:
     @property
     def bodies(self) -> list[bytes]:
         """JSON bodies in order; of a refused request the problem's."""
-        return [one.body() if isinstance(one, RequestError) else one.body for one in self.results]
+        return [
+            one.body() if isinstance(one, RequestError) else finished(one).body
+            for one in self.results
+        ]
 
 
 class Responder:
@@ -119,6 +134,8 @@ class Responder:
         policy: Body of the `policy` answer, JSON.
         model: Body of the `model` answer, JSON.
         bulk: Answers whole cohorts.
+        reasons: Finds reasons.
+        what_if: Answers `what-if`.
         card: Body of the `card` answer, Markdown.
         sample_request: A valid body for `score`, made up from the contract.
         sample_answer: What `score` answers to it, really.
@@ -144,6 +161,7 @@ class Responder:
         )
         self._intake = Intake(self.bundle.contract)
         self._reader = RequestReader(self._intake, settings.max_students, self._relatives)
+        self.reasons = ReasonsResponder(self._scorer)
         self.info = model_info(self._scorer, settings, threads)
         self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
         self._encoder = TableEncoder(
@@ -157,6 +175,14 @@ class Responder:
         self.model = TypeAdapter(ModelInfo).dump_json(self.info)
         self.card = (self.bundle.card or _NO_CARD).encode()
         sample = sample_students(self.bundle.contract, self.bundle.reference, SAMPLE_STUDENTS)
+        self.what_if = WhatIfResponder(
+            self._scorer,
+            self._assessor,
+            intake=self._intake,
+            relatives=self._relatives,
+            stamp=self.info.model,
+            sample=sample[0],
+        )
         self.sample_request = msgspec.json.encode({"students": sample, "recommendations": True})
         self.sample_answer = self.score(self.sample_request).body
 
@@ -175,7 +201,7 @@ class Responder:
         What one request asks for, or got wrong, changes nothing for another.
         """
         kept = [request for request in requests if request.students.ids]
-        results: Iterator[Answered] = iter(())
+        results: Iterator[Answered | Explaining] = iter(())
         stages = StageSeconds()
         executions: tuple[int, ...] = ()
         table: AssessmentTable | None = None
@@ -195,7 +221,7 @@ class Responder:
                 values, lengths, scores, recommendations=advice, reference=reference
             )
             decided = perf_counter()
-            results = iter(self._encoded(kept, table))
+            results = iter(self._encoded(kept, values, lengths, table))
             ended = perf_counter()
             executions = scores.executions
             stages = StageSeconds(computed - started, decided - computed, ended - decided)
@@ -219,7 +245,7 @@ class Responder:
         (result,) = self.answer([self.read(body)]).results
         if isinstance(result, RequestError):
             raise result
-        return result
+        return finished(result)
 
     def score_students(
         self,
@@ -227,27 +253,33 @@ class Responder:
         recommendations: Any = True,
         forecast: Any = True,
         reference: Any = "bundle",
+        reasons: Any = False,
     ) -> ScoreAnswer:
         """Answer a `score` request whose fields are JSON-like Python objects already.
 
         Raises:
             RequestError: As `score`.
         """
-        request = self._reader.admit(students, recommendations, forecast, reference)
+        request = self._reader.admit(students, recommendations, forecast, reference, reasons)
         admitted = request.students
         if not admitted.ids:
             raise _refusal(request)
         values, origins = admitted.values, None
         if self._relatives is not None:
             values, origins = self._relatives.complete(values, [admitted])
-        assessments = self._assessor.assess(
+        scores = self._scorer.score(values, admitted.lengths, forecast=request.forecast)
+        table = self._assessor.tabulate(
             values,
             admitted.lengths,
+            scores,
             recommendations=request.recommendations,
-            forecast=request.forecast,
             reference=origins,
         )
-        return self._answer(request, assessments)
+        assessments = self._assessor.to_assessments(table)
+        if request.reasons is None:
+            return self._answer(request, assessments, of_student)
+        found = self.reasons.explain(values, admitted.lengths, table.trajectory, request.reasons)
+        return self._answer(request, zip(assessments, found, strict=True), of_explained_student)
 
     @property
     def unready(self) -> str | None:
@@ -260,32 +292,61 @@ class Responder:
             "Mend that, or ask for 'auto' if any will do."
         )
 
-    def _encoded(self, requests: Sequence[ScoreRequest], table: AssessmentTable) -> list[Answered]:
+    def _encoded(
+        self,
+        requests: Sequence[ScoreRequest],
+        values: Floats,
+        lengths: Ints,
+        table: AssessmentTable,
+    ) -> list[Answered | Explaining]:
         admitted = [request.students for request in requests]
         ids = list(chain.from_iterable(students.ids for students in admitted))
         rows = list(chain.from_iterable(students.rows.tolist() for students in admitted))
         encoded = self._encoder.encode(table, ids, rows)
-        answered, start = [], 0
-        for students in admitted:
+        answered: list[Answered | Explaining] = []
+        start = 0
+        for request, students in zip(requests, admitted, strict=True):
             end = start + len(students.ids)
             after, refused = _NO_ERRORS, 0
             if students.faults:
                 errors = students.faults
                 after = b'],"errors":%b}' % msgspec.json.encode(errors)
                 refused = refused_rows(errors)
-            body = encoded.listed(start, end, self._before, after)
-            answered.append(Answered(body, end - start, refused))
+            write = partial(encoded.listed, start, end, self._before, after)
+            if request.reasons is None:
+                answered.append(Answered(write(), end - start, refused))
+            else:
+                part = slice(start, end)
+                answered.append(
+                    self.reasons.explaining(
+                        *(values[part], lengths[part], table.trajectory[part], request.reasons),
+                        write=write,
+                        refused=refused,
+                    )
+                )
             start = end
         return answered
 
-    def _answer(self, request: ScoreRequest, assessments: Iterable[Assessment]) -> ScoreAnswer:
+    def _answer(
+        self,
+        request: ScoreRequest,
+        assessments: Iterable[T],
+        of: Callable[[str, int, T], StudentAssessment],
+    ) -> ScoreAnswer:
         students = request.students
         rows = students.rows.tolist()
         return ScoreAnswer(
             model=self.info.model,
-            assessments=list(map(of_student, students.ids, rows, assessments)),
+            assessments=list(map(of, students.ids, rows, assessments)),
             errors=students.faults,
         )
+
+
+def finished(answer: Answered | Explaining) -> Answered:
+    """Return an answer with its reasons, found at once."""
+    if isinstance(answer, Answered):
+        return answer
+    return Answered(finish(answer.steps), answer.assessed, answer.refused)
 
 
 def _wanted(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool | Bools:

@@ -34,6 +34,7 @@ class Route:
 
 SCORE = Route("/score", ("POST",), is_traced=True)
 BULK = Route("/score/bulk", ("POST",), is_traced=True)
+WHAT_IF = Route("/what-if", ("POST",), is_traced=True)
 CONTRACT = Route("/contract", READ_OR_POST, scope=Scope.READ)
 POLICY = Route("/policy", READ_OR_POST, scope=Scope.READ)
 MODEL = Route("/model", READ_OR_POST, scope=Scope.READ)
@@ -58,6 +59,6 @@ ASSETS = tuple(
 )
 
 # Routes whose requests we answer and count; BentoML answers the others.
-OURS = (SCORE, BULK, CONTRACT, POLICY, MODEL, CARD, INDEX, DOCS)
+OURS = (SCORE, BULK, WHAT_IF, CONTRACT, POLICY, MODEL, CARD, INDEX, DOCS)
 BENTOML = (READY, LIVE, HEALTH, METRICS, SCHEMA, OPENAPI, *ASSETS)
 ROUTES = {route.path: route for route in (*OURS, *BENTOML)}

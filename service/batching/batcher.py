@@ -19,14 +19,16 @@ from time import perf_counter
 from typing import Any, Protocol, TypedDict
 
 from service.batching.admission import AdmissionController, Answering
+from service.batching.background import BackgroundQueue, problem_of
 from service.batching.fair_queue import FairQueue
 from service.batching.jobs import BackgroundStep, Job, Outcome, ResponseSink, T, Told
 from service.batching.records import BatchRecord
 from service.batching.slicing import joined
+from service.explain.reasons import Explaining
 from service.http.error_log import log_without_values
 from service.http.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
 from service.http.rejections import RejectionPacer
-from service.responder import Answers
+from service.responder import Answered, Answers
 from service.routes import SCORE
 from service.rows.decoder import ScoreRequest
 
@@ -61,6 +63,10 @@ class Batcher:
         executor: Where passes run; None for the event loop itself.
         beside: Where large bodies are decoded; None for the event loop itself.
         rows: Most rows of one pass.
+
+    Attributes:
+        batches: How many were answered.
+        background: Work that leaves the batches their time, such as reasons.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class Batcher:
         self._full = False
         self._pace = RejectionPacer()
         self._ended = 0.0
+        self.batches = 0
+        self.background = BackgroundQueue(self)
 
     def submit(self, body: bytes, recipient: ResponseSink) -> bool:
         """Take a request in; its recipient is told later, in another turn of the event loop.
@@ -180,6 +188,7 @@ class Batcher:
                 self._end(one, self.refusal())
             elif not one.outcome.done():
                 one.outcome.set_exception(self.refusal())
+        self.background.close()
 
     @property
     def waiting(self) -> int:
@@ -249,7 +258,9 @@ class Batcher:
 
         passing.add_done_callback(hand_over)
 
-    def _answer(self, requests: Sequence[ScoreRequest]) -> tuple[list[Outcome], list[Answers]]:
+    def _answer(
+        self, requests: Sequence[ScoreRequest]
+    ) -> tuple[list[Outcome | Explaining], list[Answers]]:
         """Answer requests together; where that fails, each alone, so that one harms no other."""
         try:
             answers = self._model.answer(requests)
@@ -267,17 +278,20 @@ class Batcher:
         self,
         jobs: Sequence[Job],
         requests: Sequence[ScoreRequest],
-        passed: tuple[list[Outcome], list[Answers]],
+        passed: tuple[list[Outcome | Explaining], list[Answers]],
         started: float,
         decoded: float,
     ) -> None:
         """Hand the outcomes of a turn over, and learn from it."""
         outcomes, answers = passed
+        self.batches += 1
         began = [job for job in jobs if not job.done]
         ended: list[tuple[Job, Outcome]] = []
         for job, outcome in zip(jobs, outcomes, strict=True):
             last = self._take_slice(job, outcome) if job.long else outcome
-            if last is not None and self._end(job, last):
+            if isinstance(last, Explaining):
+                self._explain(job, last)
+            elif last is not None and self._end(job, last):
                 ended.append((job, last))
         now = perf_counter()
         # Where requests waited all the time since the last turn, reading others took its part: it
@@ -301,10 +315,30 @@ class Batcher:
         self._finish()
         self._observe(turn)
 
-    def _take_slice(self, job: Job, outcome: Outcome) -> Outcome | None:
+    def _explain(self, job: Job, explaining: Explaining) -> None:
+        """Have the reasons of an answer found before it is delivered."""
+        self._leave(job)
+
+        def done(outcome: bytes | BaseException | None) -> None:
+            if isinstance(outcome, bytes):
+                answered = Answered(outcome, explaining.assessed, explaining.refused)
+                self._deliver_alone(job, answered)
+            else:
+                problem = None if outcome is None else problem_of(outcome, SCORE.path)
+                self._deliver_alone(job, problem)
+
+        if not self.background.submit(
+            explaining.steps,
+            explaining.seconds,
+            is_wanted=lambda: not job.recipient.disconnected,
+            done=done,
+        ):
+            done(self.refusal())
+
+    def _take_slice(self, job: Job, outcome: Outcome | Explaining) -> Outcome | Explaining | None:
         """Keep a slice's answer; return the whole once it is complete."""
         job.slices.popleft()
-        if isinstance(outcome, RequestError):
+        if not isinstance(outcome, Answered):  # reasons are given of a slice at most
             return outcome
         job.done.append(outcome)
         if not job.slices:
@@ -313,8 +347,11 @@ class Batcher:
         return None
 
     def _end(self, job: Job, outcome: Outcome) -> bool:
-        """Deliver an outcome; return whether there was still a client to deliver it to."""
+        """Let go of a request; return whether there was still a client to deliver its outcome to."""
         self._leave(job)
+        return self._hand_over(job, outcome)
+
+    def _hand_over(self, job: Job, outcome: Outcome) -> bool:
         if job.recipient.disconnected:
             self._disconnected += 1
             return False
@@ -326,11 +363,15 @@ class Batcher:
 
     def _lose(self, job: Job, outcome: RequestError | None) -> None:
         """End a request that never comes to a pass: it is refused, or nobody waits for it."""
+        self._leave(job)
+        self._deliver_alone(job, outcome)
+
+    def _deliver_alone(self, job: Job, outcome: Outcome | None) -> None:
+        """Deliver and record an outcome apart from a batch; None where nobody waits for it."""
         if outcome is None:
-            self._leave(job)
             self._disconnected += 1
             self._tell_of_others()
-        elif self._end(job, outcome):
+        elif self._hand_over(job, outcome):
             now = perf_counter()
             self._observe(
                 BatchRecord(

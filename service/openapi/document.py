@@ -10,10 +10,13 @@ from records.contract import Contract, Feature, Kind
 from records.relative_reference import RelativeReference
 from scoring.policy.model import Policy
 from scoring.students.faults import ID_LENGTH
+from service.explain.reasons import MOST_STUDENTS
+from service.explain.what_if import WhatIfAnswer
 from service.http.problems import ProblemDetails
 from service.openapi.bulk import describe_bulk
 from service.openapi.errors import ERROR_RESPONSES, error_references
 from service.openapi.schemas import ModelInfo, ScoreAnswer
+from service.openapi.what_if import describe_what_if, what_if_schemas
 from service.responder import Responder
 from service.routes import ROUTES
 
@@ -59,6 +62,7 @@ def describe(responder: Responder) -> OpenApiDocument:
             {
                 "/score": {"post": _score(responder)},
                 "/score/bulk": {"post": describe_bulk(responder, _SCORING)},
+                "/what-if": {"post": describe_what_if(responder, _SCORING)},
                 **{f"/{name}": _about(responder, name) for name in _PAGES},
                 **{path: {"get": _plain(path)} for path in _PLAIN},
             }
@@ -221,8 +225,9 @@ def _schemas(contract: Contract) -> dict[str, Any]:
         "ScoreRequest": _request_schema(),
         "Student": _student_schema(contract),
         "Period": _period_schema(contract),
+        **what_if_schemas(contract),
     }
-    for model in (ScoreAnswer, ModelInfo, Contract, Policy, ProblemDetails):
+    for model in (ScoreAnswer, WhatIfAnswer, ModelInfo, Contract, Policy, ProblemDetails):
         mode: Any = "serialization"
         schema = TypeAdapter(model).json_schema(ref_template=_REF, mode=mode)
         schemas |= schema.pop("$defs", {})
@@ -252,6 +257,16 @@ def _request_schema() -> dict[str, Any]:
                 "type": "boolean",
                 "default": True,
                 "description": "Whether to forecast the next score.",
+            },
+            "reasons": {
+                "description": "Which reasons each assessment shall hold: why the estimate is what "
+                "it is (true or `level`), or why it changed (`change`). For "
+                f"{MOST_STUDENTS} students at most.",
+                "default": False,
+                "anyOf": [
+                    {"type": "boolean"},
+                    {"type": "string", "enum": ["level", "change"]},
+                ],
             },
             "reference": {
                 "description": "What relative features that are absent are computed from: the "

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from explain.reasons.types import Reasons
 from records.errors import Fault
 from scoring.assessment.assessor import Assessment
 
@@ -59,12 +60,22 @@ class StudentAssessment(Assessment, _Identified):
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedAssessment(StudentAssessment):
+    """What is said of one student, with the reasons that the request asked for."""
+
+    reasons: Annotated[
+        Reasons | None,
+        Field(description="What counts towards the estimate; null where there is none."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreAnswer:
     """The answer to a `score` request of which at least one student could be scored."""
 
     model: ModelStamp
     assessments: Annotated[
-        list[StudentAssessment],
+        list[ExplainedAssessment | StudentAssessment],
         Field(description="The students scored, in the request's order."),
     ]
     errors: Annotated[
@@ -147,3 +158,11 @@ _of_assessment = attrgetter(*(part.name for part in fields(Assessment)))
 def of_student(name: str, row: int, assessment: Assessment) -> StudentAssessment:
     """Say whose assessment it is."""
     return StudentAssessment(name, row, *_of_assessment(assessment))
+
+
+def of_explained_student(
+    name: str, row: int, explained: tuple[Assessment, Reasons | None]
+) -> StudentAssessment:
+    """Say whose assessment and reasons they are."""
+    assessment, reasons = explained
+    return ExplainedAssessment(*[name, row, *_of_assessment(assessment), reasons])

@@ -10,21 +10,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
+from explain.reasons.types import View
 from records.errors import Fault
 from records.suggest import similar_name
 from scoring.students.faults import FAULTS_PER_ROW, field_name
 from scoring.students.intake import Intake, LazyStudent, StudentBatch
 from scoring.students.relatives import Relatives
+from service.explain.reasons import MOST_STUDENTS
 from service.http.problems import INVALID, MALFORMED, RequestError, refuse_field
 from service.rows.reference import KEPT, refer
 
 # Whether an answer holds this part; true unless told.
 OPTIONS = ("recommendations", "forecast")
-FIELDS = ("students", *OPTIONS, "reference")
+FIELDS = ("students", *OPTIONS, "reference", "reasons")
+VIEWS: tuple[View, ...] = get_args(View)
 # Longer whole numbers fit no feature, and `int` takes quadratic time over their digits.
 _LONGEST_INTEGER = 400
 
@@ -37,11 +40,13 @@ class ScoreRequest:
         students: Those that can be scored, and what is wrong with the others.
         recommendations: Whether recommendations are wanted.
         forecast: Whether the forecast of the next score is wanted.
+        reasons: Which view of the reasons is wanted; None for none.
     """
 
     students: StudentBatch | LazyStudent
     recommendations: bool = True
     forecast: bool = True
+    reasons: View | None = None
 
 
 class RequestReader:
@@ -65,6 +70,7 @@ class RequestReader:
                 ("students", list[intake.student_type]),  # type: ignore[name-defined]
                 *((option, bool, True) for option in OPTIONS),
                 ("reference", str | dict[str, Any], KEPT),
+                ("reasons", bool | Literal["level", "change"], False),
             ],
             forbid_unknown_fields=True,
             gc=False,
@@ -88,7 +94,8 @@ class RequestReader:
         else:
             collected = self._intake.collect(request.students)
             students = refer(collected, request.reference, self._relatives)
-        return ScoreRequest(students, request.recommendations, request.forecast)
+        reasons = _view(request.reasons, len(request.students))
+        return ScoreRequest(students, request.recommendations, request.forecast, reasons)
 
     def admit(
         self,
@@ -96,6 +103,7 @@ class RequestReader:
         recommendations: object = True,
         forecast: object = True,
         reference: object = KEPT,
+        reasons: object = False,
     ) -> ScoreRequest:
         """Read a request whose fields are already JSON-like Python objects.
 
@@ -105,13 +113,14 @@ class RequestReader:
         if not isinstance(students, list | tuple):
             message = "`students` must be a list with one object per student."
             raise refuse_field("students", "wrong_type", message)
-        options = [
+        has_advice, has_forecast = (
             _boolean(name, value)
             for name, value in zip(OPTIONS, (recommendations, forecast), strict=True)
-        ]
+        )
         self._check_number(students)
+        view = _view(reasons, len(students))
         admitted = refer(self._intake.read(students), reference, self._relatives)
-        return ScoreRequest(admitted, *options)
+        return ScoreRequest(admitted, has_advice, has_forecast, view)
 
     def _read_tolerantly(self, body: bytes) -> ScoreRequest:
         request = parse_json(body)
@@ -126,7 +135,8 @@ class RequestReader:
             raise refuse_field("students", "missing_field", message)
         recommendations, forecast = (request.get(option, True) for option in OPTIONS)
         reference = request.get("reference", KEPT)
-        return self.admit(request["students"], recommendations, forecast, reference)
+        reasons = request.get("reasons", False)
+        return self.admit(request["students"], recommendations, forecast, reference, reasons)
 
     def _check_number(self, students: Sequence[object]) -> None:
         if not students:
@@ -175,6 +185,22 @@ def _boolean(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise refuse_field(name, "wrong_type", f"`{name}` must be true or false.")
     return value
+
+
+def _view(reasons: object, students: int) -> View | None:
+    """Return the view of the reasons that a request asks for; None for none."""
+    if reasons is False:
+        return None
+    if reasons not in (True, *VIEWS) or (isinstance(reasons, int | float) and reasons is not True):
+        message = "`reasons` must be true, false, 'level' or 'change'."
+        raise refuse_field("reasons", "wrong_type", message)
+    if students > MOST_STUDENTS:
+        message = (
+            f"`students` holds {students:,}; reasons are given for {MOST_STUDENTS} at once. "
+            "Send the rest in further requests."
+        )
+        raise refuse_field("reasons", "too_many_students", message)
+    return "change" if reasons == "change" else "level"
 
 
 def _unknown_field(key: object) -> Fault:

@@ -44,9 +44,27 @@ class EncodedStudents:
     fragments: list[bytes]
     width: int
 
-    def listed(self, start: int, end: int, before: bytes = b"", after: bytes = b"") -> bytes:
-        """Return students `start` to `end` with commas between them, and what is around them."""
+    def listed(
+        self,
+        start: int,
+        end: int,
+        before: bytes = b"",
+        after: bytes = b"",
+        more: Sequence[bytes] = (),
+    ) -> bytes:
+        """Return students `start` to `end` with commas between them, and what is around them.
+
+        Args:
+            start: Position of the first.
+            end: Position after the last.
+            before: What comes before all of them.
+            after: What comes after all of them.
+            more: Further fields of each student, each with its comma; empty for none.
+        """
         chosen = self.fragments[start * self.width : end * self.width]
+        for at, fields in enumerate(more, start=1):
+            last = at * self.width - 1
+            chosen[last] = b"%b%b}" % (chosen[last].removesuffix(b"}"), fields)
         if chosen:
             chosen[0] = before + _BEGIN
         else:

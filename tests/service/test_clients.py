@@ -30,6 +30,18 @@ def test_the_synchronous_client_asks_what_is_loaded(server: Running, http: httpx
         assert client.model() == http.get("/model").json()
 
 
+def test_the_synchronous_client_asks_for_reasons_and_futures(
+    server: Running, http: httpx.Client
+) -> None:
+    with bentoml.SyncHTTPClient(server.url) as client:
+        answer = client.score(students=[student()], reasons="change")
+        futures = client.what_if(student=student(), periods=1, below=0.2)
+
+    assert answer["assessments"][0]["reasons"]["view"] == "change"
+    fields = {"student": student(), "periods": 1, "below": 0.2}
+    assert futures == http.post("/what-if", json=fields).json()
+
+
 def test_the_synchronous_client_raises_the_problem(server: Running) -> None:
     with (
         bentoml.SyncHTTPClient(server.url) as client,
