@@ -1,24 +1,25 @@
-"""The columnar result of an assessment: one array a field, rows in the order handed in.
+"""The columnar result of an assessment: one array a field, rows in the order given.
 
-Whatever shows assessments is made from it: the row values of `scoring.assessment.assessor`, JSON
-(`service.rows.encoder`), tables of a batch.
+Everything that shows assessments is made from it: `Assessment` objects, JSON, tables.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, Self, get_args
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from records.arrays import Doubles, Ints, Positions
 
+Item = TypeVar("Item")
 Status = Literal["assessed", "not_enough_data", "no_estimate"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 ASSESSED, NOT_ENOUGH_DATA, NO_ESTIMATE = range(len(STATUSES))
-# By whether enough is known, plus twice whether there is a tier.
+# Index: whether enough was observed, plus twice whether there is a tier.
 STATUS_BY_FACTS = (NOT_ENOUGH_DATA, NO_ESTIMATE, ASSESSED, ASSESSED)
-# Where what relative features were compared with came from.
+# Where the numbers came from that relative features were compared with.
 ReferenceOrigin = Literal["bundle", "batch", "request", "sent"]
 ORIGINS: tuple[ReferenceOrigin, ...] = get_args(ReferenceOrigin)
 BUNDLE, BATCH, REQUEST, SENT = range(len(ORIGINS))
@@ -26,11 +27,17 @@ NO_TIER = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _OfRows:
+class _RowTable:
+    """Arrays of equal length, of which the first is the row that each entry belongs to."""
+
     row: Positions
 
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self.row)
+
     def part(self, start: int, end: int) -> Self:
-        """Return what is said of the rows from `start` up to `end`; `start` becomes the first."""
+        """Return the entries of the rows from `start` up to `end`; `start` becomes row 0."""
         first, last = self.row.searchsorted((start, end)).tolist()
         row, *others = self.__dataclass_fields__
         return type(self)(
@@ -38,9 +45,17 @@ class _OfRows:
             *(getattr(self, name)[first:last] for name in others),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Put tables of rows that follow each other into one, at least one table."""
+        if len(parts) == 1:
+            return parts[0]
+        names = cls.__dataclass_fields__
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OutlierCells(_OfRows):
+class OutlierCells(_RowTable):
     """Values outside the fences of the training records, in the order of row and period.
 
     Attributes:
@@ -53,17 +68,17 @@ class OutlierCells(_OfRows):
     feature: Positions
 
     @classmethod
-    def none(cls) -> Self:
+    def empty(cls) -> Self:
         """Return a table without cells."""
         return cls(*(np.empty(0, np.intp) for _ in range(3)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AdviceTable(_OfRows):
-    """Recommendations of all rows: those of a row together, the worst first.
+class AdviceTable(_RowTable):
+    """Recommendations of all rows: those of a row together, the most severe first.
 
-    Numbers are rounded as they are shown. Levels are positions in the feature's levels (0 and 1
-    for a flag).
+    Numbers are rounded for display. Levels are positions in the feature's levels (0 and 1 for a
+    flag).
 
     Attributes:
         row: (recommendations,) position of the row, ascending.
@@ -84,29 +99,15 @@ class AdviceTable(_OfRows):
     last: Positions
 
     @classmethod
-    def none(cls) -> Self:
+    def empty(cls) -> Self:
         """Return a table without recommendations."""
         whole, number = np.empty(0, np.intp), np.empty(0)
         return cls(whole, whole, number, number, number, whole, whole)
 
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Put tables of rows that follow each other into one."""
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return cls.none()
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-    def __len__(self) -> int:
-        """Return the number of recommendations."""
-        return len(self.row)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AssessmentTable:
-    """What is said of many students, as arrays.
+    """Assessments of many students, as arrays.
 
     Attributes:
         status: (rows,) int8, position in `STATUSES`.
@@ -114,8 +115,8 @@ class AssessmentTable:
         risk: (rows,) float64, rounded to six decimals; NaN unless assessed.
         tier: (rows,) int8, position in the policy's tiers; -1 unless assessed.
         since: (rows,) period since which the tier has been this one; 0 unless assessed.
-        trajectory: (rows, periods) float64, the risk after every period in which enough was known,
-            rounded; NaN for the others, and in every period unless assessed.
+        trajectory: (rows, periods) float64, the risk after every period in which enough was
+            observed, rounded; NaN for the others, and in every period unless assessed.
         forecast: (rows, subjects) float64, rounded, raw units; NaN where there is none.
         low: (rows, subjects) float64, lower end of the interval around each forecast; NaN where
             there is none.
@@ -155,7 +156,21 @@ class AssessmentTable:
         return type(self)(*(_cut(column, rows) for column in columns))
 
 
+def split_by_row(items: Sequence[Item], row: Positions, rows: int) -> list[tuple[Item, ...]]:
+    """Split items into one tuple a row.
+
+    Args:
+        items: All items.
+        row: (items,) the row that each belongs to, ascending.
+        rows: Number of rows.
+    """
+    if not items:
+        return [()] * rows
+    ends = row.searchsorted(np.arange(rows + 1)).tolist()
+    return [tuple(items[start:end]) for start, end in pairwise(ends)]
+
+
 def _cut(column: Any, rows: slice) -> Any:
-    if isinstance(column, _OfRows):
+    if isinstance(column, _RowTable):
         return column.part(rows.start, rows.stop)
     return None if column is None else column[rows]

@@ -1,4 +1,4 @@
-"""The assessment: what is said of one student at one period, and how it is arrived at."""
+"""Assess students with a scorer and a policy, as one `Assessment` for each student."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -11,7 +11,8 @@ from pydantic import Field
 from records.arrays import Doubles, Floats, Ints
 from scoring.assessment.tabulator import Tabulator
 from scoring.policy.model import Policy
-from scoring.policy.recommender import Recommendation, Recommender, by_row
+from scoring.policy.recommendation import Recommendation
+from scoring.policy.recommender import Recommender
 from scoring.policy.tiers import tiers_of
 from scoring.results import (
     NO_TIER,
@@ -21,18 +22,21 @@ from scoring.results import (
     OutlierCells,
     ReferenceOrigin,
     Status,
+    split_by_row,
 )
 from scoring.runtime.scorer import Scorer, Scores
 
 
 @dataclass(frozen=True, slots=True)
 class RiskPoint:
-    """The risk as it stood at the end of one period."""
+    """The risk at the end of one period."""
 
     period: Annotated[int, Field(description="Period, counted from 1.", examples=[3])]
     risk: Annotated[
         float,
-        Field(description="Estimated probability, with what was known then.", examples=[0.462]),
+        Field(
+            description="Estimated probability, from what was observed by then.", examples=[0.462]
+        ),
     ]
 
 
@@ -46,8 +50,8 @@ class ScoreForecast:
     low: Annotated[
         float | None,
         Field(
-            description="Lower end of the interval that is to hold the score; how often it does, "
-            "`model.forecast_coverage` says. null from a bundle without intervals.",
+            description="Lower end of the interval around the forecast; `model.forecast_coverage` is "
+            "the share of scores that such intervals hold. null from a bundle without intervals.",
             examples=[44.1],
         ),
     ] = None
@@ -66,7 +70,7 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """How much the assessment rests on."""
+    """How much was observed of the student."""
 
     periods: Annotated[
         int,
@@ -80,17 +84,17 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What is said of one student at the end of the last observed period.
+    """The assessment of one student at the end of the last observed period.
 
     All numbers are estimates. Unless the status is 'assessed' there is no risk, tier, trajectory,
-    forecast or recommendation; `observed` says how much was known.
+    forecast or recommendation; `observed` shows how much data there was.
     """
 
     status: Annotated[
         Status,
         Field(
-            description="Whether enough is known of the student to assess them; `no_estimate` "
-            "where it is, but values far outside any range left the model without a number."
+            description="Whether enough was observed of the student to assess them; `no_estimate` "
+            "where it was, but values far outside any range left the model without a number."
         ),
     ]
     period: Annotated[int, Field(description="Last observed period, 0 for none.", examples=[5])]
@@ -112,7 +116,7 @@ class Assessment:
     ]
     trajectory: Annotated[
         tuple[RiskPoint, ...],
-        Field(description="Risk after every period in which enough was known, oldest first."),
+        Field(description="Risk after every period in which enough was observed, oldest first."),
     ]
     forecast: Annotated[
         tuple[ScoreForecast, ...], Field(description="The next score, one entry a subject.")
@@ -124,15 +128,15 @@ class Assessment:
     observed: Observed
     recommendations: Annotated[
         tuple[Recommendation, ...],
-        Field(description="What is advised, the worst first; none in the lowest tier."),
+        Field(description="Recommendations, the most severe first; none in the lowest tier."),
     ]
     reference: Annotated[
         ReferenceOrigin,
         Field(
-            description="What relative features were compared with: the cohort kept in the "
-            "bundle, the students of this very request (`batch`), what came with the request "
-            "(`request`), or nothing, as what is there was sent (`sent`). What is usual, in "
-            "recommendations, always refers to the bundle."
+            description="What relative features were compared with: the cohort in the bundle "
+            "(`bundle`), the students of the same request (`batch`), the reference in the request "
+            "(`request`), or nothing, since they were sent (`sent`). Recommendations always compare "
+            "with the bundle's cohort."
         ),
     ]
 
@@ -148,8 +152,10 @@ class Assessor:
         ContractError: The policy goes by capacity and the bundle has no calibration.
 
     Attributes:
+        scorer: Scores students.
+        policy: The policy in use.
         recommender: The policy's rules, compiled.
-        tiers: What decides tiers.
+        tiers: Decides tiers.
         tabulate: Assesses scores as a table; see `Tabulator.tabulate`.
     """
 
@@ -181,7 +187,7 @@ class Assessor:
         forecast: bool = True,
         reference: NDArray[np.int8] | None = None,
     ) -> list[Assessment]:
-        """Score students and say what the policy makes of it.
+        """Score students and assess them under the policy.
 
         Args:
             values: (rows, periods, features) float32, raw units, NaN for missing.
@@ -210,7 +216,7 @@ class Assessor:
         recommendations: bool = True,
         reference: NDArray[np.int8] | None = None,
     ) -> list[Assessment]:
-        """Say what the policy makes of scores that are already there; else as `assess`."""
+        """Assess students whose scores are given; other arguments as `assess`."""
         return self.to_assessments(
             self.tabulate(
                 values, lengths, scores, recommendations=recommendations, reference=reference
@@ -218,12 +224,14 @@ class Assessor:
         )
 
     def to_assessments(self, table: AssessmentTable) -> list[Assessment]:
-        """Put a table into words: one assessment a row, in order."""
+        """Return one assessment for each row of a table, in order."""
         rows = len(table)
         points = _trajectories(table.trajectory)
         forecasts = np.stack((table.forecast, table.low, table.high), axis=2).tolist()
         outliers, advice = self._flags(table.outliers, rows), table.advice
-        recommendations = by_row(self.recommender.to_recommendations(advice), advice.row, rows)
+        recommendations = split_by_row(
+            self.recommender.to_recommendations(advice), advice.row, rows
+        )
         observed = map(Observed, table.observed_periods.tolist(), table.observed_share.tolist())
         reference = np.zeros(rows, np.int8) if table.reference is None else table.reference
         whole = (table.status, table.period, table.risk, table.tier, table.since, reference)
@@ -238,11 +246,11 @@ class Assessor:
                 points[row],
                 self._forecast(forecasts[row]),
                 outliers[row],
-                known,
+                extent,
                 recommendations[row],
                 ORIGINS[origin],
             )
-            for row, (status, period, risk, tier, since, origin, known) in enumerate(
+            for row, (status, period, risk, tier, since, origin, extent) in enumerate(
                 zip(*(column.tolist() for column in whole), observed, strict=True)
             )
         ]
@@ -264,10 +272,10 @@ class Assessor:
 
     def _flags(self, cells: OutlierCells, rows: int) -> list[tuple[Outlier, ...]]:
         names = [self._features[column] for column in cells.feature.tolist()]
-        return by_row(list(map(Outlier, cells.period.tolist(), names)), cells.row, rows)
+        return split_by_row(list(map(Outlier, cells.period.tolist(), names)), cells.row, rows)
 
 
 def _trajectories(risk: Doubles) -> list[tuple[RiskPoint, ...]]:
     row, period = (~np.isnan(risk)).nonzero()
     points = list(map(RiskPoint, (period + 1).tolist(), risk[row, period].tolist()))
-    return by_row(points, row, len(risk))
+    return split_by_row(points, row, len(risk))

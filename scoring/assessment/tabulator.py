@@ -11,25 +11,20 @@ from scoring.assessment.decisions import DecisionInputs, decide
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommender
 from scoring.policy.tiers import Tiers
-from scoring.results import (
-    NO_TIER,
-    AdviceTable,
-    AssessmentTable,
-    OutlierCells,
-)
-from scoring.runtime.scorer import Scores
+from scoring.results import NO_TIER, AdviceTable, AssessmentTable, OutlierCells
+from scoring.runtime.scores import Scores
 
 
 class Tabulator:
-    """Puts scores, tiers, trajectories, forecasts, flags and advice into one table.
+    """Puts scores, tiers, trajectories, forecasts, outliers and recommendations into one table.
 
     Args:
-        policy: Says how much must be known.
+        policy: Says how much must be observed.
         tiers: Decides tiers.
         recommender: The policy's rules, compiled.
         contract: Order and meaning of the features.
-        fences: Flag outliers.
-        intervals: Lie around forecasts; None where there are none.
+        fences: Bounds beyond which values are outliers.
+        intervals: Half-widths around forecasts; None where the bundle has none.
     """
 
     def __init__(
@@ -45,12 +40,11 @@ class Tabulator:
         self._recommender = recommender
         self._fences = fences
         self._features = contract.feature_names
-        actionable = [feature.actionable for feature in contract.features]
-        # 1 for what counts as known; where nothing is actionable, everything counts.
-        counted = actionable if any(actionable) else [True] * len(actionable)
-        self._weights = np.array(counted, np.float32)
-        # Values that can be known by the end of each period.
-        possible = np.arange(1, contract.periods.maximum + 1) * sum(counted)
+        is_actionable = [feature.actionable for feature in contract.features]
+        # Where no feature is actionable, every value counts as observed.
+        is_counted = is_actionable if any(is_actionable) else [True] * len(is_actionable)
+        self._weights = np.array(is_counted, np.float32)
+        possible = np.arange(1, contract.periods.maximum + 1) * sum(is_counted)
         self._inputs = DecisionInputs(tiers, policy.minimum, intervals, possible)
 
     def tabulate(
@@ -62,40 +56,37 @@ class Tabulator:
         recommendations: bool | Bools = True,
         reference: NDArray[np.int8] | None = None,
     ) -> AssessmentTable:
-        """Say what the policy makes of scores.
+        """Assess scores.
 
         Args:
             values: (rows, periods, features) float32, raw units, NaN for missing.
             lengths: (rows,) int32, periods observed, 0 to `periods`.
             scores: Of the same rows and periods.
-            recommendations: Whether to evaluate the rules; (rows,) to say so row by row.
+            recommendations: Whether to evaluate the rules; (rows,) to choose for each row.
             reference: (rows,) position in `ORIGINS` of what relative features were compared with;
                 None for the bundle.
 
         Returns:
-            One row a student, in order; no row influences another's.
+            One row a student, in order; no row influences another.
         """
         if not values.shape[1]:
             values, scores = _with_one_period(values, scores)
         # A product of floats: several times faster than a sum over a short axis.
-        seen = (~np.isnan(values)).astype(np.float32) @ self._weights
-        decided = decide(self._inputs, seen, lengths, scores)
-        tier = decided.tier
-        wanted = tier if recommendations is True else np.where(recommendations, tier, NO_TIER)
-        return AssessmentTable(
-            *decided,
-            outliers=self._outliers(values, lengths),
-            advice=AdviceTable.none()
-            if recommendations is False
-            else self._recommender.advise(values, lengths, wanted),
-            reference=reference,
-        )
+        observed = (~np.isnan(values)).astype(np.float32) @ self._weights
+        decisions = decide(self._inputs, observed, lengths, scores)
+        if recommendations is False:
+            advice = AdviceTable.empty()
+        else:
+            tier = np.where(recommendations, decisions.tier, np.int8(NO_TIER))
+            advice = self._recommender.advise(values, lengths, tier)
+        outliers = self._outliers(values, lengths)
+        return AssessmentTable(*decisions, outliers=outliers, advice=advice, reference=reference)
 
     def _outliers(self, values: Floats, lengths: Ints) -> OutlierCells:
         flags = self._fences.flag_outliers(values, self._features)
         cells = flags.ravel().nonzero()[0]
         if not cells.size:
-            return OutlierCells.none()
+            return OutlierCells.empty()
         _, periods, features = flags.shape
         row, at = np.divmod(cells, periods * features)
         period, feature = np.divmod(at, features)

@@ -306,5 +306,5 @@ def _nothing(admission: StudentBatch, subjects: int) -> AssessmentTable:
         observed_periods=whole,
         observed_share=np.empty(0),
         outliers=OutlierCells(whole, whole, whole),
-        advice=AdviceTable.none(),
+        advice=AdviceTable.empty(),
     )

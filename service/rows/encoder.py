@@ -20,7 +20,7 @@ import numpy as np
 from records.arrays import Bools, Doubles
 from records.contract import Contract
 from scoring.policy.model import Policy
-from scoring.policy.recommender import RecommendationTemplate
+from scoring.policy.recommendation import RecommendationTemplate
 from scoring.results import BUNDLE, AdviceTable, AssessmentTable, OutlierCells
 from service.rows.fragments import REFERENCES, Fragments
 from service.rows.json_numbers import Trajectories, written

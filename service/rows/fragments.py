@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from records.arrays import Bools
 from records.contract import Contract
 from scoring.policy.model import Policy
-from scoring.policy.recommender import RecommendationTemplate
+from scoring.policy.recommendation import RecommendationTemplate
 from scoring.results import NO_TIER, ORIGINS, STATUSES, AdviceTable
 
 _json = msgspec.json.Encoder().encode

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from records.arrays import Bools, Doubles, Floats, Ints, Positions
 from records.contract import Contract
 from records.reference import Reference
 from scoring.policy.model import Policy
+from scoring.policy.recommendation import Recommendation
+from scoring.policy.recommender import Recommender
 from scoring.policy.rule_arrays import RuleArrays
 from scoring.policy.rules import Findings
+from scoring.results import split_by_row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,3 +46,11 @@ class Rules:
         evidence = found.evidence(row, rule)
         columns = (getattr(evidence, name).reshape(shape) for name in Evaluation.__slots__[1:])
         return Evaluation(found.hits.T, *columns)
+
+
+def recommend(
+    recommender: Recommender, values: Floats, lengths: Ints, tiers: NDArray[np.int8]
+) -> list[tuple[Recommendation, ...]]:
+    """Return each row's recommendations in words."""
+    advice = recommender.advise(values, lengths, tiers)
+    return split_by_row(recommender.to_recommendations(advice), advice.row, len(values))

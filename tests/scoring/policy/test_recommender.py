@@ -12,10 +12,11 @@ from records.cohort import Cohort
 from records.contract import Contract, load_contract
 from records.reference import Reference, learn_reference
 from records.sources.semesters import simulate
-from scoring.policy import recommender as recommend
+from scoring.policy import recommender as recommender_module
 from scoring.policy.model import Policy, load_policy
-from scoring.policy.recommender import Recommendation, Recommender
-from tests.scoring.evaluated import Rules
+from scoring.policy.recommendation import Recommendation
+from scoring.policy.recommender import Recommender
+from tests.scoring.evaluated import Rules, recommend
 
 # A busy machine is no fault of the code.
 unhurried = settings(deadline=None)
@@ -75,7 +76,7 @@ def advice(
     policy: Policy, reference: Reference, tier: int = HIGH, **columns: list[float]
 ) -> tuple[Recommendation, ...]:
     recommender = Recommender(policy, CONTRACT, reference)
-    return recommender.recommend(*student(**columns), np.array([tier], np.int8))[0]
+    return recommend(recommender, *student(**columns), np.array([tier], np.int8))[0]
 
 
 def ids(recommendations: tuple[Recommendation, ...]) -> list[str]:
@@ -215,7 +216,7 @@ def test_recommendations_keep_to_the_policy(
     values, lengths, tiers = batch
     hits = Rules(POLICY, CONTRACT, reference).evaluate(values, lengths).hits
     rules = {one.id: (index, one) for index, one in enumerate(POLICY.rules)}
-    answers = Recommender(POLICY, CONTRACT, reference).recommend(values, lengths, tiers)
+    answers = recommend(Recommender(POLICY, CONTRACT, reference), values, lengths, tiers)
     assert len(answers) == len(values)
     for row, (answer, tier) in enumerate(zip(answers, tiers.tolist(), strict=True)):
         if tier in (LOW, NONE):
@@ -241,7 +242,7 @@ def test_a_deficiency_in_a_tier_that_is_spoken_to_is_never_passed_over(
     speaks = np.array(
         [[t.name in POLICY.tiers_of(one) for one in POLICY.rules] for t in POLICY.tiers]
     )
-    answers = Recommender(POLICY, CONTRACT, reference).recommend(values, lengths, tiers)
+    answers = recommend(Recommender(POLICY, CONTRACT, reference), values, lengths, tiers)
     for row, tier in enumerate(tiers.tolist()):
         expected = tier != NONE and bool((hits[row] & speaks[tier]).any())
         assert bool(answers[row]) == expected
@@ -254,12 +255,12 @@ def test_rows_answer_alone_and_in_any_order_what_they_answer_together(
 ) -> None:
     values, lengths, tiers = batch
     recommender = Recommender(POLICY, CONTRACT, reference)
-    together = recommender.recommend(values, lengths, tiers)
+    together = recommend(recommender, values, lengths, tiers)
     for row in range(len(values)):
         one = slice(row, row + 1)
-        assert recommender.recommend(values[one], lengths[one], tiers[one]) == [together[row]]
+        assert recommend(recommender, values[one], lengths[one], tiers[one]) == [together[row]]
     order = np.random.default_rng(seed).permutation(len(values))
-    assert recommender.recommend(values[order], lengths[order], tiers[order]) == [
+    assert recommend(recommender, values[order], lengths[order], tiers[order]) == [
         together[row] for row in order
     ]
 
@@ -269,9 +270,9 @@ def test_many_rows_are_advised_in_passes_as_they_are_at_once(
 ) -> None:
     recommender = Recommender(POLICY, CONTRACT, reference)
     tiers = np.resize(np.array([HIGH, NONE, MODERATE], np.int8), len(cohort.values))
-    at_once = recommender.recommend(cohort.values, cohort.lengths, tiers)
-    monkeypatch.setattr(recommend, "ROWS_A_PASS", 7)
-    assert recommender.recommend(cohort.values, cohort.lengths, tiers) == at_once
+    at_once = recommend(recommender, cohort.values, cohort.lengths, tiers)
+    monkeypatch.setattr(recommender_module, "PART_ROWS", 7)
+    assert recommend(recommender, cohort.values, cohort.lengths, tiers) == at_once
 
 
 def test_real_shaped_students_of_the_highest_tier_get_something_to_do(
@@ -280,8 +281,8 @@ def test_real_shaped_students_of_the_highest_tier_get_something_to_do(
     failing = np.flatnonzero(cohort.risk[:, 2] == 1)
     tiers = np.full(len(failing), HIGH, np.int8)
     lengths = np.full(len(failing), 3, np.int32)
-    answers = Recommender(POLICY, CONTRACT, reference).recommend(
-        cohort.values[failing], lengths, tiers
+    answers = recommend(
+        Recommender(POLICY, CONTRACT, reference), cohort.values[failing], lengths, tiers
     )
     assert np.mean([bool(answer) for answer in answers]) > 0.95
 
@@ -297,8 +298,11 @@ def test_another_contract_can_be_served_beside(reference: Reference) -> None:
         spread=flat,
     )
     values = np.full((1, 3, 5), 1.0, np.float32)
-    answer = Recommender(policy, contract, other).recommend(
-        values, np.array([3], np.int32), np.array([HIGH], np.int8)
+    answer = recommend(
+        Recommender(policy, contract, other),
+        values,
+        np.array([3], np.int32),
+        np.array([HIGH], np.int8),
     )[0]
     assert len(answer) == policy.max_recommendations
     assert {one.feature for one in answer} <= set(contract.feature_names)

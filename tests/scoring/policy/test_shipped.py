@@ -14,7 +14,7 @@ from records.sources.simulated import simulate
 from scoring.policy.model import Measure, Minimum, Owner, Policy, Rule, Tier, load_policy
 from scoring.policy.recommender import Recommender
 from scoring.policy.tiers import Tiers
-from tests.scoring.evaluated import Rules
+from tests.scoring.evaluated import Rules, recommend
 
 DOCS = (Path(__file__).resolve().parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
 
@@ -135,7 +135,7 @@ def test_the_worked_example_of_the_docs_holds(tmp_path: Path) -> None:
     tier = Tiers(policy).decide([0.41])
     assert policy.tiers[int(tier[0])].name == "call"
     recommender = Recommender(policy, contract, reference)
-    first, second = recommender.recommend(values, np.array([4], np.int32), tier)[0]
+    first, second = recommend(recommender, values, np.array([4], np.int32), tier)[0]
     assert (first.rule, second.rule) == ("assignments-falling-behind", "attendance-low")
     assert first.evidence.standard_deviations == pytest.approx(0.39, abs=0.005)
     assert second.evidence.measured == 75
