@@ -212,7 +212,7 @@ def _change_case(case: Case, event: Event) -> None:  # noqa: C901 - one branch a
             case.last_contact_at = max(case.last_contact_at or moment, moment)
             case.waiting_since = case.last_contact_at
             case.attempts = 0 if payload["answered"] else case.attempts + 1
-        case EventKind.STEP_PLANNED:
+        case EventKind.STEP_PLANNED | EventKind.ESCALATED:
             case.next_step, case.due = payload["next_step"], _day(payload["due"])
         case EventKind.WAITING | EventKind.SNOOZED:
             case.snoozed_until = _day(payload["until"])
