@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli import access
 from cli.bundles import bundle, evaluate, export, policy
+from cli.cases import group as cases
 from cli.console import errors
 from cli.data import check, contract, reference, request, simulate
 from cli.serving import desk, score, serve, token
@@ -47,6 +48,7 @@ app.command("score")(score.score)
 app.command("token")(token.token)
 app.command("reference")(reference.reference)
 app.command("request")(request.request)
+app.add_typer(cases.app, name="cases")
 app.add_typer(contract.app, name="contract")
 app.add_typer(policy.app, name="policy")
 app.add_typer(access.app, name="access")

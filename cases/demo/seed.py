@@ -141,7 +141,7 @@ class _People:
                     adviser = self.chance.choice(self.advisers)
                     assign_person(session, student.id, adviser, "adviser", starts_on=begins)
                 failed = cohort.risk[at, max(int(cohort.lengths[at]) - 1, 0)]
-                rows = _rows(self.contract, cohort, at, key)
+                rows = record_rows_of(cohort, at, key)
                 members.append(_Member(student.id, enrolment.id, key, rows, float(failed)))
             ends = [
                 begins + timedelta(days=_DAYS * n) for n in range(self.contract.periods.maximum)
@@ -155,14 +155,15 @@ class _People:
         return members
 
 
-def _rows(contract: Contract, cohort: Cohort, at: int, key: str) -> list[RecordRow]:
+def record_rows_of(cohort: Cohort, at: int, key: str) -> list[RecordRow]:
+    """Return the periods of one record of a cohort as rows to be recorded under a key."""
     return [
         RecordRow(
             key,
             period + 1,
             {
                 feature.name: _plain(feature, float(cohort.values[at, period, column]))
-                for column, feature in enumerate(contract.features)
+                for column, feature in enumerate(cohort.contract.features)
             },
         )
         for period in range(int(cohort.lengths[at]))

@@ -1,0 +1,1 @@
+"""`bellwether cases …`: the desk's store from the command line."""
