@@ -36,6 +36,7 @@ from scoring.students.intake import Intake
 from scoring.tables.assessor import Wanted
 from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
+from service.bulk.responder import BulkResponder
 from service.responder import Responder
 from service.settings import Settings
 
@@ -176,7 +177,9 @@ def over_http(
 def _answer(responder: Responder, one: Message) -> object:
     if one.request is None:
         return responder.score(one.body)
-    return b"".join(responder.bulk.answer(pa.BufferReader(one.body), one.request))
+    return b"".join(
+        BulkResponder.from_responder(responder).answer(pa.BufferReader(one.body), one.request)
+    )
 
 
 def _rounds(work: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:

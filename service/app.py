@@ -28,15 +28,15 @@ from service.explain.what_if import WhatIfAnswer
 from service.http.bentoml_routes import BentoMLRoutes
 from service.http.draining import Drain
 from service.http.problems import RequestError
+from service.http.schemas import ModelInfo, ScoreAnswer
 from service.json_calls import call_by_json
 from service.observability.metrics import show_model
 from service.observability.metrics_folder import make_metrics_folder, use_metrics_folder
 from service.observability.telemetry import switch_off_usage_reports
 from service.openapi.document import OpenApiDocument, describe
-from service.openapi.schemas import ModelInfo, ScoreAnswer
 from service.process_memory import keep_pandas_out, share_memory
 from service.responder import Responder
-from service.routes import WHAT_IF
+from service.routes import OURS, WHAT_IF
 from service.settings import Settings, SettingsError
 from service.transport.connection_share import prepare
 from service.transport.install import install
@@ -70,7 +70,7 @@ class FrontedService(Service[Any]):  # type: ignore[misc]
         keep_pandas_out()
         app = super().to_asgi(is_main=is_main)
         front = Front(
-            BentoMLRoutes(app),
+            BentoMLRoutes(app, [route.path for route in OURS]),
             self._build,
             drain=Drain(SETTINGS.drain_seconds),
             cors=_cors(),

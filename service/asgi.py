@@ -17,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth import Authorizer
+from service.endpoints.score import ScoreRoute
 from service.http.bentoml_routes import BentoMLRoutes
 from service.http.body import (
     CLIENT_CLOSED_REQUEST,
@@ -36,7 +37,6 @@ from service.observability.metrics import count_rejection, count_request
 from service.observability.tracing import Tracing
 from service.process_memory import release_memory_when_idle
 from service.routes import READY, ROUTES, Route
-from service.score_route import ScoreRoute
 
 _LOADING = "The model is not loaded yet; ask again in a moment."
 # Collecting garbage over the 400,000 objects that the imports leave behind makes the slowest

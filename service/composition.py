@@ -18,9 +18,11 @@ from service.batching.batcher import LONG_BYTES, ROWS, Batcher
 from service.batching.records import BatchRecord
 from service.bulk.costs import BulkCosts, measure_bulk_costs
 from service.bulk.queue import BulkQueue
+from service.bulk.responder import BulkResponder
 from service.bulk.route import BulkRoute
 from service.bulk.timings import BulkTimings
-from service.explain.route import WhatIfRoute
+from service.endpoints.score import ScoreRoute
+from service.endpoints.what_if import WhatIfRoute
 from service.http.body_budget import BodyBudget
 from service.http.docs_page import DOCS_HEADERS, DOCS_PAGE
 from service.http.exchange import Exchange, Handler
@@ -29,7 +31,6 @@ from service.http.responses import ANSWER_HEADERS, send_whole
 from service.observability.batch_metrics import BatchMetrics
 from service.observability.tracing import Tracing
 from service.responder import Responder
-from service.score_route import ScoreRoute
 from service.settings import Settings
 
 _HTML, _MARKDOWN, _JSON = (
@@ -46,7 +47,9 @@ def build(responder: Responder, settings: Settings) -> Parts:
         responder: The loaded model.
         settings: Limits, and where requests are traced to.
     """
-    return assemble(responder, settings, measure_costs(responder), measure_bulk_costs(responder))
+    bulk = BulkResponder.from_responder(responder)
+    bulk_costs = measure_bulk_costs(bulk, responder.bundle)
+    return assemble(responder, settings, measure_costs(responder), bulk_costs)
 
 
 def assemble(
@@ -76,7 +79,11 @@ def assemble(
     what_if = WhatIfRoute(responder.what_if, batcher, settings.max_body_bytes, arriving)
     bulk_route = BulkRoute(settings.max_body_bytes, settings.max_bulk_bytes, arriving)
     bulk_queue = BulkQueue(
-        responder.bulk, batcher, bulk_costs, metrics.observe_slice, bulk_route.readers
+        BulkResponder.from_responder(responder),
+        batcher,
+        bulk_costs,
+        metrics.observe_slice,
+        bulk_route.readers,
     )
 
     def close() -> None:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from scoring.bundle.reader import Bundle
 from scoring.runtime.onnx_runtime import onnxruntime
 from scoring.runtime.scorer import Scorer
-from service.openapi.schemas import ModelInfo, ModelStamp, ParityFigure, ProviderState
+from service.http.schemas import ModelInfo, ModelStamp, ParityFigure, ProviderState
 from service.settings import Settings
 
 

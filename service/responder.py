@@ -29,19 +29,18 @@ from scoring.runtime.scorer import Scorer
 from scoring.steps import finish
 from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
-from service.bulk.responder import BulkResponder
 from service.explain.reasons import Explaining, ReasonsResponder
 from service.explain.what_if import WhatIfResponder
 from service.http.problems import STUDENTS, RequestError
-from service.model_info import model_info
-from service.openapi.sample import sample_students
-from service.openapi.schemas import (
+from service.http.sample import sample_students
+from service.http.schemas import (
     ModelInfo,
     ScoreAnswer,
     StudentAssessment,
     of_explained_student,
     of_student,
 )
+from service.model_info import model_info
 from service.rows.decoder import RequestReader, ScoreRequest
 from service.rows.encoder import TableEncoder
 from service.settings import Settings
@@ -130,10 +129,11 @@ class Responder:
 
     Attributes:
         bundle: The bundle.
+        assessor: Scorer and policy.
+        max_students: Most students of one JSON document.
         contract: Body of the `contract` answer, JSON.
         policy: Body of the `policy` answer, JSON.
         model: Body of the `model` answer, JSON.
-        bulk: Answers whole cohorts.
         reasons: Finds reasons.
         what_if: Answers `what-if`.
         card: Body of the `card` answer, Markdown.
@@ -153,7 +153,8 @@ class Responder:
             device=settings.device_options,
         )
         self._scorer.warm_up()
-        self._assessor = Assessor(self._scorer)
+        self.assessor = Assessor(self._scorer)
+        self.max_students = settings.max_students
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
         # None where no feature is relative: nothing is then looked at or filled in.
         self._relatives = Relatives.from_contract(
@@ -163,9 +164,8 @@ class Responder:
         self._reader = RequestReader(self._intake, settings.max_students, self._relatives)
         self.reasons = ReasonsResponder(self._scorer)
         self.info = model_info(self._scorer, settings, threads)
-        self.bulk = BulkResponder(self._assessor, self.info.model, settings.max_students)
         self._encoder = TableEncoder(
-            self.bundle.contract, self.bundle.policy, self._assessor.recommender.templates
+            self.bundle.contract, self.bundle.policy, self.assessor.recommender.templates
         )
         # Every answer begins alike.
         empty = msgspec.json.encode(ScoreAnswer(self.info.model, [], []))
@@ -177,7 +177,7 @@ class Responder:
         sample = sample_students(self.bundle.contract, self.bundle.reference, SAMPLE_STUDENTS)
         self.what_if = WhatIfResponder(
             self._scorer,
-            self._assessor,
+            self.assessor,
             intake=self._intake,
             relatives=self._relatives,
             stamp=self.info.model,
@@ -217,7 +217,7 @@ class Responder:
             advice = _wanted([request.recommendations for request in kept], kept)
             scores = self._scorer.score(values, lengths, forecast=forecast)
             computed = perf_counter()
-            table = self._assessor.tabulate(
+            table = self.assessor.tabulate(
                 values, lengths, scores, recommendations=advice, reference=reference
             )
             decided = perf_counter()
@@ -268,14 +268,14 @@ class Responder:
         if self._relatives is not None:
             values, origins = self._relatives.complete(values, [admitted])
         scores = self._scorer.score(values, admitted.lengths, forecast=request.forecast)
-        table = self._assessor.tabulate(
+        table = self.assessor.tabulate(
             values,
             admitted.lengths,
             scores,
             recommendations=request.recommendations,
             reference=origins,
         )
-        assessments = self._assessor.to_assessments(table)
+        assessments = self.assessor.to_assessments(table)
         if request.reasons is None:
             return self._answer(request, assessments, of_student)
         found = self.reasons.explain(values, admitted.lengths, table.trajectory, request.reasons)

@@ -22,7 +22,7 @@ from scoring.assessment.assessor import Assessor
 from scoring.runtime.providers import Provider, open_session
 from scoring.runtime.scorer import CHUNK, Scorer
 from scoring.students.intake import Intake, LazyStudent, StudentArrays, StudentBatch
-from service.openapi.schemas import ScoreAnswer
+from service.http.schemas import ScoreAnswer
 from service.responder import Responder
 from service.rows.encoder import TableEncoder
 from service.settings import Settings

@@ -19,7 +19,7 @@ from scoring.results import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTa
 from scoring.students.intake import StudentBatch
 from scoring.tables.answers import REFUSED, rule_levels
 from scoring.tables.intake import TableError
-from service.openapi.schemas import ModelStamp
+from service.http.schemas import ModelStamp
 from service.rows.json_numbers import risk_lists, written
 
 _json = msgspec.json.Encoder().encode

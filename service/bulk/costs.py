@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -16,10 +16,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from records.contract import Contract
+from scoring.bundle.reader import Bundle
 from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
 from service.bulk.responder import BulkResponder
-from service.openapi.sample import sample_students
+from service.http.sample import sample_students
 
 # What was measured over this many seconds of work counts for two thirds of the correction.
 _MEMORY_SECONDS = 0.5
@@ -28,13 +29,6 @@ _REPEATS = 3
 _LEAST_SECONDS = 1e-10
 
 Key = tuple[TableFormat | None, bool, bool]
-
-
-class Answering(Protocol):
-    """What costs are measured on: `service.responder.Responder`."""
-
-    bundle: Any
-    bulk: BulkResponder
 
 
 class BulkCosts:
@@ -67,9 +61,8 @@ class BulkCosts:
         self._learnt[key] = known + share * (seconds / max(size, 1) - known)
 
 
-def measure_bulk_costs(responder: Answering) -> BulkCosts:
+def measure_bulk_costs(responder: BulkResponder, bundle: Bundle) -> BulkCosts:
     """Measure what cohorts take on this machine, in a fraction of a second."""
-    bundle = responder.bundle
     students = sample_students(bundle.contract, bundle.reference, _SAMPLE_STUDENTS)
     byte: dict[TableFormat | None, float] = {}
     longest = 0.0
@@ -78,7 +71,7 @@ def measure_bulk_costs(responder: Answering) -> BulkCosts:
         taken = []
         for _ in range(_REPEATS):
             started = perf_counter()
-            for _piece in responder.bulk.answer(pa.BufferReader(body), request):
+            for _piece in responder.answer(pa.BufferReader(body), request):
                 pass
             taken.append(perf_counter() - started)
         byte[kind] = max(min(taken) / len(body), _LEAST_SECONDS)

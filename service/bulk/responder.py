@@ -8,7 +8,7 @@ Knows neither HTTP nor BentoML. Memory holds a slice at a time, but for JSON, wh
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from time import perf_counter, thread_time
-from typing import IO, Protocol, TypeVar
+from typing import IO, Protocol, Self, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -32,7 +32,8 @@ from service.bulk.pending import (
     TableJob,
 )
 from service.bulk.slice_writer import AdmittedSlice, Outcome, TableAnswer, refusal_of
-from service.openapi.schemas import ModelStamp
+from service.http.schemas import ModelStamp
+from service.responder import Responder
 from service.rows.reference import KEPT, refer
 
 # Students in a slice. Others have turns between its steps, an execution or two of the graphs each,
@@ -81,6 +82,11 @@ class BulkResponder:
         self._columns = ColumnarAnswers(contract, policy, model)
         stamp = {"bellwether.model": msgspec.json.encode(model)}
         self._schema: pa.Schema = self._tables.answers.schema.with_metadata(stamp)
+
+    @classmethod
+    def from_responder(cls, responder: Responder) -> Self:
+        """Return what answers tables with the model of `responder`."""
+        return cls(responder.assessor, responder.info.model, responder.max_students)
 
     def answer(self, source: IO[bytes], request: BulkRequest) -> Iterator[bytes]:
         """Answer a request, chunk by chunk; else as `chunks`."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final
 
 import msgspec
 import numpy as np
@@ -14,8 +13,6 @@ from records.arrays import Doubles, Floats, Ints
 from scoring.runtime.scorer import Scorer
 from scoring.steps import Steps
 
-# Students whose reasons one request may ask for.
-MOST_STUDENTS: Final = 100
 _json = msgspec.json.Encoder().encode
 
 

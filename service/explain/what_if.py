@@ -21,7 +21,7 @@ from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
 from service.explain.what_if_reader import WhatIfQuestion, WhatIfReader
 from service.http.problems import RequestError, refuse_field
-from service.openapi.schemas import ModelStamp
+from service.http.schemas import ModelStamp
 
 _json = msgspec.json.Encoder().encode
 

@@ -1,6 +1,6 @@
 """What BentoML answers behind the front: its errors in our shape, and what is mounted beside it."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
 
 from _bentoml_impl.server.mount import PassiveMount  # type: ignore[import-untyped]
@@ -10,7 +10,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.http.problems import MEDIA_TYPE, NOT_FOUND, RequestError, stock_problem
 from service.http.responses import check_method, send_problem
-from service.routes import OURS
 
 
 class BentoMLRoutes:
@@ -18,10 +17,12 @@ class BentoMLRoutes:
 
     Args:
         app: The application.
+        listed: Paths to name to those who ask for one that is not there.
     """
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, listed: Sequence[str]) -> None:
         self._app = app
+        self._listed = ", ".join(listed)
 
     def live(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Follow the application's life from start to end."""
@@ -49,8 +50,8 @@ class BentoMLRoutes:
                 allowed += sorted(route.methods or ())
         if allowed:
             check_method(scope, allowed)
-        ours = ", ".join(route.path for route in OURS)
-        raise RequestError(NOT_FOUND, f"This service answers {ours}; `/docs` documents them.")
+        detail = f"This service answers {self._listed}; `/docs` documents them."
+        raise RequestError(NOT_FOUND, detail)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let it answer, but for the shape of its errors."""

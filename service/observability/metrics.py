@@ -12,7 +12,7 @@ import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.http.problems import NAMESPACE, RequestError
-from service.openapi.schemas import ModelInfo
+from service.http.schemas import ModelInfo
 
 # From a tenth of a millisecond, which one student takes, to what a full request may take.
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)

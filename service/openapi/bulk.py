@@ -10,6 +10,7 @@ import pyarrow.csv as pa_csv
 from records.contract import Contract, Kind
 from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
+from service.bulk.responder import BulkResponder
 from service.openapi.errors import error_references
 from service.responder import Responder
 from service.rows.reference import KEPT, WORDS
@@ -107,7 +108,7 @@ def _answered(
     answer: TableFormat | None = None,
 ) -> bytes:
     request = BulkRequest(sent, answer or sent)
-    return b"".join(responder.bulk.answer(io.BytesIO(body), request))
+    return b"".join(BulkResponder.from_responder(responder).answer(io.BytesIO(body), request))
 
 
 def _sample_table(responder: Responder) -> pa.Table:

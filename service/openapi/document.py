@@ -10,15 +10,15 @@ from records.contract import Contract, Feature, Kind
 from records.relative_reference import RelativeReference
 from scoring.policy.model import Policy
 from scoring.students.faults import ID_LENGTH
-from service.explain.reasons import MOST_STUDENTS
+from service import routes
 from service.explain.what_if import WhatIfAnswer
 from service.http.problems import ProblemDetails
+from service.http.schemas import ModelInfo, ScoreAnswer
 from service.openapi.bulk import describe_bulk
 from service.openapi.errors import ERROR_RESPONSES, error_references
-from service.openapi.schemas import ModelInfo, ScoreAnswer
 from service.openapi.what_if import describe_what_if, what_if_schemas
 from service.responder import Responder
-from service.routes import ROUTES
+from service.rows.decoder import MOST_STUDENTS
 
 API_VERSION = "1"
 _REF = "#/components/schemas/{model}"
@@ -60,11 +60,11 @@ def describe(responder: Responder) -> OpenApiDocument:
         ],
         paths=_with_tokens(
             {
-                "/score": {"post": _score(responder)},
-                "/score/bulk": {"post": describe_bulk(responder, _SCORING)},
-                "/what-if": {"post": describe_what_if(responder, _SCORING)},
-                **{f"/{name}": _about(responder, name) for name in _PAGES},
-                **{path: {"get": _plain(path)} for path in _PLAIN},
+                routes.SCORE.path: {"post": _score(responder)},
+                routes.BULK.path: {"post": describe_bulk(responder, _SCORING)},
+                routes.WHAT_IF.path: {"post": describe_what_if(responder, _SCORING)},
+                **{route.path: _about(responder, route) for route in _PAGES},
+                **{route.path: {"get": _plain(route)} for route in _PLAIN},
             }
         ),
         components={
@@ -93,7 +93,7 @@ Every error of every route has one shape, RFC 9457 problem details."""
 def _with_tokens(paths: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Add to every route that is not open to everybody that it may need a token."""
     for path, operations in paths.items():
-        if not ROUTES[path].is_open:
+        if not routes.ROUTES[path].is_open:
             for operation in operations.values():
                 operation["security"] = [{"token": []}, {}]
                 responses = operation["responses"] | error_references(401, 403)
@@ -149,15 +149,15 @@ def _score(responder: Responder) -> dict[str, Any]:
     }
 
 
-_PAGES: dict[str, tuple[type, str, str]] = {
-    "contract": (Contract, "Contract", "What a student's record holds, feature by feature"),
-    "policy": (Policy, "Policy", "Tiers and rules: which deficiency leads to which advice"),
-    "model": (ModelInfo, "ModelInfo", "Which model is loaded, where it runs, since when"),
+_PAGES: dict[routes.Route, tuple[str, str, str]] = {
+    routes.CONTRACT: ("contract", "Contract", "What a student's record holds, feature by feature"),
+    routes.POLICY: ("policy", "Policy", "Tiers and rules: which deficiency leads to which advice"),
+    routes.MODEL: ("model", "ModelInfo", "Which model is loaded, where it runs, since when"),
 }
 
 
-def _about(responder: Responder, name: str) -> dict[str, Any]:
-    _, model, summary = _PAGES[name]
+def _about(responder: Responder, route: routes.Route) -> dict[str, Any]:
+    name, model, summary = _PAGES[route]
     operation = {
         "tags": [_ABOUT],
         "summary": summary,
@@ -181,22 +181,24 @@ def _about(responder: Responder, name: str) -> dict[str, Any]:
     }
 
 
-_PLAIN: dict[str, tuple[str, str, str]] = {
-    "/card": ("card", "Model card: use, data, figures, limits", "text/markdown"),
-    "/readyz": ("readyz", "Ready: loaded, warmed up, on the provider asked for", "text/plain"),
-    "/livez": ("livez", "Alive: the process answers", "text/plain"),
-    "/healthz": ("healthz", "The same as `/livez`", "text/plain"),
-    "/metrics": ("metrics", "Figures for Prometheus", "text/plain"),
-    "/schema.json": ("schema", "What BentoML's clients read", "application/json"),
-    "/docs.json": ("docs", "This description", "application/json"),
-    "/docs": ("page", "This description as a page, also at `/`", "text/html"),
+_PLAIN: dict[routes.Route, tuple[str, str, str]] = {
+    routes.CARD: ("card", "Model card: use, data, figures, limits", "text/markdown"),
+    routes.READY: ("readyz", "Ready: loaded, warmed up, on the provider asked for", "text/plain"),
+    routes.LIVE: ("livez", "Alive: the process answers", "text/plain"),
+    routes.HEALTH: ("healthz", "The same as `/livez`", "text/plain"),
+    routes.METRICS: ("metrics", "Figures for Prometheus", "text/plain"),
+    routes.SCHEMA: ("schema", "What BentoML's clients read", "application/json"),
+    routes.OPENAPI: ("docs", "This description", "application/json"),
+    routes.DOCS: ("page", "This description as a page, also at `/`", "text/html"),
 }
 
 
-def _plain(path: str) -> dict[str, Any]:
-    name, summary, media_type = _PLAIN[path]
+def _plain(route: routes.Route) -> dict[str, Any]:
+    name, summary, media_type = _PLAIN[route]
     schema = {"type": "object"} if media_type == "application/json" else {"type": "string"}
-    example = {} if media_type == "application/json" else {"example": _PLAIN_EXAMPLES.get(path, "")}
+    example = (
+        {} if media_type == "application/json" else {"example": _PLAIN_EXAMPLES.get(route, "")}
+    )
     return {
         "operationId": name,
         "tags": [_SERVER],
@@ -206,17 +208,17 @@ def _plain(path: str) -> dict[str, Any]:
                 "description": summary + ".",
                 "content": {media_type: {"schema": schema, **example}},
             },
-            **error_references(*((503,) if path == "/readyz" else ()), 405),
+            **error_references(*((503,) if route is routes.READY else ()), 405),
         },
     }
 
 
 _PLAIN_EXAMPLES = {
-    "/readyz": "\n",
-    "/livez": "\n",
-    "/healthz": "\n",
-    "/metrics": 'bellwether_requests_total{route="/score",status="200"} 42.0\n',
-    "/docs": "<!DOCTYPE html>…",
+    routes.READY: "\n",
+    routes.LIVE: "\n",
+    routes.HEALTH: "\n",
+    routes.METRICS: 'bellwether_requests_total{route="/score",status="200"} 42.0\n',
+    routes.DOCS: "<!DOCTYPE html>…",
 }
 
 

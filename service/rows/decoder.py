@@ -20,7 +20,6 @@ from records.suggest import similar_name
 from scoring.students.faults import FAULTS_PER_ROW, field_name
 from scoring.students.intake import Intake, LazyStudent, StudentBatch
 from scoring.students.relatives import Relatives
-from service.explain.reasons import MOST_STUDENTS
 from service.http.problems import INVALID, MALFORMED, RequestError, refuse_field
 from service.rows.reference import KEPT, refer
 
@@ -30,6 +29,9 @@ FIELDS = ("students", *OPTIONS, "reference", "reasons")
 VIEWS: tuple[View, ...] = get_args(View)
 # Longer whole numbers fit no feature, and `int` takes quadratic time over their digits.
 _LONGEST_INTEGER = 400
+
+# Students whose reasons one request may ask for.
+MOST_STUDENTS = 100
 
 
 @dataclass(frozen=True, slots=True)

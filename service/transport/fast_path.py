@@ -1,8 +1,8 @@
 """The fast path of `POST /score`: from the parser to the batcher and back, without ASGI.
 
 For a request that goes through ASGI, uvicorn makes a scope, a cycle, an event and a task, and copies the body; that is
-more than half of what a single student costs once the model runs in batches. Here httptools parses the head as always,
-and the body goes to the batcher as soon as it is complete. `service.score_route` decides for both ways who may ask, how
+more than half of what a single student costs once the model runs in batches. Here httptools parses the head as
+always, and the complete body goes to the batcher. `service.endpoints.score` decides for both ways who may ask, how
 much a body may hold and when a request is rejected.
 
 Everything else goes through ASGI: other routes, a request that `ScoreRoute.direct_length` does not take, and one that
@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from uvicorn.server import ServerState
 
 from service.asgi import Front
+from service.endpoints.score import ScoreRoute
 from service.http import body as arrival
 from service.http.body import JSON
 from service.http.body_budget import PartialBody
@@ -26,7 +27,6 @@ from service.http.draining import Drain
 from service.http.problems import RequestError
 from service.http.responses import ANSWER_HEADERS, COMMON_HEADERS
 from service.routes import SCORE
-from service.score_route import ScoreRoute
 from service.transport.connection_share import share_of_this_worker
 from service.transport.http_protocol import (
     CLOSE,

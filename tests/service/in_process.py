@@ -17,9 +17,10 @@ from service.batching.admission import CostModel
 from service.bulk.costs import BulkCosts
 from service.bulk.headers import MEDIA_TYPES
 from service.composition import assemble
+from service.endpoints.score import ScoreRoute
 from service.http.bentoml_routes import BentoMLRoutes
 from service.responder import Responder
-from service.score_route import ScoreRoute
+from service.routes import OURS
 from service.settings import Settings
 from service.transport.install import protocol
 from tests.service.asking import student
@@ -50,7 +51,7 @@ def opened(
     costs = costs or CostModel()
     bulk_costs = BulkCosts(dict.fromkeys(MEDIA_TYPES.values(), costs.byte))
     front = kind(
-        BentoMLRoutes(app or Starlette()),
+        BentoMLRoutes(app or Starlette(), [route.path for route in OURS]),
         lambda: assemble(responder, limits(**settings), costs, bulk_costs),
     )
     front.open()

@@ -17,6 +17,7 @@ from service.asgi import Front, Parts
 from service.http import body
 from service.http.bentoml_routes import BentoMLRoutes
 from service.responder import Responder
+from service.routes import OURS
 from service.rows.decoder import ScoreRequest
 from tests.service.asking import kind, problem, student
 from tests.service.in_process import opened
@@ -71,7 +72,7 @@ def test_an_error_of_the_application_behind_takes_the_one_shape(responder: Respo
 
 
 def test_before_the_model_is_loaded_everything_is_not_ready() -> None:
-    closed = Front(BentoMLRoutes(Starlette()), never)
+    closed = Front(BentoMLRoutes(Starlette(), [route.path for route in OURS]), never)
     for method, path in (("POST", "/score"), ("GET", "/model"), ("GET", "/readyz")):
         response = ask(closed, method, path, json={})
         assert response.status_code == 503

@@ -23,6 +23,7 @@ from tests.cli.serving.test_score import score
 from tests.conftest import REPOSITORY
 from tests.scoring.arrow_tables import as_table
 from tests.service.bulk.test_responder import columns_of
+from tests.service.bulk_responders import bulk_of
 
 if TYPE_CHECKING:
     from training.run_folder import RunFolder
@@ -181,7 +182,7 @@ def _arrow(responder: Responder, groups: Sequence[Sequence[Student]]) -> dict[st
 
 def _bulk(responder: Responder, body: bytes, kind: TableFormat | None) -> bytes:
     request = BulkRequest(kind, kind, whole=True)
-    return b"".join(responder.bulk.answer(pa.BufferReader(body), request))
+    return b"".join(bulk_of(responder).answer(pa.BufferReader(body), request))
 
 
 def assert_alike(told: dict[str, Told], expected: dict[str, Told]) -> None:

@@ -57,6 +57,7 @@ if sys.argv[2] == "together":
 from scoring.tables.formats import TableFormat
 from service.responder import Responder
 from service.bulk.pending import BulkRequest
+from service.bulk.responder import BulkResponder
 from service.settings import Settings
 
 responder = Responder(Path(sys.argv[1]), Settings(provider="cpu", threads=1))
@@ -77,9 +78,11 @@ body = sink.getvalue()
 process = psutil.Process()
 before = process.memory_full_info().uss
 
+bulk = BulkResponder.from_responder(responder)
+
 def answer(_):
     kind = TableFormat.ARROW
-    for _ in responder.bulk.answer(io.BytesIO(body), BulkRequest(kind, kind)):
+    for _ in bulk.answer(io.BytesIO(body), BulkRequest(kind, kind)):
         pass
 
 with ThreadPoolExecutor(8) as pool:

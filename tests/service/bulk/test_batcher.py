@@ -38,6 +38,7 @@ from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
 from tests.service.batching.test_batcher import Asker, Bench
 from tests.service.bulk.test_responder import BAD, columns_of
+from tests.service.bulk_responders import bulk_of
 
 # Of histories as long as they can be and shorter ones.
 _STUDENTS = [
@@ -84,7 +85,7 @@ class Sent:
     def alone(self, responder: Responder) -> bytes | RequestError:
         """What it is answered without anybody beside it."""
         try:
-            return b"".join(responder.bulk.answer(pa.BufferReader(self.body), self.request))
+            return b"".join(bulk_of(responder).answer(pa.BufferReader(self.body), self.request))
         except RequestError as refusal:
             return refusal
 
@@ -97,7 +98,7 @@ def answered(responder: Responder, sent: Sequence[Sent]) -> list[SliceResult]:
         batcher = Bench(responder).batcher
         with ThreadPoolExecutor(1) as readers:
             costs = BulkCosts(dict.fromkeys([None, *TableFormat], 1e-12))
-            desk = BulkQueue(responder.bulk, batcher, costs, worked.append, readers)
+            desk = BulkQueue(bulk_of(responder), batcher, costs, worked.append, readers)
             for one in sent:
                 assert desk.submit(one.body, one.request, one.asker, BulkTimings(perf_counter()))
             while any(one.asker.outcome is None and not one.asker.disconnected for one in sent):
@@ -172,7 +173,7 @@ def test_executions_are_counted_once(
     if state == "all refused":
         first, scored = Sent.of(responder, [BAD]), 50
     else:  # scored with the others, and then not to be answered
-        monkeypatch.setattr(responder.bulk, "_max_students", 49)
+        monkeypatch.setattr(bulk_of(responder), "_max_students", 49)
         first, scored = Sent.of(responder, part_of(0, 50)), 100
         first.request = replace(first.request, answer=None)
 
@@ -289,7 +290,7 @@ def test_what_fails_with_one_is_tried_without_it(
 def test_an_answer_that_becomes_too_long_harms_no_other(
     responder: Responder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responder.bulk, "_max_students", 49)
+    monkeypatch.setattr(bulk_of(responder), "_max_students", 49)
     long, sound = (Sent.of(responder, part_of(5, size)) for size in (50, 60))
     long.request = replace(long.request, answer=None)
 
@@ -347,7 +348,7 @@ def test_who_cannot_be_told_keeps_nobody_else_waiting(responder: Responder) -> N
 
 def test_a_document_is_let_go_once_it_is_read(responder: Responder) -> None:
     source = io.BytesIO(in_columns(responder, part_of(0, 5)))
-    cohort = responder.bulk.open(source, BulkRequest(None, None, whole=True))
+    cohort = bulk_of(responder).open(source, BulkRequest(None, None, whole=True))
     assert next(part for part in cohort.parts if part is not None).students == 5
     held = weakref.ref(source)
     del source
@@ -361,7 +362,7 @@ def test_all_that_wait_are_told_that_the_service_ends(responder: Responder) -> N
         batcher = Bench(responder).batcher
         with ThreadPoolExecutor(1) as readers:
             costs = BulkCosts(dict.fromkeys([None, *TableFormat], 1e-12))
-            desk = BulkQueue(responder.bulk, batcher, costs, lambda _: None, readers)
+            desk = BulkQueue(bulk_of(responder), batcher, costs, lambda _: None, readers)
             for one in sent:
                 assert desk.submit(one.body, one.request, one.asker, BulkTimings(perf_counter()))
             batcher.close()

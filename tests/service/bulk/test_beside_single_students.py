@@ -28,6 +28,7 @@ from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
 from tests.service.asking import kind, problem, score, student
 from tests.service.batching.test_batcher import Asker, Bench, body
+from tests.service.bulk_responders import bulk_of
 from tests.service.running import Running
 
 ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
@@ -244,7 +245,7 @@ def test_long_work_is_told_that_the_service_ends(responder: Responder) -> None:
 
 
 def test_what_a_body_took_corrects_what_the_next_is_reckoned_to_take(responder: Responder) -> None:
-    costs = measure_bulk_costs(responder)
+    costs = measure_bulk_costs(bulk_of(responder), responder.bundle)
     students = json.loads(responder.sample_request)["students"]
     kinds = dict(sample_bodies(responder.bundle.contract, students))
     assert len(kinds) == 4

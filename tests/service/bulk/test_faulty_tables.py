@@ -16,6 +16,7 @@ from scoring.tables.formats import TableFormat
 from service.bulk import responder as bulk
 from service.bulk.pending import BulkRequest
 from service.responder import Responder
+from tests.service.bulk_responders import bulk_of
 
 STUDENTS = 2000
 
@@ -54,7 +55,7 @@ def test_a_step_explains_few_students(
     monkeypatch.setattr(columns, "explain", counted)
     monkeypatch.setattr(intake, "explain", counted)
     monkeypatch.setattr(bulk, "TURN_SECONDS", 0.0)  # one step after the other
-    chunks = responder.bulk.chunks(pa.BufferReader(body), BulkRequest(kind, None, whole=True))
+    chunks = bulk_of(responder).chunks(pa.BufferReader(body), BulkRequest(kind, None, whole=True))
     steps = [0, *(explained for _ in chunks)]
 
     assert explained == STUDENTS

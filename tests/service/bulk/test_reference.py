@@ -33,6 +33,7 @@ from service.responder import Responder
 from service.settings import Settings
 from tests.scoring.arrow_tables import as_table
 from tests.service.bulk.test_responder import ARROW, bulk, columns_of
+from tests.service.bulk_responders import bulk_of
 from tests.service.running import Running, environment, serving
 
 STANDING = Feature(
@@ -134,7 +135,7 @@ def told(
     else:
         body = written(responder, students, kind)
         request = BulkRequest(kind, TableFormat.ARROW, Wanted(), whole=True, reference=reference)
-    answer = b"".join(responder.bulk.answer(pa.BufferReader(body), request))
+    answer = b"".join(bulk_of(responder).answer(pa.BufferReader(body), request))
     rows: list[dict[str, Any]] = pa.ipc.open_stream(answer).read_all().to_pylist()
     return rows
 

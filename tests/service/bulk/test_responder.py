@@ -28,6 +28,7 @@ from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
 from tests.scoring.students.test_intake import INTAKE, MIXED
 from tests.scoring.tables.test_intake import STUDENTS, assert_same
+from tests.service.bulk_responders import bulk_of
 
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
@@ -181,7 +182,7 @@ def test_text_of_every_type_says_the_same(
 ) -> None:
     def said(sent: pa.Table) -> bytes:
         request = BulkRequest(TableFormat.ARROW, None, whole=True)
-        return b"".join(responder.bulk.answer(pa.BufferReader(arrow(sent)), request))
+        return b"".join(bulk_of(responder).answer(pa.BufferReader(arrow(sent)), request))
 
     for name in ("id", "period", "quiz"):
         at = table.schema.get_field_index(name)
@@ -381,4 +382,6 @@ def test_a_body_is_read_as_it_arrived(chunks: list[bytes], sizes: list[int]) -> 
 
 def test_tables_in_process_need_no_server(responder: Responder, table: pa.Table) -> None:
     request = BulkRequest(TableFormat.ARROW, TableFormat.ARROW)
-    assert read(b"".join(responder.bulk.answer(io.BytesIO(arrow(table)), request))).num_rows == 41
+    assert (
+        read(b"".join(bulk_of(responder).answer(io.BytesIO(arrow(table)), request))).num_rows == 41
+    )

@@ -12,8 +12,9 @@ from explain.logits import logit
 from explain.reasons.types import Reasons
 from records.load import load_cohort
 from scoring.students.writing import students_of
-from service.explain.reasons import MOST_STUDENTS, Explaining
+from service.explain.reasons import Explaining
 from service.responder import Responder
+from service.rows.decoder import MOST_STUDENTS
 from tests.service.asking import problem, score, student
 
 STUDENTS = students_of(load_cohort("simulated", students=12, seed=5))

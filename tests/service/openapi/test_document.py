@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from service import routes
 from service.http.problems import TYPES
 from service.openapi.document import OpenApiDocument, describe
 from service.responder import Responder
@@ -186,3 +187,16 @@ def test_the_description_can_be_written_as_yaml(responder: Responder) -> None:
 
     assert written == msgspec.json.decode(msgspec.json.encode(document.asdict()))
     assert isinstance(document, OpenApiDocument)
+
+
+def test_the_description_lists_the_table_of_routes(described: dict[str, Any]) -> None:
+    """But the index, which is the page again, and the files that the page loads."""
+    listed = {(path, method.upper()) for path, method, _ in operations(described)}
+    expected = {
+        (route.path, method)
+        for route in (*routes.OURS, *routes.BENTOML)
+        if route is not routes.INDEX and route not in routes.ASSETS
+        for method in route.methods
+        if method != "HEAD"  # a GET without the body
+    }
+    assert listed == expected

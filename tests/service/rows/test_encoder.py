@@ -20,7 +20,7 @@ from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommender
 from scoring.results import AssessmentTable
 from scoring.runtime.scorer import Scorer, Scores
-from service.openapi.schemas import of_student
+from service.http.schemas import of_student
 from service.rows.encoder import TableEncoder, _numbers
 from service.rows.fragments import AdviceFragments
 

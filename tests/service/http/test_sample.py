@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from records.contract import SHIPPED, Contract, load_contract
 from records.reference import Reference
 from scoring.students.intake import Intake
-from service.openapi.sample import sample_students
+from service.http.sample import sample_students
 
 
 def reference(contract: Contract, data: st.DataObject) -> Reference:

@@ -1,0 +1,1 @@
+"""What answers a route over ASGI and, for `score`, on the fast path."""
