@@ -1,24 +1,26 @@
-"""Remove what access holds of a student, when the student is erased."""
+"""Erase a student from cases and access together, and record that somebody was erased."""
 
-from access.audit.trail import forget, subject_of
-from access.glass import forget_openings
+from access.audit.trail import subject_of
 from access.operation import Operation
-from access.student_links import delete_student_links
+from cases.upkeep.erase import erase
 
 
-def erase_from_access(operation: Operation, student_id: int) -> None:
-    """Remove what leads to a student, and record that somebody was erased.
+def erase_student(operation: Operation, student_id: int) -> None:
+    """Erase a student for good.
 
-    Call it in the transaction that erases the student from cases and destroys the student's key. The trail's
-    entries stay and still verify; nobody can tell any more whom they concern, nor read what was sealed in them.
+    Cases delete the student's rows and destroy the student's key. What leads from the audit trail to the student,
+    break-glass and links go with the key (foreign keys see to that, whoever destroys it). The trail's entries stay
+    and still verify; nobody can tell any more whom they concern, nor read what was sealed in them.
 
     Args:
         operation: By whom and when.
         student_id: The student.
+
+    Raises:
+        NotFoundError: There is no such student.
     """
+    # What the operation did before has to be sealed while there is a key.
     operation.write_entries()
     subject = subject_of(operation.session, student_id)
-    forget(operation.session, student_id)
-    forget_openings(operation.session, student_id)
-    delete_student_links(operation.session, student_id)
+    erase(operation.session, student_id)
     operation.record("student.erased", subject=subject)

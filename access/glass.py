@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from access.errors import AccessError, ForbiddenError
@@ -100,8 +100,3 @@ def list_openings(session: Session, since: datetime) -> Sequence[Opening]:
         )
         for row, name in rows
     ]
-
-
-def forget_openings(session: Session, student_id: int) -> None:
-    """Delete the openings of a student who is erased."""
-    session.execute(delete(BrokenGlass).where(BrokenGlass.student_id == student_id))

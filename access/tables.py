@@ -7,12 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
 
-from database.base import Base, RowId
+from database.base import Base, BigId, RowId
+from database.keys import StudentKey
 
 _ID = String(32)
 _DIGEST = LargeBinary(32)
+
+
+def _student() -> MappedColumn[int]:
+    """Refer to a student by the student's key: erasure destroys it, and the row goes with it."""
+    return mapped_column(BigId, ForeignKey(StudentKey.student_id, ondelete="CASCADE"))
 
 
 class User(Base):
@@ -162,7 +168,7 @@ class ProviderIdentity(Base):
 class BrokenGlass(Base):
     """A student whom a person opened for a short time without being assigned, and why.
 
-    The reason may tell about the student, so it is sealed under the student's key; the row goes with the student.
+    The reason may tell about the student, so it is sealed under the student's key.
     """
 
     __tablename__ = "broken_glass"
@@ -170,7 +176,7 @@ class BrokenGlass(Base):
 
     id: Mapped[RowId]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    student_id: Mapped[int]
+    student_id: Mapped[int] = _student()
     reason_sealed: Mapped[bytes]
     opened_at: Mapped[datetime]
     ends_at: Mapped[datetime]
@@ -188,7 +194,7 @@ class StudentLink(Base):
     __table_args__ = (Index(None, "student_id"), Index(None, "expires_at"))
 
     digest: Mapped[bytes] = mapped_column(_DIGEST, primary_key=True)
-    student_id: Mapped[int]
+    student_id: Mapped[int] = _student()
     created_by: Mapped[int | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

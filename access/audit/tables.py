@@ -2,7 +2,7 @@
 
 Entries and parts are only ever added; triggers of the database refuse the rest. What leads from an entry to a
 student is one row of `audit_subjects`, and what an entry tells about the student is sealed under the student's key.
-Erasure deletes the row and the key; entries and parts stay as they are, so the chain still verifies.
+Erasure destroys the key, and the row goes with it; entries and parts stay as they are, so the chain still verifies.
 """
 
 from datetime import datetime
@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from database.base import Base
+from database.base import Base, BigId
+from database.keys import StudentKey
 
 
 class AuditEntry(Base):
@@ -66,7 +67,9 @@ class AuditSubject(Base):
     __tablename__ = "audit_subjects"
 
     subject: Mapped[str] = mapped_column(String(64), primary_key=True)
-    student_id: Mapped[int] = mapped_column(unique=True)
+    student_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey(StudentKey.student_id, ondelete="CASCADE"), unique=True
+    )
 
 
 class AuditHead(Base):

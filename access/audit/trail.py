@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
 from access.audit.chain import Detail, Link, canonical, chain, digest_sealed, seal
@@ -87,14 +87,6 @@ def append(session: Session, key: bytes, entries: Sequence[Entry]) -> None:
 def subject_of(session: Session, student_id: int) -> str | None:
     """Find the digest under which the trail holds a student; None where it does not, or no longer."""
     return session.scalar(select(AuditSubject.subject).where(AuditSubject.student_id == student_id))
-
-
-def forget(session: Session, student_id: int) -> None:
-    """Delete what leads from entries to a student. The caller destroys the student's key as well.
-
-    Entries that concern the student stay, and nothing tells any more whom they concern.
-    """
-    session.execute(delete(AuditSubject).where(AuditSubject.student_id == student_id))
 
 
 def _lock_head(session: Session, count: int) -> Row[int, bytes]:

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 
 from access.audit.read import Chosen, list_entries
-from access.erasure import erase_from_access
 from access.errors import (
     AccessError,
     AlreadyExistsError,
@@ -31,7 +30,6 @@ from access.roles import TOKEN_SCOPES, Action, Grant, Kind, Principal, Role, per
 from access.student_links import create_student_link, find_student_link
 from access.tables import ApiToken, BrokenGlass
 from access.tokens import create_token, find_token, list_tokens, revoke_token, touch_token
-from database.keys import KeyRing
 from tests.access.moments import MINUTE, NOON, MakeUser
 
 _DAY = timedelta(days=1)
@@ -234,29 +232,6 @@ def test_a_student_s_link_shows_one_student_until_it_expires_or_is_replaced(
         assert find_student_link(session, new, NOON) == 1
         assert find_student_link(session, other, NOON) == 2
         assert find_student_link(session, other, NOON + _DAY) is None
-
-
-def test_erasure_removes_what_leads_to_the_student(
-    context: AccessContext, command: Principal, make_user: MakeUser, students: list[int]
-) -> None:
-    user = make_user()
-    adviser = Principal(Kind.PERSON, str(user.id), "Ada", user.id, (Grant(Role.ADVISER),))
-    with operate(context, adviser, NOON) as operation:
-        for student in students[:2]:
-            break_glass(operation, student, _REASON)
-            link = create_student_link(operation, student)
-    with operate(context, command, NOON) as operation:
-        erase_from_access(operation, 2)
-        KeyRing(operation.session).destroy(2)
-    with context.database.read() as session:
-        assert [one.student_id for one in list_openings(session, NOON)] == [1]
-        assert find_student_link(session, link, NOON) is None
-        broken = list_entries(session, Chosen(action="student.glass_broken"))
-        assert [(one.students[0].student_id, one.students[0].about) for one in broken] == [
-            (None, {}),
-            (1, {"reason": _REASON}),
-        ]
-        assert list_entries(session, Chosen(), 1)[0].action == "student.erased"
 
 
 def test_a_failed_operation_leaves_no_entry(context: AccessContext, command: Principal) -> None:

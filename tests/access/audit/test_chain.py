@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from access.audit.chain import START, Link, chain, seal
 from access.audit.read import Chosen, list_entries
-from access.audit.trail import Entry, append
+from access.audit.trail import Entry, append, subject_of
 from access.audit.verify import Ends, Report, Stored, check, read_entries, verify
-from access.erasure import erase_from_access
 from access.operation import AccessContext, Operation
 from access.roles import Kind, Principal
 from database.keys import KeyRing
@@ -169,7 +168,7 @@ def test_erasure_leaves_the_trail_valid_and_unreadable(
 
 
 def _erase(operation: Operation, student: int) -> None:
-    erase_from_access(operation, student)
+    operation.record("student.erased", subject=subject_of(operation.session, student))
     KeyRing(operation.session).destroy(student)
     operation.write_entries()
 
