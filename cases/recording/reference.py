@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from cases.recording.values import histories
 from cases.tables.people import Enrolment, EnrolmentStatus
-from cases.tables.records import QueuedScore, RecordedReference
-from database.base import utc_now
+from cases.tables.records import Import, RecordedReference
 from database.store import Database
 from records.contract import Contract
 from records.relative import Moments, RelativeLayout, learn_moments
@@ -41,12 +40,14 @@ def refresh_reference(database: Database, contract: Contract) -> bool:
     layout = RelativeLayout.of(contract)
     if layout is None:
         return False
-    started = utc_now()
     with database.read() as session:
         stored = session.get(RecordedReference, contract.name)
-        newest = session.scalars(
-            select(func.max(QueuedScore.queued_at)).where(QueuedScore.contract == contract.name)
+        made, undone = session.execute(
+            select(func.max(Import.made_at), func.max(Import.undone_at)).where(
+                Import.contract == contract.name
+            )
         ).one()
+        newest = max((moment for moment in (made, undone) if moment is not None), default=None)
         if newest is None or (stored is not None and stored.made_at >= newest):
             return False
         moments, students = _learn(session, contract, layout)
@@ -58,7 +59,8 @@ def refresh_reference(database: Database, contract: Contract) -> bool:
         if stored is None:
             stored = RecordedReference(contract=contract.name)
             session.add(stored)
-        stored.made_at, stored.enrolments, stored.content = started, students, content
+        # What was recorded after this moment is not in it yet.
+        stored.made_at, stored.enrolments, stored.content = newest, students, content
     return True
 
 

@@ -205,6 +205,7 @@ class RecordedReference(Base):
     """What relative features are compared with, learnt from recorded values.
 
     Attributes:
+        made_at: Moment of the newest import in it.
         enrolments: How many it was learnt from.
         content: In the form of a score request's `reference`.
     """

@@ -1,5 +1,6 @@
 """Lists show what their scope allows, in the order that they promise, in a fixed number of queries."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,13 +10,16 @@ import pytest
 from sqlalchemy import event, select
 
 from cases.casework import lifecycle
+from cases.casework.notes import write_note
 from cases.casework.states import InterventionState
-from cases.errors import InvalidError
+from cases.errors import InvalidError, NotFoundError
 from cases.people import assign_person
 from cases.reading.board import board
 from cases.reading.filters import Filters
 from cases.reading.student import student_detail
+from cases.reading.student_copy import export_student
 from cases.reading.students import find_students, names_of, programmes, unassigned
+from cases.reading.views import delete_view, refresh_view, save_view, stays, views_of
 from cases.reading.worklist import case_rows, counts, worklist
 from cases.recording.queue import score_queued
 from cases.scope import Scope
@@ -200,3 +204,47 @@ def test_the_board_has_a_column_for_each_state(school: Database) -> None:
         columns = board(session, EVERYONE, Filters(), limit=3)
         assert [column.state for column in columns] == list(InterventionState)
         assert (len(columns[0].cards), columns[0].total) == (3, 12)
+
+
+def test_a_saved_view_remembers_who_entered_and_left(school: Database) -> None:
+    filters = Filters(tiers=("high",), unowned=True)
+    with school.write() as session:
+        view = save_view(session, 3, " Urgent ", filters)
+        first = refresh_view(session, view.id, 3, EVERYONE)
+        assert (len(first.entered), first.left) == (6, [])
+        again = refresh_view(session, view.id, 3, EVERYONE)
+        assert (again.entered, again.left) == ([], [])
+        lifecycle.assign(session, first.entered[0], to=3, actor=3)
+    with school.write() as session:
+        moved = refresh_view(session, view.id, 3, EVERYONE)
+        assert (moved.entered, moved.left) == ([], first.entered[:1])
+        lifecycle.assign(session, first.entered[0], to=None, actor=3)
+        assert refresh_view(session, view.id, 3, EVERYONE).entered == first.entered[:1]
+        history = stays(session, view.id, 3, EVERYONE)
+        assert len(history) == 7
+        assert sum(one.left_at is not None for one in history) == 1
+        assert stays(session, view.id, 3, Scope.nobody()) == []
+        assert [one.name for one in views_of(session, 3)] == ["Urgent"]
+        assert save_view(session, 3, "Urgent", Filters()).id == view.id
+        with pytest.raises(NotFoundError):
+            delete_view(session, view.id, 4)
+        delete_view(session, view.id, 3)
+        assert views_of(session, 3) == []
+
+
+def test_a_students_copy_holds_everything_and_is_plain_json(school: Database) -> None:
+    with school.write() as session:
+        student = find_students(session, EVERYONE, "k00")[0].student_id
+        write_note(session, student, text="Open words", author=1)
+        write_note(session, student, text="Closed words", author=1, restricted=True)
+    with school.read() as session:
+        content = export_student(session, EVERYONE, student, reader=9)
+        written = json.dumps(content)
+        assert "Open words" in written
+        assert "Closed words" not in written
+        assert '"restricted_notes_left_out": 1' in written
+        assert content is not None
+        (enrolment,) = content["enrolments"]
+        assert len(enrolment["recorded"]) == 2
+        assert content["cases"][0]["interventions"][0]["rule"] == "talk"
+        assert export_student(session, Scope.nobody(), student, reader=9) is None
