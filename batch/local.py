@@ -1,6 +1,6 @@
 """Score a file of any size on all cores: slices in, one part each, put together at the end.
 
-table -> slices of whole students -> worker processes -> parts on disk -> one file, all at once
+table -> slices of whole students -> worker processes -> parts on disk -> one output file
 
 Parts outlive an interruption: the same job, begun again, works only on those that are missing. The
 output appears under its name when it is complete.
@@ -18,15 +18,25 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from time import perf_counter
+from threading import Thread
+from time import perf_counter, sleep
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from records.errors import CohortError
+from records.errors import CohortError, TableError
 from records.progress import Progress
 from records.relative import Moments, RelativeLayout
 from records.relative_reference import RelativeReference, moments_reference
+from records.scales import ScaleCounts
+from records.tables.codecs.base import TableWriter, without_misfits
+from records.tables.codecs.comma_separated import CsvWriter, harmless
+from records.tables.formats import TableFormat, open_table, open_writer
+from records.tables.options import PLAIN, ReadOptions
+from records.tables.rejects import holds
+from records.tables.slices import StudentRows, students_of_rows, whole_students
 from scoring.assessment.assessor import Assessor
 from scoring.bundle.reader import Bundle, read_bundle
 from scoring.runtime.providers import Provider, thread_count
@@ -34,15 +44,15 @@ from scoring.runtime.scorer import Scorer
 from scoring.students.relatives import learn_batch
 from scoring.tables.answers import REFUSED
 from scoring.tables.assessor import TableAssessor, Wanted
-from scoring.tables.files import read_file
-from scoring.tables.formats import TableFormat, open_writer
-from scoring.tables.intake import StudentRows, TableError, TableIntake, students_of_rows
-from scoring.tables.slices import whole_students
+from scoring.tables.intake import TableIntake
 
-# Half a second of work for a core: what an interruption loses, and what a worker holds.
+# Half a second of work for a core: what an interruption loses, and what a worker has in memory.
 PART_STUDENTS = 4096
 _REJECTED = ("row", "id", "field", "code", "message")
 _JOB, _LOCK = "job.json", "lock"
+_SCALES = b"bellwether.scales"
+# How often a worker looks whether its parent is alive.
+_WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class ScoreJob:
     """What is to be scored, by what, and where to.
 
     Attributes:
-        table: The file to read: CSV, CSV with gzip, Parquet or Arrow.
+        table: The file to read, in a format of `records.tables.formats`.
         bundle: Folder of the bundle.
         out: The file to write; replaced if it exists.
         kind: Format to write.
@@ -59,6 +69,9 @@ class ScoreJob:
             cohort where None, the table's own where 'batch'.
         workers: Processes; None for one a core.
         part: Students in a part.
+        options: How the text of the table is to be understood.
+        exact_ids: Whether ids that a spreadsheet would run as a formula stay as they are in CSV;
+            they otherwise get an apostrophe in front.
     """
 
     table: Path
@@ -69,6 +82,8 @@ class ScoreJob:
     reference: RelativeReference | Literal["batch"] | None = None
     workers: int | None = None
     part: int = PART_STUDENTS
+    options: ReadOptions = PLAIN
+    exact_ids: bool = False
 
     @property
     def rejects(self) -> Path:
@@ -83,16 +98,17 @@ class ScoreJob:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
-        students: All that the table has.
-        refused: Those with faults.
+        students: Students of the table.
+        refused: Students with faults.
         statuses: Students by status.
         tiers: Students by tier; every tier of the policy is a key.
-        parts: Parts there are.
-        resumed: Parts that an earlier run had left.
+        parts: Number of parts.
+        resumed: Parts of an earlier run.
         seconds: Wall-clock time of this run.
+        warnings: Columns whose values lie outside nearly everything that training saw.
     """
 
     students: int
@@ -102,6 +118,7 @@ class Summary:
     parts: int
     resumed: int
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 def score_file(job: ScoreJob, progress: Progress | None = None) -> Summary:
@@ -116,8 +133,7 @@ def score_file(job: ScoreJob, progress: Progress | None = None) -> Summary:
     bundle = read_bundle(job.bundle)
     if job.out.is_dir() or not job.out.resolve().parent.is_dir():
         raise CohortError(f"{job.out}: name a file, in a folder that exists, to write to.")
-    if job.out.resolve() == job.table.resolve():
-        raise CohortError(f"{job.out} is the table itself; name another file to write to.")
+    _check_own(job)
     with _alone(job, _same(job, bundle)):
         resumed = len(_done(job))
         try:
@@ -125,22 +141,51 @@ def score_file(job: ScoreJob, progress: Progress | None = None) -> Summary:
         except (TableError, CohortError):
             shutil.rmtree(job.folder)  # once the table is mended, its parts are others
             raise
-        students, statuses, tiers = _put_together(job, parts, progress)
+        totals = _put_together(job, parts, progress)
         shutil.rmtree(job.folder)
     return Summary(
-        students=students,
-        refused=statuses[REFUSED],
-        statuses=dict(statuses),
-        tiers={tier.name: tiers[tier.name] for tier in bundle.policy.tiers},
+        students=totals.students,
+        refused=totals.statuses[REFUSED],
+        statuses=dict(totals.statuses),
+        tiers={tier.name: totals.tiers[tier.name] for tier in bundle.policy.tiers},
         parts=parts,
         resumed=resumed,
         seconds=perf_counter() - started,
+        warnings=tuple(ScaleCounts(totals.scales).unusual(bundle.contract)),
     )
+
+
+def _check_own(job: ScoreJob) -> None:
+    """Refuse to write over anything that is not the output of a job.
+
+    Raises:
+        CohortError: The table itself, or files of somebody else, are in the way.
+    """
+    table = job.table.resolve()
+    if table in (job.out.resolve(), job.rejects.resolve()):
+        raise CohortError(
+            f"{job.table} would be written over by {job.out.name} or {job.rejects.name}; name "
+            "another file to write to."
+        )
+    if job.rejects.exists() and not (job.rejects.is_file() and holds(job.rejects, _REJECTED)):
+        raise CohortError(
+            f"{job.rejects} holds something else than rejected students; move it, or name another "
+            "file to write to."
+        )
+    if job.folder.is_symlink() or (job.folder.exists() and not job.folder.is_dir()):
+        raise CohortError(f"{job.folder} is no folder of parts; move it.")
+    if job.folder.is_dir():
+        names = {file.name for file in job.folder.iterdir()}
+        if not names <= {_LOCK, "whole", "rejects"} and _JOB not in names:
+            raise CohortError(
+                f"{job.folder} holds something else than parts of a job; move it, or name another "
+                "file to write to."
+            )
 
 
 @contextmanager
 def _alone(job: ScoreJob, same: dict[str, object]) -> Iterator[None]:
-    """Keep other runs away; throw the parts of a different job away."""
+    """Lock out other runs; delete the parts of a different job."""
     job.folder.mkdir(exist_ok=True)
     with (job.folder / _LOCK).open("w") as lock:
         try:
@@ -149,16 +194,17 @@ def _alone(job: ScoreJob, same: dict[str, object]) -> Iterator[None]:
             message = f"Another run is writing {job.out.name}; wait for it or name another file."
             raise CohortError(message) from None
         known = job.folder / _JOB
-        if not known.is_file() or json.loads(known.read_text("utf-8")) != same:
+        described = json.dumps(same)
+        if not known.is_file() or known.read_text("utf-8") != described:
             for old in job.folder.iterdir():
                 if old.name != _LOCK:
                     old.unlink()
-            _write_whole(known, json.dumps(same).encode())
+            _write_whole(known, described.encode())
         yield
 
 
 def _same(job: ScoreJob, bundle: Bundle) -> dict[str, object]:
-    """Return what must be the same for parts to be of use."""
+    """Return what must be equal for parts to be reused."""
     if not job.table.is_file():
         raise CohortError(f"{job.table}: no such file.")
     state = job.table.stat()
@@ -172,25 +218,26 @@ def _same(job: ScoreJob, bundle: Bundle) -> dict[str, object]:
         if isinstance(job.reference, RelativeReference)
         else job.reference,
         "part": job.part,
+        "options": asdict(job.options),
     }
 
 
 def _score_parts(job: ScoreJob, bundle: Bundle, progress: Progress | None) -> int:
     """Score every part that is missing; return how many there are."""
-    intake = TableIntake(bundle.contract)
+    intake = TableIntake(bundle.contract, job.options)
     done, number = _done(job), 0
     reference = job.reference
     if reference == "batch":
         reference = _table_reference(job, intake)
     workers = job.workers or thread_count(1)
     waiting: set[Future[None]] = set()
-    table = read_file(job.table, intake)
-    slices = _slices(job, table.batches, intake)
+    table = open_table(job.table, intake.select, job.options)
+    slices = _slices(job, without_misfits(table.batches), intake)
     with ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_load,
-        initargs=(job.bundle, job.wanted, reference),
+        initargs=(job.bundle, job.wanted, reference, job.options),
     ) as pool:
         try:
             for number, rows in enumerate(slices, start=1):
@@ -199,14 +246,14 @@ def _score_parts(job: ScoreJob, bundle: Bundle, progress: Progress | None) -> in
                     waiting.add(pool.submit(_score_part, _packed(rows.rows), first, file))
                 if len(waiting) >= 2 * workers:
                     ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for one in ready:
-                        one.result()
+                    for future in ready:
+                        future.result()
                 if progress:
                     progress(f"Scoring {job.table.name}", table.percent(), 100)
-            for one in waiting:
-                one.result()
+            for future in waiting:
+                future.result()
         except TableError as error:
-            raise TableError(error.field, error.code, f"{job.table.name}: {error}") from None
+            raise error if error.file else error.in_file(job.table.name) from None
         finally:
             pool.shutdown(cancel_futures=True)
     if not number:
@@ -227,32 +274,41 @@ def _table_reference(job: ScoreJob, intake: TableIntake) -> RelativeReference | 
     if layout is None:
         return None
     moments = Moments.none(layout)
-    for rows in _slices(job, read_file(job.table, intake).batches, intake):
+    table = open_table(job.table, intake.select, job.options)
+    for rows in _slices(job, without_misfits(table.batches), intake):
         students = intake.admit(rows)
         moments = moments.joined(learn_batch(layout, students.values, students.lengths))
     return moments_reference(intake.contract, moments)
 
 
-def _put_together(
-    job: ScoreJob, parts: int, progress: Progress | None
-) -> tuple[int, Counter[str], Counter[str]]:
-    """Write parts, in order, into the output; count students, statuses and tiers."""
-    statuses: Counter[str] = Counter()
-    tiers: Counter[str] = Counter()
+@dataclass(slots=True)
+class _Totals:
+    """Counts over all parts; `scales` as `ScaleCounts.counts`."""
+
+    students: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    tiers: Counter[str] = field(default_factory=Counter)
+    scales: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 1), np.int64))
+
+
+def _put_together(job: ScoreJob, parts: int, progress: Progress | None) -> _Totals:
+    """Write parts, in order, into the output; count students, statuses, tiers and usual values."""
+    totals = _Totals()
     whole, rejects = job.folder / "whole", job.folder / "rejects"
-    students = 0
     with whole.open("wb") as sink, rejects.open("w", encoding="utf-8", newline="") as faults:
         writer = None
         listed = csv.writer(faults, lineterminator="\n")
         listed.writerow(_REJECTED)
         for number in range(1, parts + 1):
             with pa.ipc.open_stream(_part(job, number)) as reader:
-                writer = writer or open_writer(job.kind, reader.schema)
+                writer = writer or _open_writer(job, reader.schema.remove_metadata())
+                counts = json.loads(reader.schema.metadata[_SCALES])
+                totals.scales = totals.scales + np.array(counts, np.int64)
                 for batch in reader:
-                    sink.write(writer.write(batch))
-                    students += batch.num_rows
-                    statuses.update(_counted(batch, "status"))
-                    tiers.update(_counted(batch, "tier"))
+                    sink.write(writer.write(batch.replace_schema_metadata()))
+                    totals.students += batch.num_rows
+                    totals.statuses.update(_counted(batch, "status"))
+                    totals.tiers.update(_counted(batch, "tier"))
                     listed.writerows(_rejected(batch))
             if progress:
                 progress(f"Writing {job.out.name}", number, parts)
@@ -261,17 +317,23 @@ def _put_together(
         for file in (sink, faults):
             file.flush()
             os.fsync(file.fileno())
-    if statuses[REFUSED]:
+    if totals.statuses[REFUSED]:
         rejects.replace(job.rejects)
     else:
         job.rejects.unlink(missing_ok=True)
     whole.replace(job.out)
-    return students, statuses, tiers
+    return totals
+
+
+def _open_writer(job: ScoreJob, schema: pa.Schema) -> TableWriter:
+    if job.kind is TableFormat.CSV:
+        return CsvWriter(schema, exact=job.exact_ids)
+    return open_writer(job.kind, schema)
 
 
 def _counted(batch: pa.RecordBatch, column: str) -> Counter[str]:
     counts = batch.column(column).dictionary_decode().drop_null().value_counts()
-    return Counter({one["values"]: one["counts"] for one in counts.to_pylist()})
+    return Counter({each["values"]: each["counts"] for each in counts.to_pylist()})
 
 
 def _rejected(batch: pa.RecordBatch) -> Iterator[list[object]]:
@@ -281,7 +343,7 @@ def _rejected(batch: pa.RecordBatch) -> Iterator[list[object]]:
     ids, rows = batch.column("id"), batch.column("row")
     for at, faults in enumerate(errors.to_pylist()):
         for fault in faults:
-            place = [rows[at].as_py(), ids[at].as_py()]
+            place = [rows[at].as_py(), harmless(ids[at].as_py())]
             yield [*place, fault["field"], fault["code"], fault["message"]]
 
 
@@ -302,7 +364,7 @@ def _packed(rows: pa.RecordBatch) -> bytes:
 
 
 def _write_whole(file: Path, body: bytes) -> None:
-    """Write a file that is there as a whole or not at all."""
+    """Write a file completely or not at all."""
     draft = file.with_suffix(".draft")
     with draft.open("wb") as sink:
         sink.write(body)
@@ -315,11 +377,32 @@ def _write_whole(file: Path, body: bytes) -> None:
 _worker: Callable[[StudentRows, int], pa.RecordBatch]
 
 
-def _load(bundle: Path, wanted: Wanted, reference: RelativeReference | None) -> None:
+def _load(
+    bundle: Path, wanted: Wanted, reference: RelativeReference | None, options: ReadOptions
+) -> None:
     global _worker  # noqa: PLW0603 - one bundle a process, loaded once
+    _end_with_parent()
     scorer = Scorer(read_bundle(bundle), provider=Provider.CPU, threads=1)
-    tables = TableAssessor(Assessor(scorer), reference)
-    _worker = lambda rows, first: tables.assess(rows, first, wanted).batch  # noqa: E731
+    tables = TableAssessor(Assessor(scorer), reference, options)
+
+    def assess(rows: StudentRows, first: int) -> pa.RecordBatch:
+        done = tables.assess(rows, first, wanted)
+        scales = json.dumps(done.scales.counts.tolist())
+        return done.batch.replace_schema_metadata({_SCALES: scales})
+
+    _worker = assess
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent ends in whatever way, also by SIGKILL."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
 def _score_part(packed: bytes, first: int, file: Path) -> None:

@@ -29,12 +29,12 @@ from benchmarks.server import bellwether, running
 from benchmarks.students import StudentSource
 from records.contract import Contract
 from records.errors import BellwetherError
+from records.tables.formats import TableFormat
 from scoring.bundle.reader import read_bundle
 from scoring.runtime.providers import Provider, open_session
 from scoring.runtime.scorer import CHUNK
 from scoring.students.intake import Intake
 from scoring.tables.assessor import Wanted
-from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
 from service.bulk.responder import BulkResponder
 from service.responder import Responder

@@ -214,6 +214,11 @@ class Contract(_Frozen):
     features: tuple[Feature, ...] = Field(min_length=1)
     targets: Targets
     audit: tuple[Audit, ...] = ()
+    missing: tuple[str, ...] = Field(
+        default=(),
+        description="Texts that stand for a missing value in tables, such as '-', besides an "
+        "empty cell, NA and NaN.",
+    )
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -253,10 +258,13 @@ class Contract(_Frozen):
     def fingerprint(self) -> str:
         """SHA-256 of the contract's meaning, independent of the file's layout.
 
-        What a relative feature is computed from is no part of it, nor is how features are explained:
+        What a relative feature is computed from is no part of it, nor is how features are explained, nor how
+        tables write a missing value:
         values mean the same, and models from before contracts could say it stay valid.
         """
-        meaning = self.model_dump_json(exclude={"features": {"__all__": _NOT_MEANING}})
+        meaning = self.model_dump_json(
+            exclude={"features": {"__all__": _NOT_MEANING}, "missing": True}
+        )
         return hashlib.sha256(meaning.encode()).hexdigest()
 
     def feature(self, name: str) -> Feature:

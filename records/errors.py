@@ -1,12 +1,12 @@
 """Say what is wrong with data that people hand in, where, and what to do about it.
 
-contract file -> `ContractError`; table row -> `RecordError`; a whole data set -> `CohortError`.
+contract file -> `ContractError`; table -> `TableError`; a whole data set -> `CohortError`.
 No message ever contains a student's value.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -50,33 +50,51 @@ class Fault:
         str,
         Field(
             description="What was expected and what to do.",
-            examples=["Attendance must be a number from 0 to 100, or null where missing."],
+            examples=[
+                "Attendance must be a number from 0 to 100, or missing (null, or an empty cell)."
+            ],
         ),
     ]
 
     def located(self, file: str) -> str:
         """Write `file:row, column: message`, or `file, row …` where rows are no lines."""
-        where = file
-        if self.row:
-            where += f":{self.row}" if ".csv" in file.lower() else f", row {self.row}"
-        column = f", column '{self.field}'" if self.field else ""
-        return f"{where}{column}: {self.message}"
+        line = f":{self.row}" if ".csv" in file.lower() else f", row {self.row}"
+        column = f"column '{self.field}'" if self.field else ""
+        where = f"{file}{line if self.row else ''}"
+        place = ", ".join(part for part in (where.removeprefix(", "), column) if part)
+        return f"{place}: {self.message}" if place else self.message
 
 
-class RecordError(BellwetherError):
-    """A table holds rows that break its contract.
+class TableError(BellwetherError):
+    """A table that cannot be used: as a whole, or for some of its rows.
 
     Args:
-        faults: What is wrong, in the order of the rows.
-        file: Name of the file, without its folder.
+        faults: What is wrong, in the order of the rows; at least one.
+        file: Name of the file, without its folder; empty for the body of a request.
         total: How many faults there are where `faults` does not hold them all.
     """
 
-    def __init__(self, faults: Sequence[Fault], file: str, total: int | None = None) -> None:
+    def __init__(self, faults: Sequence[Fault], file: str = "", total: int | None = None) -> None:
         self.faults = list(faults)
         self.file = file
         self.total = len(self.faults) if total is None else total
-        shown = self.faults[:20]
-        lines = "\n".join(f"  {fault.located(file)}" for fault in shown)
-        more = f"\n  … and {self.total - len(shown)} more" if self.total > len(shown) else ""
-        super().__init__(f"{self.total} problem(s) in the table:\n{lines}{more}")
+        shown = [fault.located(file) for fault in self.faults[:20]]
+        if self.total > len(shown):
+            shown.append(f"… and {self.total - len(shown)} more")
+        lines = "\n".join(f"  {line}" for line in shown)
+        several = f"{self.total} problem(s) in the table:\n{lines}"
+        super().__init__(shown[0] if self.total == 1 else several)
+
+    @classmethod
+    def whole(cls, field: str | None, code: str, message: str) -> Self:
+        """Return the refusal of a whole table or column."""
+        return cls([Fault(None, field, code, message)])
+
+    def in_file(self, file: str) -> Self:
+        """Return the same error, naming the file."""
+        return type(self)(self.faults, file, self.total)
+
+    @property
+    def code(self) -> str:
+        """Code of the first fault."""
+        return self.faults[0].code

@@ -1,14 +1,17 @@
 """Load a cohort by name: a simulated or public data set, or a table of one's own."""
 
 import difflib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from records.cohort import Cohort
-from records.contract import SHIPPED, load_contract
+from records.contract import SHIPPED, Contract, load_contract
 from records.errors import CohortError
 from records.progress import Progress
 from records.relative import with_own_relatives
+from records.tables.options import PLAIN, ReadOptions
 
 OnError = Literal["fail", "reject-rows"]
 
@@ -22,6 +25,8 @@ def load_cohort(
     contract: str | Path | None = None,
     on_error: OnError = "fail",
     rejects: Path | None = None,
+    insist: bool = False,
+    options: ReadOptions = PLAIN,
     risk: str | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
@@ -36,18 +41,30 @@ def load_cohort(
             bring their own.
         on_error: For tables; see `records.tables.read_write.read_table`.
         rejects: For tables; see `records.tables.read_write.read_table`.
+        insist: For tables; see `records.tables.read_write.read_table`.
+        options: For tables; see `records.tables.read_write.read_table`.
         risk: For `midfield`, the outcome to be warned of: `low_gpa` (the default) or `no_degree`.
         progress: Called with a text, the number of finished steps and of all steps, by slow parts.
 
     Raises:
         CohortError: Unknown data, a missing folder or contract, or records that cannot be used.
         ContractError: A contract that cannot be read.
-        RecordError: A table that breaks its contract.
+        TableError: A table that breaks its contract.
     """
     if risk is not None and data != "midfield":
         raise CohortError(f"'{data}' has one risk outcome; leave risk (--risk) out.")
     if data not in SHIPPED:
-        return _table(data, contract, on_error, rejects, progress)
+        from records.tables.read_write import read_table
+
+        read = partial(
+            read_table,
+            on_error=on_error,
+            rejects=rejects,
+            insist=insist,
+            options=options,
+            progress=progress,
+        )
+        return _table(data, contract, read)
     if contract is not None and str(contract) != data:
         raise CohortError(f"'{data}' has a contract of its own; leave the contract out.")
     # pandas and pyarrow are imported only by those who need them.
@@ -95,9 +112,7 @@ def _folder(data: str, data_dir: Path | None) -> Path:
 def _table(
     data: str,
     contract: str | Path | None,
-    on_error: OnError,
-    rejects: Path | None,
-    progress: Progress | None,
+    read: Callable[[Path, Contract], Cohort],
 ) -> Cohort:
     path = Path(data)
     if not path.exists():
@@ -109,9 +124,4 @@ def _table(
             f"'{data}' is a table: pass contract (--contract), a shipped name or a TOML file, "
             "which defines its columns."
         )
-    from records.tables.read_write import read_table
-
-    cohort = read_table(
-        path, load_contract(contract), on_error=on_error, rejects=rejects, progress=progress
-    )
-    return with_own_relatives(cohort)
+    return with_own_relatives(read(path, load_contract(contract)))

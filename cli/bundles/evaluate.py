@@ -12,13 +12,16 @@ from cli.options import (
     ContractOption,
     Data,
     DataDir,
+    InsistOption,
     OnErrorOption,
     Outcome,
     ReferenceOption,
     Seed,
     Students,
+    reads_tables,
 )
 from records.errors import CohortError
+from records.tables.options import ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +39,7 @@ _THE_SAME = (
 )
 
 
+@reads_tables
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.", file_okay=False)],
     data: Data = "simulated",
@@ -68,6 +72,9 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder to write: evaluation.json, every table as CSV, predictions."),
     ] = None,
+    insist: InsistOption = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Score a cohort with a finished bundle and print its figures by horizon: no fitting."""
     from evaluation.csv_tables import csv_tables
@@ -75,6 +82,7 @@ def evaluate(
     from evaluation.evaluate import evaluate as judge
     from records.load import load_cohort, row_policy
     from records.replace import check_free
+    from records.scales import ScaleCounts
     from scoring.bundle.reader import read_bundle
     from scoring.runtime.scorer import Scorer
 
@@ -92,12 +100,16 @@ def evaluate(
             seed=seed,
             contract=bundle / "contract.toml" if own else contract,
             on_error=row_policy(on_error),
+            insist=insist,
+            options=options,
             risk=risk,
             progress=report,
         )
         _check_contract(records, opened)
         chosen = _take(records, cohort)
         notes = _overlap(records, chosen, opened, run)
+        scales = ScaleCounts.of_values(chosen.values, opened.reference)
+        notes += tuple(scales.unusual(chosen.contract))
         shown = _horizons(horizons, chosen)
         report("Scoring", 0, 1)
         known = _completed(chosen, opened, reference)

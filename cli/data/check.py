@@ -1,4 +1,4 @@
-"""`bellwether check`: tell whether a table keeps its contract."""
+"""`bellwether check`: check a table against its contract."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,15 +8,20 @@ import typer
 from rich.table import Table
 
 from cli.console import console, progress
-from cli.options import OnErrorOption
+from cli.options import InsistOption, OnErrorOption, reads_tables
 from records.contract import load_contract
+from records.errors import CohortError
+from records.tables.options import ReadOptions
 
 if TYPE_CHECKING:
     from records.cohort import Cohort
 
 
+@reads_tables
 def check(
-    table: Annotated[Path, typer.Argument(help="CSV or Parquet, one row per record and period.")],
+    table: Annotated[
+        Path, typer.Argument(help="CSV, Excel, Parquet or Arrow, one row per record and period.")
+    ],
     contract: Annotated[
         str, typer.Option(help="Name of a shipped contract or a .toml file.")
     ] = "simulated",
@@ -25,6 +30,13 @@ def check(
         Path | None,
         typer.Option(help="Where to set bad rows aside (default: TABLE.rejected.csv beside it)."),
     ] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(help="Compare the columns' values with what training this bundle saw."),
+    ] = None,
+    insist: InsistOption = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Check a table against a contract, row by row, and summarise what it holds."""
     from records.load import row_policy
@@ -36,6 +48,8 @@ def check(
             load_contract(contract),
             on_error=row_policy(on_error),
             rejects=rejects,
+            insist=insist,
+            options=options,
             progress=report,
         )
     kept = "keeps" if on_error == "fail" else "without its rejected rows keeps"
@@ -51,6 +65,8 @@ def check(
         missing = np.isnan(observed[:, position]).mean()
         summary.add_row(f"missing: {feature.label}", f"{missing:.1%}")
     console.print(summary)
+    for line in _scales(cohort, bundle):
+        console.print(f"Warning: {line}", soft_wrap=True)
     for line in _sufficiency(cohort):
         console.print(line, soft_wrap=True)
 
@@ -63,6 +79,21 @@ def _sufficiency(cohort: "Cohort") -> list[str]:
     lines = [f"Not enough to train on: {line}" for line in missing]
     lines += [f"Note: {line}" for line in thin_spots(cohort)] if len(cohort) else []
     return lines if missing else ["Enough to train on.", *lines]
+
+
+def _scales(cohort: "Cohort", bundle: str | None) -> list[str]:
+    """Name columns that seem to be on another scale."""
+    from records.scales import ScaleCounts, narrow_columns
+    from scoring.bundle.reader import read_bundle
+    from service.bundle_store import find_bundle
+
+    lines = narrow_columns(cohort)
+    if bundle is not None:
+        trained = read_bundle(find_bundle(bundle))
+        if trained.contract.fingerprint != cohort.contract.fingerprint:
+            raise CohortError(f"the bundle follows another contract than '{cohort.contract.name}'.")
+        lines += ScaleCounts.of_values(cohort.values, trained.reference).unusual(cohort.contract)
+    return lines
 
 
 def _targets(cohort: "Cohort") -> list[tuple[str, str]]:

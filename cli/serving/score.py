@@ -7,17 +7,19 @@ import typer
 from rich.table import Table
 
 from cli.console import console, errors, progress
-from cli.options import ReferenceOption
+from cli.options import ReferenceOption, reads_tables
 from records.errors import CohortError
+from records.tables.options import ReadOptions
 
 SOME_REFUSED = 3
 
 
+@reads_tables
 def score(
     table: Annotated[
         Path,
         typer.Argument(
-            help="CSV, Parquet or Arrow: one row per student and period, each student's rows "
+            help="CSV, Excel, Parquet or Arrow: one row per student and period, each student's rows "
             "together, periods ascending."
         ),
     ],
@@ -44,6 +46,15 @@ def score(
     part: Annotated[
         int, typer.Option(help="Students in a part, the most that an interruption loses.", min=1)
     ] = 4096,
+    exact_ids: Annotated[
+        bool,
+        typer.Option(
+            "--exact-ids",
+            help="Keep ids as they are in CSV, even those that a spreadsheet would run as a formula.",
+        ),
+    ] = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Score a table on all cores; run the same command again to continue after an interruption.
 
@@ -51,14 +62,14 @@ def score(
     """
     from batch.local import ScoreJob, score_file
     from records.relative_reference import RelativeReference, read_reference
+    from records.tables.formats import WRITABLE, TableFormat
     from scoring.bundle.reader import read_bundle
     from scoring.tables.assessor import Wanted
-    from scoring.tables.formats import TableFormat
     from service.bundle_store import find_bundle
 
     named = kind or out.suffix.removeprefix(".")
-    if named not in {one.value for one in TableFormat}:
-        known = ", ".join(TableFormat)
+    if named not in WRITABLE:
+        known = ", ".join(WRITABLE)
         raise CohortError(f"'{named}' is no format to write; choose --format from {known}.")
     folder = find_bundle(bundle)
     refer: RelativeReference | Literal["batch"] | None = None
@@ -75,6 +86,8 @@ def score(
         wanted=Wanted(recommendations, forecast),
         workers=workers,
         part=part,
+        options=options,
+        exact_ids=exact_ids,
     )
     with progress() as report:
         done = score_file(job, report)
@@ -89,6 +102,8 @@ def score(
         shown.add_row("parts resumed", f"{done.resumed:,} of {done.parts:,}")
     shown.add_row("students a second", f"{done.students / done.seconds:,.0f}")
     console.print(shown)
+    for warning in done.warnings:
+        errors.print(f"Warning: {warning}", soft_wrap=True)
     if done.refused:
         errors.print(f"{done.refused:,} students were refused; {job.rejects} says why.")
         raise typer.Exit(SOME_REFUSED)

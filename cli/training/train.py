@@ -10,14 +10,17 @@ from cli.options import (
     ContractOption,
     Data,
     DataDir,
+    InsistOption,
     OnErrorOption,
     Outcome,
     Overwrite,
     Seed,
     Students,
+    reads_tables,
 )
 from records.contract import SHIPPED
 from records.errors import CohortError
+from records.tables.options import ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from training.settings import TrainingSettings
 
 
+@reads_tables
 def train(
     data: Data = "simulated",
     data_dir: DataDir = None,
@@ -123,6 +127,9 @@ def train(
         ),
     ] = True,
     overwrite: Overwrite = False,
+    insist: InsistOption = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     """Fit the risk classifier and the score model, print their figures, write run and report."""
     from cli.bundles.horizon_tables import comparison_tables
@@ -130,6 +137,7 @@ def train(
     from cli.training.split_summary import split_summary
     from records.load import load_cohort, row_policy
     from records.replace import check_free, check_not_an_input
+    from records.scales import narrow_columns
     from report.write import REPORT, report_folder, write_report
     from training.run_folder import RUN
     from training.train import train as fit
@@ -153,9 +161,13 @@ def train(
             contract=contract,
             on_error=policy,
             rejects=rejects,
+            insist=insist,
+            options=options,
             risk=risk,
             progress=report,
         )
+        for line in narrow_columns(cohort):
+            console.print(f"Warning: {line}", soft_wrap=True)
         settings = _settings(
             cohort,
             seed,

@@ -1,10 +1,11 @@
-"""Turn the cells of a table into numbers: what a cell says, not whether it may say it.
+"""Read the cells of a table: Arrow columns -> numbers, and faults where they cannot be read.
 
-Every feature becomes one float32 as in a cohort's `values`; whatever cannot be read is a fault.
-Ranges and the order of rows are checked afterwards (`table_checks`, `table_assembly`).
+Every feature becomes one number a cell, as in a cohort's `values`. Text is read in the same way for
+every format and every command.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,21 +13,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from records.arrays import Bools, Doubles, Floats
+from records.arrays import Bools, Positions
 from records.contract import Contract, Feature, Kind
+from records.ids import match_keys
+from records.tables.layout import NO_PERIOD, FeatureColumn, beyond
+from records.tables.numbers import (
+    UNREADABLE,
+    is_number,
+    is_text,
+    numbers_of,
+    plain_text,
+    read_words,
+    reason_of,
+)
+from records.tables.options import PLAIN, ReadOptions
+from records.wording import (
+    DUPLICATE_PERIOD,
+    ID_LENGTH,
+    OR_MISSING,
+    UNORDERED_PERIODS,
+    period_expected,
+    value_expected,
+)
 
 # R writes NA and pandas may write NaN where there is nothing.
 MISSING = ("", "NA", "NaN")
 FLAGS = {"true": 1, "false": 0, "1": 1, "0": 0, "yes": 1, "no": 0, "y": 1, "n": 0}
 # '1.0' is what pandas makes of 1 in a column that has gaps.
 FLAGS |= {"1.0": 1, "0.0": 0}
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"
-_OR_EMPTY = "; leave the cell empty where it is missing."
-_A_RISK = f"expected 0 or 1, 1 being the outcome to be warned of{_OR_EMPTY}"
-_A_FLAG = f"expected true or false (or 1 and 0, yes and no, Y and N){_OR_EMPTY}"
+_NOT_OBSERVED = (
+    "a row with observed = false must have no feature values and eligible = false; it stands for "
+    "a period that was not observed."
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CellFaults:
     """One thing that is wrong with some rows of a batch.
 
@@ -37,175 +58,303 @@ class CellFaults:
         message: As in `records.errors.Fault`.
     """
 
-    positions: NDArray[np.intp]
+    positions: Positions
     column: str | None
     code: str
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Cells:
     """The rows of a batch, read.
 
     Attributes:
-        ids: (rows,) Arrow strings, null where empty.
-        words: `student`, `cohort` and audit attributes, where the table has them -> (rows,) Arrow
-            strings without nulls; a student without a name is called as the record.
-        period: (rows,) NaN where missing or unreadable.
-        features: (rows, features) float32, NaN where missing or unreadable.
-        flags: `observed` and `eligible` -> (rows,) 0, 1 or NaN, where the table has them.
-        risk: (rows,) float32.
-        score: (rows, subjects) float32.
+        period: (rows,) counted from 1; `NO_PERIOD` where it is missing or not allowed.
+        features: One for each feature of the contract; None where the table has no such column.
+        flags: `observed` and `eligible` -> (rows,) 0, 1 or NaN, where they were read.
+        risk: (rows,) 0, 1 or NaN; None where it was not read.
+        score: For each subject (rows,) or None where it was not read.
+        faults: What cannot be read or is not allowed.
     """
 
-    ids: pa.Array
-    words: dict[str, pa.Array]
-    period: Doubles
-    features: Floats
-    flags: dict[str, Doubles]
-    risk: Floats
-    score: Floats
+    period: NDArray[np.int64]
+    features: Sequence[FeatureColumn | None]
+    flags: Mapping[str, NDArray[np.floating]]
+    risk: NDArray[np.floating] | None
+    score: Sequence[NDArray[np.floating] | None]
+    faults: list[CellFaults]
 
-    def __len__(self) -> int:
-        return len(self.period)
+    @property
+    def observed(self) -> Bools:
+        """(rows,) whether the row is of an observed period, which is the default."""
+        flag = self.flags.get("observed")
+        return np.full(len(self.period), True) if flag is None else np.asarray(flag != 0)
 
 
-def read_cells(
-    columns: Mapping[str, pa.Array], contract: Contract
-) -> tuple[Cells, list[CellFaults]]:
-    """Read the columns of a batch as the contract understands them.
+@dataclass(frozen=True, slots=True)
+class CellReader:
+    """Reads the columns of one contract.
+
+    Attributes:
+        contract: What the columns mean.
+        options: How text is to be understood.
+    """
+
+    contract: Contract
+    options: ReadOptions = PLAIN
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Texts that stand for a missing value."""
+        return (*MISSING, *self.contract.missing, *self.options.missing)
+
+    def read(self, columns: Mapping[str, pa.Array], rows: int, *, targets: bool = False) -> Cells:
+        """Read the columns of a batch.
+
+        Args:
+            columns: Name -> (rows,) Arrow array; `id` and `period` are there.
+            rows: Number of rows.
+            targets: Whether to read outcomes, next scores and `eligible`, too.
+        """
+        faults: list[CellFaults] = []
+        period = self._period(columns["period"], faults)
+        features = [
+            self._feature(feature, columns[feature.name], faults)
+            if feature.name in columns
+            else None
+            for feature in self.contract.features
+        ]
+        names = ("observed", "eligible") if targets else ("observed",)
+        flags = {
+            name: self._flag(name, columns[name], "true or false", faults)
+            for name in names
+            if name in columns
+        }
+        risk = None
+        score: list[NDArray[np.floating] | None] = []
+        if targets:
+            if "risk" in columns:
+                expected = "0 or 1, 1 being the outcome to be warned of"
+                risk = self._flag("risk", columns["risk"], expected, faults)
+            score = [self._score(name, columns, faults) for name in self._score_names]
+        cells = Cells(period, features, flags, risk, score, faults)
+        self._check_unobserved(cells, rows)
+        return cells
+
+    @property
+    def _score_names(self) -> tuple[str, ...]:
+        return self.contract.targets.score.columns
+
+    def _feature(
+        self, feature: Feature, column: pa.Array, faults: list[CellFaults]
+    ) -> FeatureColumn:
+        found = _ColumnFaults(feature.name, column, value_expected(feature), faults)
+        if feature.kind is Kind.NUMERIC:
+            values = numbers_of(column, self.missing, self.options)
+            outside = beyond(feature, values)
+            if outside is not None:
+                unreadable, infinite = values == UNREADABLE, np.isinf(values)
+                found.add_unreadable(unreadable, "wrong_type")
+                found.add(infinite, "not_finite")
+                found.add(outside & ~infinite & ~unreadable, "out_of_range")
+            return FeatureColumn(values, outside)
+        code = "wrong_type" if feature.kind is Kind.FLAG else "unknown_level"
+        is_flag = feature.kind is Kind.FLAG
+        values = self._flags(column) if is_flag else self._levels(column, feature.levels)
+        wrong = values == UNREADABLE if values.dtype == np.float64 else None
+        if wrong is None or not wrong.any():
+            return FeatureColumn(values, None)
+        found.add_unreadable(wrong, code)
+        return FeatureColumn(values, wrong)
+
+    def _flag(
+        self, name: str, column: pa.Array, expected: str, faults: list[CellFaults]
+    ) -> NDArray[np.floating]:
+        values = self._flags(column)
+        wrong = values == UNREADABLE
+        if not wrong.any():
+            return values
+        message = f"`{name}` must be {expected}, {OR_MISSING}"
+        _ColumnFaults(name, column, message, faults).add_unreadable(wrong, "wrong_type")
+        return np.where(wrong, np.nan, values)
+
+    def _score(
+        self, name: str, columns: Mapping[str, pa.Array], faults: list[CellFaults]
+    ) -> NDArray[np.floating] | None:
+        if name not in columns:
+            return None
+        target = self.contract.targets.score
+        limits = Feature(
+            name=name, label=f"`{name}`", minimum=target.minimum, maximum=target.maximum
+        )
+        read = self._feature(limits, columns[name], faults)
+        return read.values if read.wrong is None else np.where(read.wrong, np.nan, read.values)
+
+    def _period(self, column: pa.Array, faults: list[CellFaults]) -> NDArray[np.int64]:
+        maximum = self.contract.periods.maximum
+        if pa.types.is_integer(column.type) and not column.null_count:
+            # Unsigned numbers beyond int64 become negative, which is no period either.
+            period = np.asarray(column.to_numpy(zero_copy_only=False)).astype(np.int64)
+            wrong = (period < 1) | (period > maximum)
+        else:
+            numbers = numbers_of(column, self.missing, self.options)
+            wrong = ~((numbers >= 1) & (numbers <= maximum) & (np.trunc(numbers) == numbers))
+            period = np.where(wrong, NO_PERIOD, numbers).astype(np.int64)
+        if wrong.any():
+            found = _ColumnFaults("period", column, period_expected(self.contract), faults)
+            unreadable = wrong & self._is_unreadable(column)
+            found.add_unreadable(unreadable, "wrong_type")
+            found.add(wrong & ~unreadable, "out_of_range")
+            period = np.where(wrong, NO_PERIOD, period)
+        return period
+
+    def _is_unreadable(self, column: pa.Array) -> Bools:
+        if not is_text(column.type):
+            return np.zeros(len(column), np.bool_)
+        return np.asarray(numbers_of(column, self.missing, self.options) == UNREADABLE)
+
+    def _flags(self, column: pa.Array) -> NDArray[np.floating]:
+        if pa.types.is_boolean(column.type):
+            return np.asarray(column.cast(pa.float32()).to_numpy(zero_copy_only=False))
+        words = pc.utf8_lower(read_words(column, self.missing))
+        found = _positions(words, tuple(FLAGS))
+        meaning = np.array(list(FLAGS.values()), np.float64)
+        is_flag = found >= 0
+        return np.where(is_flag, meaning[np.where(is_flag, found, 0).astype(np.intp)], found)
+
+    def _levels(self, column: pa.Array, levels: Sequence[str]) -> NDArray[np.floating]:
+        """Position of each cell's word among `levels`: NaN where missing."""
+        names = pa.array(levels, pa.string())
+        if is_text(column.type):
+            if pa.types.is_dictionary(column.type):
+                words = column.dictionary.cast(pa.string())
+                places = pc.index_in(words, value_set=names)
+                found = places.take(column.indices) if not places.null_count else None
+            else:
+                found = pc.index_in(column.cast(pa.string()), value_set=names)
+            if found is not None and found.null_count == column.null_count:
+                return np.asarray(found.cast(pa.float32()).to_numpy(zero_copy_only=False))
+        missing = [word for word in self.missing if word not in levels]
+        return _positions(read_words(column, missing), levels)
+
+    def _check_unobserved(self, cells: Cells, rows: int) -> None:
+        if "observed" not in cells.flags:
+            return
+        filled = np.zeros(rows, np.bool_)
+        for column in cells.features:
+            if column is not None:
+                filled |= ~np.isnan(column.values)
+        if "eligible" in cells.flags:
+            filled |= cells.flags["eligible"] == 1
+        wrong = np.flatnonzero(~cells.observed & filled)
+        if wrong.size:
+            cells.faults.append(CellFaults(wrong, None, "not_observed", _NOT_OBSERVED))
+
+    def wrong_ids(self, names: Sequence[str | None]) -> Bools:
+        """Return (students,) which ids are blank or too long."""
+        texts = [name or "" for name in names]
+        keys, lengths = match_keys(texts), list(map(len, texts))
+        if all(keys) and max(lengths, default=0) <= ID_LENGTH:
+            return np.zeros(len(names), np.bool_)
+        valid = [bool(key) and size <= ID_LENGTH for key, size in zip(keys, lengths, strict=True)]
+        return ~np.array(valid, np.bool_)
+
+    def check_types(self, schema: pa.Schema, names: Sequence[str]) -> list[tuple[str, str]]:
+        """Find columns of a type that they cannot have: name and what is wrong."""
+        found = []
+        for name in names:
+            kind = schema.field(name).type
+            value = kind.value_type if pa.types.is_dictionary(kind) else kind
+            fits = is_text(value) or pa.types.is_null(value) or is_number(value)
+            wanted = "numbers"
+            if name in ("id", "student", "cohort") or name in self._audit:
+                wanted = "text or whole numbers"
+            elif name in ("observed", "eligible", "risk") or self._kind(name) is Kind.FLAG:
+                fits, wanted = fits or pa.types.is_boolean(value), "booleans"
+            elif self._kind(name) in {Kind.CATEGORICAL, Kind.ORDINAL}:
+                wanted = "the names of levels"
+            if not fits:
+                message = f"The column `{name}` must hold {wanted}; it is of type {kind}."
+                found.append((name, message))
+        return found
+
+    @property
+    def _audit(self) -> tuple[str, ...]:
+        return tuple(attribute.name for attribute in self.contract.audit)
+
+    def _kind(self, name: str) -> Kind | None:
+        return self.contract.feature(name).kind if name in self.contract.feature_names else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ColumnFaults:
+    """Collects the faults of one column.
+
+    Attributes:
+        name: Of the column.
+        column: Its cells.
+        expected: What they must be.
+        faults: Where faults are added.
+    """
+
+    name: str
+    column: pa.Array
+    expected: str
+    faults: list[CellFaults]
+
+    def add(self, wrong: Bools, code: str) -> None:
+        """Report cells that hold what they must not."""
+        if wrong.any():
+            positions = np.flatnonzero(wrong)
+            self.faults.append(CellFaults(positions, self.name, code, self.expected))
+
+    def add_unreadable(self, wrong: Bools, code: str) -> None:
+        """Report cells that cannot be read, by what seems to be the reason."""
+        if not is_text(self.column.type):
+            self.add(wrong, code)
+            return
+        positions = np.flatnonzero(wrong)
+        groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        texts = plain_text(self.column.take(pa.array(positions))).to_pylist()
+        for position, text in zip(positions.tolist(), texts, strict=True):
+            marker, reason = reason_of(text or "", numeric=code == "wrong_type")
+            if marker:
+                message = f"'{marker}' in `{self.name}`: is that missing? {reason}"
+                groups["missing_marker", message].append(position)
+            else:
+                groups[code, f"{self.expected} {reason}".rstrip()].append(position)
+        for (found, message), rows in groups.items():
+            self.faults.append(CellFaults(np.array(rows, np.intp), self.name, found, message))
+
+
+def order_faults(owner: Positions, period: NDArray[np.int64], rows: Positions) -> list[CellFaults]:
+    """Find periods that do not come after the ones before them.
 
     Args:
-        columns: Name -> (rows,) Arrow array; `id`, `period` and every feature are there.
-        contract: What the columns mean.
-
-    Returns:
-        The cells and what could not be read (`wrong_type` and `unknown_level`).
+        owner: (rows,) position of each row's student, ascending.
+        period: (rows,) the periods; all are allowed ones.
+        rows: (rows,) positions to report.
     """
-    faults: list[CellFaults] = []
-    rows = len(columns["id"])
-
-    def read(name: str, how: Callable[[pa.Array], Doubles], code: str, message: str) -> Doubles:
-        if name not in columns:
-            return np.full(rows, np.nan)
-        numbers = how(columns[name])
-        unreadable = np.nonzero(numbers == UNREADABLE)[0]
-        if unreadable.size:
-            faults.append(CellFaults(unreadable, name, code, message))
-            numbers[unreadable] = np.nan
-        return numbers
-
-    def feature(it: Feature) -> Doubles:
-        message = f"expected {it.expected}{_OR_EMPTY}"
-        if it.kind is Kind.NUMERIC:
-            return read(it.name, read_numbers, "wrong_type", message)
-        if it.kind is Kind.FLAG:
-            return read(it.name, read_flags, "wrong_type", _A_FLAG)
-        return read(it.name, lambda c: read_levels(c, it.levels), "unknown_level", message)
-
-    target = contract.targets.score
-    limits = f"expected a number from {target.minimum:g} to {target.maximum:g}{_OR_EMPTY}"
-    names = ("student", "cohort", *(attribute.name for attribute in contract.audit))
-    ids = _ids(columns["id"])
-    words = {name: _texts(columns[name]) for name in names if name in columns}
-    if "student" in words:
-        words["student"] = pc.if_else(pc.equal(words["student"], ""), ids, words["student"])
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused
-        cells = Cells(
-            ids=ids,
-            words=words,
-            period=read("period", read_numbers, "wrong_type", expected_period(contract)),
-            features=np.stack([feature(it) for it in contract.features], axis=1).astype(np.float32),
-            flags={
-                name: read(name, read_flags, "wrong_type", _A_FLAG)
-                for name in ("observed", "eligible")
-                if name in columns
-            },
-            risk=read("risk", read_flags, "wrong_type", _A_RISK).astype(np.float32),
-            score=np.stack(
-                [read(name, read_numbers, "wrong_type", limits) for name in target.columns], axis=1
-            ).astype(np.float32),
+    key = owner * (period.max(initial=0) + 2) + period
+    latest = np.maximum.accumulate(key) if key.size else key
+    before = np.concatenate([[-1], latest[:-1]])
+    late = key <= before
+    if not late.any():
+        return []
+    _, first = np.unique(key, return_index=True)
+    duplicate = np.ones(len(key), np.bool_)
+    duplicate[first] = False
+    return [
+        CellFaults(rows[mask], "period", code, message)
+        for mask, code, message in (
+            (duplicate, "duplicate_period", DUPLICATE_PERIOD),
+            (late & ~duplicate, "unordered_periods", UNORDERED_PERIODS),
         )
-    return cells, faults
+        if mask.any()
+    ]
 
 
-def expected_period(contract: Contract) -> str:
-    """Say what a period must be."""
-    return f"expected a whole number from 1 to {contract.periods.maximum}."
-
-
-# Stands for what cannot be read until it is reported; no text and no file writes this number.
-UNREADABLE = -np.finfo(np.float64).max
-
-
-def read_numbers(column: pa.Array) -> Doubles:
-    """Number in each cell: NaN where missing, `UNREADABLE` where it is none."""
-    if is_number(column.type) or pa.types.is_null(column.type):
-        return np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    if not is_text(column.type):
-        return np.where(column.is_valid().to_numpy(zero_copy_only=False), UNREADABLE, np.nan)
-    words = read_words(column, MISSING)
-    readable = pc.match_substring_regex(words, _NUMBER)
-    numbers = pc.if_else(readable, words, None).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    unreadable = pc.invert(readable.fill_null(True)).to_numpy(zero_copy_only=False)
-    return np.where(unreadable, UNREADABLE, numbers)
-
-
-def read_flags(column: pa.Array) -> Doubles:
-    """0 or 1 in each cell: NaN where missing, `UNREADABLE` where it is neither."""
-    found = read_levels(pc.utf8_lower(read_words(column, MISSING)), tuple(FLAGS))
-    meaning = np.array(list(FLAGS.values()), np.float64)
-    known = found >= 0
-    return np.where(known, meaning[np.where(known, found, 0).astype(np.intp)], found)
-
-
-def read_levels(column: pa.Array, levels: Sequence[str]) -> Doubles:
-    """Position of each cell's word among `levels`: NaN where missing, `UNREADABLE` where none."""
-    words = read_words(column, [word for word in MISSING if word not in levels])
+def _positions(words: pa.Array, levels: Sequence[str]) -> NDArray[np.float64]:
     found = pc.index_in(words, value_set=pa.array(levels, pa.string()))
     positions = found.cast(pa.float64()).fill_null(UNREADABLE).to_numpy(zero_copy_only=False)
     return np.where(words.is_valid().to_numpy(zero_copy_only=False), positions, np.nan)
-
-
-def read_words(column: pa.Array, missing: Sequence[str]) -> pa.Array:
-    """The cells as trimmed text, null where missing."""
-    words = pc.utf8_trim_whitespace(_as_text(column))
-    return pc.if_else(pc.is_in(words, value_set=pa.array(missing, pa.string())), None, words)
-
-
-def _ids(column: pa.Array) -> pa.Array:
-    text = _as_text(column)
-    return pc.if_else(pc.equal(text, ""), None, text)
-
-
-def _texts(column: pa.Array) -> pa.Array:
-    return _as_text(column).fill_null("")
-
-
-def _as_text(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
-    return column.cast(pa.string())
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds numbers."""
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    )
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds text, dictionary-encoded or not."""
-    text = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(
-        pa.types.is_string(text) or pa.types.is_large_string(text) or pa.types.is_string_view(text)
-    )
-
-
-def observed_of(cells: Cells) -> Bools:
-    """Whether each row is of a period that was observed; so it is where nothing else is said."""
-    flag = cells.flags.get("observed")
-    return np.full(len(cells), True) if flag is None else np.asarray(flag != 0)

@@ -1,19 +1,18 @@
 """Write cohorts as tables, part by part: see `records.tables.read_write.write_table`."""
 
+import gzip
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from records.arrays import Floats, Strings
 from records.cohort import Cohort
 from records.contract import Feature, Kind
 from records.errors import CohortError
-from records.tables.files import table_format
+from records.tables.formats import CODECS, WRITABLE, TableFormat, open_writer
 
 # Rows of one Parquet row group: what a reader holds at once.
 GROUP_ROWS = 65_536
@@ -21,7 +20,7 @@ GROUP_ROWS = 65_536
 
 def write_chunks(chunks: Iterable[Cohort], path: Path) -> None:
     """Write the cohorts one after the other; complete under `path` or not at all."""
-    suffix = table_format(path)
+    kind = _format(path)
     if not path.parent.is_dir():
         raise CohortError(f"{path.parent}: no such folder; make it first.")
     partial = path.with_name(f"{path.name}.partial")
@@ -30,13 +29,26 @@ def write_chunks(chunks: Iterable[Cohort], path: Path) -> None:
     if first is None:
         raise CohortError("there is nothing to write: no records were handed in.")
     try:
-        with _writer(partial, suffix, first.schema) as writer:
-            writer.write_table(first)
-            for table in tables:
-                writer.write_table(table)
+        is_packed = path.name.lower().endswith(".gz")
+        with gzip.open(partial, "wb") if is_packed else partial.open("wb") as sink:
+            writer = open_writer(kind, first.schema)
+            for table in chain([first], tables):
+                for batch in table.to_batches():
+                    sink.write(writer.write(batch))
+            sink.write(writer.finish())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _format(path: Path) -> TableFormat:
+    name = path.name.lower()
+    for kind in WRITABLE:
+        if kind is not TableFormat.JSON_LINES and name.endswith(CODECS[kind].suffixes):
+            return kind
+    raise CohortError(
+        f"'{path.name}' is no table; its name must end with .csv, .csv.gz or .parquet."
+    )
 
 
 def _tables(chunks: Iterable[Cohort]) -> Iterator[pa.Table]:
@@ -54,20 +66,6 @@ def _pieces(cohort: Cohort) -> Iterator[Cohort]:
     step = max(1, GROUP_ROWS // cohort.contract.periods.maximum)
     for start in range(0, len(cohort), step):
         yield cohort.take(np.arange(start, min(start + step, len(cohort))))
-
-
-@contextmanager
-def _writer(path: Path, suffix: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    if suffix == ".parquet":
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            yield writer
-    else:
-        compression = "gzip" if suffix == ".csv.gz" else None
-        with (
-            pa.output_stream(path, compression=compression) as stream,
-            pyarrow.csv.CSVWriter(stream, schema) as writer,
-        ):
-            yield writer
 
 
 def _table(cohort: Cohort) -> pa.Table:

@@ -7,16 +7,22 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-import numpy as np
-
 from records.contract import Contract, Feature, Kind
 from records.errors import Fault
 from records.ids import match_key
 from records.suggest import similar_name
+from records.tables.layout import number_limits
+from records.wording import (
+    BLANK_ID,
+    DUPLICATE_PERIOD,
+    ID_CHARACTERS,
+    ID_LENGTH,
+    UNORDERED_PERIODS,
+    period_expected,
+    value_expected,
+)
 
-ID_LENGTH = 128
 FAULTS_PER_ROW = 20
-_FLOAT32_LIMIT = float(np.finfo(np.float32).max)
 _STUDENT_FIELDS = ("id", "periods")
 
 
@@ -35,11 +41,6 @@ def explain(contract: Contract, row: int, student: object, *, limit: int) -> lis
     ]
 
 
-def number_limits(feature: Feature) -> tuple[float, float]:
-    """Return the smallest and largest number allowed: the contract's, or else float32's."""
-    return max(feature.lower_bound, -_FLOAT32_LIMIT), min(feature.upper_bound, _FLOAT32_LIMIT)
-
-
 def is_text(value: str) -> bool:
     """Tell whether a string can be written as UTF-8: it holds no half of a surrogate pair."""
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
@@ -47,7 +48,7 @@ def is_text(value: str) -> bool:
 
 def blank_id(row: int) -> Fault:
     """Return the fault of an id that holds nothing visible."""
-    return Fault(row, "id", "out_of_range", "`id` must hold a visible character.")
+    return Fault(row, "id", "out_of_range", BLANK_ID)
 
 
 def duplicate_id(row: int, first: int) -> Fault:
@@ -122,7 +123,7 @@ def _id_faults(row: int, student: Mapping[object, object]) -> Iterator[Fault]:
     elif not isinstance(identity, str):
         yield Fault(row, "id", "wrong_type", "`id` must be a string.")
     elif not 1 <= len(identity) <= ID_LENGTH:
-        message = f"`id` must have 1 to {ID_LENGTH} characters."
+        message = ID_CHARACTERS
         yield Fault(row, "id", "out_of_range", message)
     elif not match_key(identity):
         yield blank_id(row)
@@ -142,10 +143,10 @@ def _period_faults(contract: Contract, row: int, where: str, entry: object) -> I
         message = f"`period` is missing: {expected}."
         yield Fault(row, f"{where}.period", "missing_field", message)
     elif not isinstance(number, int) or isinstance(number, bool):
-        message = f"`period` must be {expected}."
+        message = period_expected(contract)
         yield Fault(row, f"{where}.period", "wrong_type", message)
     elif not _is_period(number, maximum):
-        message = f"`period` must be {expected}."
+        message = period_expected(contract)
         yield Fault(row, f"{where}.period", "out_of_range", message)
     for key, value in entry.items():
         if key == "period":
@@ -156,7 +157,7 @@ def _period_faults(contract: Contract, row: int, where: str, entry: object) -> I
         elif value is not None:
             feature = contract.feature(str(key))
             if code := _value_fault(feature, value):
-                message = f"{feature.label} must be {feature.expected}, or null where missing."
+                message = value_expected(feature)
                 yield Fault(row, f"{where}.{feature.name}", code, message)
 
 
@@ -183,11 +184,9 @@ def _order_faults(row: int, numbered: Iterable[tuple[int, int]]) -> Iterator[Fau
     for at, period in numbered:
         where = f"periods[{at}].period"
         if period in seen:
-            message = "The period occurs twice; send each period once."
-            yield Fault(row, where, "duplicate_period", message)
+            yield Fault(row, where, "duplicate_period", DUPLICATE_PERIOD)
         elif period < latest:
-            message = "The period comes before an earlier entry's; sort them, earliest first."
-            yield Fault(row, where, "unordered_periods", message)
+            yield Fault(row, where, "unordered_periods", UNORDERED_PERIODS)
         seen.add(period)
         latest = max(latest, period)
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from records.contract import Contract, Feature, Kind
-from scoring.students.faults import ID_LENGTH, number_limits
+from records.tables.layout import number_limits
+from records.wording import ID_LENGTH
 
 
 def student_type_of(contract: Contract) -> type[msgspec.Struct]:

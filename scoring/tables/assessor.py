@@ -10,6 +10,9 @@ import pyarrow as pa
 from records.arrays import Floats, Ints
 from records.relative import Moments
 from records.relative_reference import RelativeReference
+from records.scales import ScaleCounts
+from records.tables.options import PLAIN, ReadOptions
+from records.tables.slices import StudentRows, whole_students
 from scoring.assessment.assessor import Assessor
 from scoring.results import AssessmentTable
 from scoring.runtime.provider_options import CHUNK
@@ -18,8 +21,7 @@ from scoring.steps import Steps, finish, timed
 from scoring.students.intake import StudentBatch
 from scoring.students.relatives import Relatives, learn_batch
 from scoring.tables.answers import AnswerTables
-from scoring.tables.intake import StudentRows, TableIntake
-from scoring.tables.slices import whole_students
+from scoring.tables.intake import TableIntake
 
 # Eight executions of the graphs: what is done once a slice is spread over many students, and others
 # wait no longer for the interpreter than one step over a slice takes.
@@ -48,12 +50,14 @@ class AssessedSlice:
         assessed: Students that were admitted.
         refused: Students that were not.
         tiers: (tiers,) students by tier.
+        scales: How many values of each feature are usual in training.
     """
 
     batch: pa.RecordBatch
     assessed: int
     refused: int
     tiers: Ints
+    scales: ScaleCounts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +83,7 @@ class TableAssessor:
     Args:
         assessor: Scorer and policy.
         reference: What relative features are compared with; the bundle's where None.
+        options: How text is to be understood.
 
     Attributes:
         assessor: As given.
@@ -87,13 +92,18 @@ class TableAssessor:
         relatives: Fills relative features in; None where the contract has none.
     """
 
-    def __init__(self, assessor: Assessor, reference: RelativeReference | None = None) -> None:
+    def __init__(
+        self,
+        assessor: Assessor,
+        reference: RelativeReference | None = None,
+        options: ReadOptions = PLAIN,
+    ) -> None:
         self.assessor = assessor
         bundle = assessor.scorer.bundle
         self.relatives = Relatives.from_contract(
             bundle.contract, reference or bundle.reference.relative
         )
-        self.intake = TableIntake(assessor.scorer.bundle.contract)
+        self.intake = TableIntake(assessor.scorer.bundle.contract, options)
         self.answers = AnswerTables(self.intake.contract, assessor.policy)
         # Twice the periods there can be: so many rows cannot belong to a student in order, even
         # with a row of later targets for each.
@@ -127,6 +137,7 @@ class TableAssessor:
             assessed=len(admission.ids),
             refused=len(ids) - len(admission.ids),
             tiers=np.bincount(known, minlength=tiers).astype(np.int32),
+            scales=ScaleCounts.of_values(admission.values, self.assessor.scorer.bundle.reference),
         )
 
     def admit(self, part: StudentRows, first: int) -> Steps[tuple[list[str | None], StudentBatch]]:

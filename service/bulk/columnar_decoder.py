@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from records.contract import Contract, Feature, Kind
 from records.errors import Fault
+from records.tables.layout import FeatureColumn, StudentColumns, beyond
+from records.wording import ID_LENGTH
 from scoring.steps import Steps
-from scoring.students.columns import FeatureColumn, StudentColumns, admit, beyond
-from scoring.students.faults import ID_LENGTH, field_name, is_text
+from scoring.students.columns import admit
+from scoring.students.faults import field_name, is_text
 from scoring.students.intake import Intake, StudentBatch
 from scoring.students.relatives import Relatives
 from service.http.problems import INVALID, RequestError, refuse_field
@@ -94,17 +96,16 @@ class ColumnarReader:
         else:
             period = _whole_numbers(columns.period)
         students = StudentColumns(
-            ids=columns.id,
-            known=np.ones(len(sizes), np.bool_),
+            is_valid=np.ones(len(sizes), np.bool_),
             sizes=sizes,
             period=period,
             features=[
                 None if named[it.name] is None else _column(it, named[it.name])
                 for it in self._contract.features
             ],
-            student=_writer(columns.id, columns.lengths, period, named),
         )
-        admission = yield from admit(self._contract, students)
+        writer = _writer(columns.id, columns.lengths, period, named)
+        admission = yield from admit(self._contract, columns.id, students, writer)
         return columns.id, refer(admission, columns.reference, self._relatives)
 
     def _read_tolerantly(self, body: bytes) -> Steps[tuple[list[str | None], StudentBatch]]:
@@ -136,7 +137,7 @@ class ColumnarReader:
         lists = {name: request[name] for name in _LISTS if name in request}
         for key, column in {**lists, **columns}.items():
             optional = key == "period" or key in columns
-            if not isinstance(column, list) and (column or not optional):
+            if not isinstance(column, list) and (column is not None or not optional):
                 raise refuse_field(key, "wrong_type", f"`{key}` must be a list.")
         if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in request["lengths"]):
             message = "`lengths` must hold whole numbers, the rows of each student."
@@ -154,7 +155,7 @@ class ColumnarReader:
         if len(ids) > self._max_students:
             message = (
                 f"`id` holds {len(ids):,}; one request of JSON takes {self._max_students:,}. "
-                "Send Arrow, Parquet or CSV, or the rest in further requests."
+                "Send Arrow or CSV, or the rest in further requests."
             )
             raise refuse_field("id", "too_many_students", message)
         if len(lengths) != len(ids):

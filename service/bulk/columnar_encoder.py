@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from records.arrays import Doubles, Positions
 from records.contract import Contract
+from records.errors import TableError
 from scoring.policy.model import Policy
 from scoring.results import BUNDLE, ORIGINS, STATUSES, AdviceTable, AssessmentTable, OutlierCells
 from scoring.students.intake import StudentBatch
 from scoring.tables.answers import REFUSED, rule_levels
-from scoring.tables.intake import TableError
 from service.http.schemas import ModelStamp
 from service.rows.json_numbers import risk_lists, written
 
@@ -188,7 +188,7 @@ class ColumnarDocument:
                 f"One document of JSON holds {self._most:,} students; accept Arrow, Parquet, CSV "
                 "or JSON lines, or send fewer."
             )
-            raise TableError(None, "too_many_students", message)
+            raise TableError.whole(None, "too_many_students", message)
         columns = self._answers.columns(ids, admission, table, first)
         for name, column in columns.items():
             if isinstance(column, dict):

@@ -4,23 +4,28 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
+from records.errors import TableError
+from records.tables.formats import CODECS, WRITABLE, TableFormat, count_rows
 from scoring.tables.assessor import Wanted
-from scoring.tables.formats import TableFormat, count_rows
-from scoring.tables.intake import TableError
 from service.bulk.pending import BulkRequest
 from service.http.body import JSON, header, media_type
 from service.http.problems import MEDIA, NOT_ACCEPTABLE, RequestError, refuse_field
 from service.rows.reference import KEPT, WORDS
 
 MEDIA_TYPES: dict[bytes, TableFormat | None] = {
-    b"application/vnd.apache.arrow.stream": TableFormat.ARROW,
-    b"application/vnd.apache.parquet": TableFormat.PARQUET,
-    b"text/csv": TableFormat.CSV,
+    **{CODECS[kind].media_type.encode(): kind for kind in (TableFormat.ARROW, TableFormat.CSV)},
     JSON: None,
 }
 ANSWER_TYPES: dict[bytes, TableFormat | None] = {
-    **MEDIA_TYPES,
-    b"application/x-ndjson": TableFormat.JSON_LINES,
+    **{CODECS[kind].media_type.encode(): kind for kind in WRITABLE},
+    JSON: None,
+}
+_ADVICE = {
+    CODECS[TableFormat.PARQUET].media_type.encode(): (
+        "Parquet is not taken in requests, since damaged files can end the process that reads "
+        "them. Send the table as application/vnd.apache.arrow.stream."
+    ),
+    CODECS[TableFormat.EXCEL].media_type.encode(): "Save the workbook as CSV and send text/csv.",
 }
 TYPE_OF = {kind: name for name, kind in ANSWER_TYPES.items()}
 # Up to this size a body is taken in as a whole.
@@ -40,10 +45,10 @@ def read_head(scope: Scope) -> BulkRequest:
     kind = media_type(scope) or JSON
     known = b", ".join(MEDIA_TYPES)
     if kind not in MEDIA_TYPES:
-        detail = f"Send the body as one of {known.decode()}."
+        detail = _ADVICE.get(kind, f"Send the body as one of {known.decode()}.")
         raise RequestError(MEDIA, detail, headers=[(b"accept", known)])
     if header(scope, b"content-encoding") not in (b"", b"identity"):
-        detail = "Send the body without a content coding; Arrow and Parquet compress by themselves."
+        detail = "Send the body without a content coding; Arrow compresses by itself."
         raise RequestError(MEDIA, detail, headers=[(b"accept-encoding", b"identity")])
     wanted, reference = _options(scope, MEDIA_TYPES[kind])
     return BulkRequest(

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from records.tables.formats import TableFormat
 from scoring.results import AssessmentTable
 from scoring.steps import Steps
 from scoring.students.intake import StudentBatch
 from scoring.tables.assessor import Wanted
-from scoring.tables.formats import TableFormat
 from service.rows.reference import KEPT, OWN
 
 Ids = Sequence[str | None]

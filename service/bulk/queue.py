@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from records.tables.formats import TableFormat
 from scoring.tables.assessor import Wanted
-from scoring.tables.formats import TableFormat
 from service.batching.batcher import Batcher
 from service.batching.jobs import ResponseSink
 from service.bulk.batcher import StepResult, TableBatcher

@@ -13,14 +13,16 @@ from typing import IO, Protocol, Self, TypeVar
 import msgspec
 import pyarrow as pa
 
+from records.errors import TableError
 from records.relative import Moments
+from records.tables.codecs.base import without_misfits
+from records.tables.formats import TableFormat, open_writer, read_batches
+from records.tables.slices import StudentRows
 from scoring.assessment.assessor import Assessor
 from scoring.results import BATCH
 from scoring.steps import Steps, advance, timed
 from scoring.students.intake import StudentBatch
 from scoring.tables.assessor import TableAssessor, Wanted
-from scoring.tables.formats import TableFormat, open_writer, read_batches
-from scoring.tables.intake import StudentRows, TableError
 from service.bulk.columnar_decoder import ColumnarReader, slices_of
 from service.bulk.columnar_encoder import ColumnarAnswers, ColumnarDocument
 from service.bulk.pending import (
@@ -129,7 +131,7 @@ class BulkResponder:
         """Begin with a request.
 
         Args:
-            source: The body; seekable for Parquet, and where `request.needs_all`.
+            source: The body; can seek where `request.needs_all`.
             request: How it is written.
             run_step: Does a step of the work that is part of reading.
 
@@ -222,8 +224,8 @@ class BulkResponder:
 
     def _slices(self, source: IO[bytes], kind: TableFormat, students: int) -> Iterator[StudentRows]:
         intake = self._tables.intake
-        batches = read_batches(source, kind, intake.check, intake.columns)
-        return self._tables.slices(batches, students)
+        batches = read_batches(source, kind, intake.select, intake.options)
+        return self._tables.slices(without_misfits(batches), students)
 
 
 def _slices_or_refusal(parts: Iterator[PendingSlice | None]) -> Iterator[PendingSlice | None]:
@@ -237,7 +239,7 @@ def _slices_or_refusal(parts: Iterator[PendingSlice | None]) -> Iterator[Pending
         raise refusal_of(error) from None
     if not some:
         message = "The table holds no row; send at least one student."
-        raise refusal_of(TableError(None, "empty_table", message))
+        raise refusal_of(TableError.whole(None, "empty_table", message))
 
 
 def _admitted(part: tuple[Ids, StudentBatch], _first: int) -> Steps[tuple[Ids, StudentBatch]]:

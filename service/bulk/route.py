@@ -19,7 +19,6 @@ from typing import IO, cast
 
 from starlette.types import Message, Receive, Scope, Send
 
-from scoring.tables.formats import TableFormat
 from service.batching.batcher import Batcher
 from service.batching.disconnect import await_response
 from service.batching.jobs import PendingResponse
@@ -158,7 +157,7 @@ class BulkRoute:
             raise self._no_place(queue.batcher)
         self._streams += 1
         try:
-            if exchange.request.sent is TableFormat.PARQUET or exchange.request.needs_all:
+            if exchange.request.needs_all:
                 await self._from_file(held, receive, exchange)
             else:
                 await self._as_it_comes(held, receive, exchange)
@@ -175,10 +174,7 @@ class BulkRoute:
         return refusal
 
     async def _from_file(self, held: bytes, receive: Receive, exchange: "_Exchange") -> None:
-        """Keep the body in an unnamed file first.
-
-        Parquet says at its end where its parts are, and who is compared with all is read twice.
-        """
+        """Keep the body in an unnamed file first, since it is read twice."""
         with tempfile.TemporaryFile() as file:
             file.write(held)
             size, more = len(held), True

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from time import perf_counter
 
-from records.errors import Fault
+from records.errors import TableError
+from records.tables.codecs.base import TableWriter
 from scoring.results import AssessmentTable
 from scoring.students.intake import StudentBatch
 from scoring.tables.answers import AnswerTables
 from scoring.tables.assessor import Tabulated
-from scoring.tables.formats import TableWriter
-from scoring.tables.intake import TableError
 from service.bulk.pending import Ids, ResponseChunk, SliceResult, StageSeconds, TableJob
 from service.http.problems import INVALID, TABLE, TOO_LARGE, RequestError
 
@@ -104,5 +103,4 @@ class AdmittedSlice:
 
 def refusal_of(error: TableError) -> RequestError:
     """Return the problem of HTTP for a table that is refused."""
-    fault = Fault(None, error.field, error.code, str(error))
-    return RequestError(_PROBLEMS.get(error.code, INVALID), str(error), [fault])
+    return RequestError(_PROBLEMS.get(error.code, INVALID), str(error), error.faults)

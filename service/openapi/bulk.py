@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from records.contract import Contract, Kind
-from scoring.tables.formats import TableFormat
+from records.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
 from service.bulk.responder import BulkResponder
 from service.openapi.errors import error_references
@@ -19,8 +19,8 @@ _ARROW, _PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apach
 _BINARY = {"type": "string", "contentEncoding": "binary"}
 _DESCRIPTION = """\
 One row a student and period, each student's rows together, with `id`, `period` and the features by
-name; in columnar JSON the same as lists, `lengths` saying how many rows each student has. Arrow,
-Parquet and CSV are worked off in slices, whatever their size; tables of records may keep their
+name; in columnar JSON the same as lists, `lengths` saying how many rows each student has. Arrow
+and CSV are worked off in slices, whatever their size; tables of records may keep their
 other columns.
 
 The answer has one row for each student sent, in order: `status` says whether they were assessed,
@@ -40,12 +40,11 @@ def describe_bulk(responder: Responder, tag: str) -> dict[str, Any]:
     as_csv = _answered(responder, text.getvalue(), TableFormat.CSV)
     lines = _answered(responder, text.getvalue(), TableFormat.CSV, TableFormat.JSON_LINES)
     stream = {"schema": _BINARY, "example": f"An Arrow IPC stream with the columns {names}."}
-    parquet = {"schema": _BINARY, "example": f"A Parquet file with the columns {names}."}
     plain = {"type": "string"}
     return {
         "operationId": "score_bulk",
         "tags": [tag],
-        "summary": "Assess whole cohorts: Arrow, Parquet, CSV or columnar JSON in and out",
+        "summary": "Assess whole tables: Arrow, CSV or columnar JSON in; Parquet and JSON lines out, too",
         "description": _DESCRIPTION,
         "parameters": [
             {
@@ -73,7 +72,6 @@ def describe_bulk(responder: Responder, tag: str) -> dict[str, Any]:
             "required": True,
             "content": {
                 _ARROW: stream,
-                _PARQUET: parquet,
                 "text/csv": {"schema": plain, "example": text.getvalue().decode()},
                 "application/json": {
                     "schema": _columns_schema(responder.bundle.contract),

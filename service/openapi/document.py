@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from records.contract import Contract, Feature, Kind
 from records.relative_reference import RelativeReference
+from records.wording import ID_LENGTH
 from scoring.policy.model import Policy
-from scoring.students.faults import ID_LENGTH
 from service import routes
 from service.explain.what_if import WhatIfAnswer
 from service.http.problems import ProblemDetails

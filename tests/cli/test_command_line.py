@@ -107,7 +107,7 @@ def test_rows_at_fault_can_be_set_aside_where_one_likes(tmp_path: Path) -> None:
     assert "without its rejected rows" in " ".join(printed.split())
     header, row = rejects.read_text().splitlines()
     assert header.startswith("row,reason,id,")
-    assert "id: must not be empty." in row
+    assert "id: `id` must have 1 to 128 characters." in row
 
 
 def test_how_many_rows_were_set_aside_is_told_plainly(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_how_many_rows_were_set_aside_is_told_plainly(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert "\nWARNING: set aside 1 of the 2 rows of marks.csv in " in done.stderr
+    assert "\nWARNING: marks.csv: 1 rejected row(s) are in " in done.stderr
 
 
 def test_a_contract_is_shown_with_the_columns_of_its_tables() -> None:

@@ -14,7 +14,7 @@ from records.contract import (
     ScoreTarget,
     Targets,
 )
-from records.errors import Fault, RecordError
+from records.errors import Fault, TableError
 from records.tables.read_write import read_table
 
 CONTRACT = Contract(
@@ -48,7 +48,7 @@ def table(folder: Path, *lines: str, header: str = HEADER, name: str = "marks.cs
 
 
 def faults(path: Path, contract: Contract = CONTRACT) -> list[Fault]:
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(TableError) as caught:
         read_table(path, contract)
     return caught.value.faults
 

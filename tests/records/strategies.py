@@ -18,6 +18,7 @@ from records.contract import (
     ScoreTarget,
     Targets,
 )
+from records.ids import match_key
 
 # Whatever UTF-8 can carry. A NUL at its end would be lost in NumPy's strings.
 texts = st.text(
@@ -71,7 +72,8 @@ def contracts(draw: st.DrawFn) -> Contract:
 def cohorts(draw: st.DrawFn, contract: Contract | None = None, max_records: int = 5) -> Cohort:
     """A valid cohort of `contract`, or of a drawn one: one to `max_records` records."""
     contract = contract or draw(contracts())
-    ids = draw(st.lists(texts.filter(bool), min_size=1, max_size=max_records, unique=True))
+    names = st.lists(texts.filter(match_key), min_size=1, max_size=max_records, unique_by=match_key)
+    ids = draw(names)
     count, periods = len(ids), contract.periods.maximum
     shape = (count, periods)
     lengths = draw(hnp.arrays(np.int32, count, elements=st.integers(0, periods)))

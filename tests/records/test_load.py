@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from records.contract import shipped_text
-from records.errors import CohortError, ContractError, RecordError
+from records.errors import CohortError, ContractError, TableError
 from records.load import load_cohort, row_policy
 from records.sources import semesters, simulated
 from records.tables.read_write import write_table
@@ -60,7 +60,7 @@ def test_rows_of_a_table_can_be_rejected(tmp_path: Path) -> None:
     write_table(simulated.simulate_cohort(20), path)
     with path.open("a") as file:
         file.write("late,p,2024B,99" + "," * 10 + "\n")
-    with pytest.raises(RecordError):
+    with pytest.raises(TableError):
         load_cohort(str(path), contract="simulated")
     rejects = tmp_path / "bad.csv"
     cohort = load_cohort(str(path), contract="simulated", on_error="reject-rows", rejects=rejects)

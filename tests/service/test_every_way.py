@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.load import load_cohort
+from records.tables.formats import TableFormat
 from scoring.students.writing import students_of
-from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
 from service.responder import Responder
 from service.settings import Settings

@@ -54,7 +54,7 @@ from service.process_memory import share_memory
 
 if sys.argv[2] == "together":
     share_memory()
-from scoring.tables.formats import TableFormat
+from records.tables.formats import TableFormat
 from service.responder import Responder
 from service.bulk.pending import BulkRequest
 from service.bulk.responder import BulkResponder

@@ -205,10 +205,11 @@ def test_the_tables_that_check_reads_can_be_scored(bundle_dir: Path, tmp_path: P
     [
         ("a.csv", "id,period\na,1\nb,1\na,2\n", "Sort the table by `id`, then `period`"),
         ("a.csv", "id,period,quizz\na,1,2\n", "did you mean `quiz`?"),
-        ("a.csv", "id,period\na,1\nb\n", "Line 3 has 1 cells"),
+        ("a.csv", "id,period\na,1\nb\n", "a.csv:3: has 1 cells"),
         ("a.csv", "id,period\n", "holds no row"),
         ("a.parquet", "no parquet", "cannot be read as Parquet"),
-        ("a.xlsx", "", "must end with one of"),
+        ("a.xlsx", "", "workbook cannot be read"),
+        ("a.doc", "", "must end with"),
     ],
 )
 def test_a_table_that_cannot_be_scored_leaves_nothing_behind(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from records.errors import TableError
 from records.tables.read_write import read_table
 from tests.records.small_table import CONTRACT, HEADER, seen, table
 
@@ -38,28 +39,41 @@ def test_with_eligibility_every_outcome_stands_for_its_own_period(tmp_path: Path
 
 
 def test_a_duplicate_period_is_found(tmp_path: Path) -> None:
-    path = table(tmp_path, "s1,1,1,,,,", "s2,1,2,,,,", "s1,1,3,,,,")
+    path = table(tmp_path, "s2,1,2,,,,", "s1,1,1,,,,", "s1,1,3,,,,")
     assert seen(path) == [(4, "period", "duplicate_period")]
 
 
 def test_periods_out_of_order_are_found(tmp_path: Path) -> None:
-    path = table(tmp_path, "s1,3,1,,,,", "s2,1,2,,,,", "s1,2,3,,,,", "s1,4,3,,,,")
+    path = table(tmp_path, "s2,1,2,,,,", "s1,3,1,,,,", "s1,2,3,,,,", "s1,4,3,,,,")
     assert seen(path) == [(4, "period", "unordered_periods")]
 
 
 @pytest.mark.parametrize("column", ["student", "cohort", "gender"])
 def test_what_belongs_to_the_record_must_not_change(tmp_path: Path, column: str) -> None:
-    lines = ["s1,1,1,,,,,x", "s2,1,1,,,,,y", "s1,2,1,,,,,y", "s1,3,1,,,,,x"]
+    lines = ["s2,1,1,,,,,y", "s1,1,1,,,,,x", "s1,2,1,,,,,y", "s1,3,1,,,,,x"]
     path = table(tmp_path, *lines, header=f"{HEADER},{column}")
     assert seen(path) == [(4, column, "inconsistent")]
 
 
+def test_rows_of_a_record_that_lie_apart_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = table(tmp_path, "s1,1,1,,,,", "s2,1,2,,,,", "s1,2,3,,,,")
+    with pytest.raises(TableError, match="Sort the table by `id`, then `period`"):
+        read_table(path, CONTRACT)
+
+
 def test_faults_between_rows_are_found_across_batches(tmp_path: Path) -> None:
-    rows = [f"s{i},2,50,,,,,a" for i in range(20_000)]
-    rows += ["s0,2,50,,,,,a", "s1,1,50,,,,,a", "s2,3,50,,,,,b"]
+    rows = [f"s{i // 4},{i % 4 + 1},50,,,,,a" for i in range(16_383)]
+    rows += ["s4095,3,50,,,,,a", "s4095,2,50,,,,,a", "s4095,4,50,,,,,b"]
     path = table(tmp_path, *rows, header=f"{HEADER},gender")
     assert seen(path) == [
-        (20_002, "period", "duplicate_period"),
-        (20_003, "period", "unordered_periods"),
-        (20_004, "gender", "inconsistent"),
+        (16_385, "period", "duplicate_period"),
+        (16_386, "period", "duplicate_period"),
+        (16_387, "gender", "inconsistent"),
     ]
+
+
+def test_ids_that_no_reader_can_tell_apart_are_one_record(tmp_path: Path) -> None:
+    path = table(tmp_path, "s1,1,80,,,,", '"s1 ",2,70,,,,', "s\u200b1,3,60,,,,")
+    cohort = read_table(path, CONTRACT)
+    assert cohort.ids.tolist() == ["s1"]
+    assert cohort.lengths.tolist() == [3]

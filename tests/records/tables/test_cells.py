@@ -73,19 +73,24 @@ def test_parquet_types_are_read_for_what_they_say(
 @pytest.mark.parametrize(
     ("column", "array", "code"),
     [
-        ("attendance", pa.array([True, None]), "wrong_type"),
-        ("attendance", pa.array([0, None], pa.timestamp("s")), "wrong_type"),
         ("attendance", pa.array([np.inf, 1.0]), "not_finite"),
         ("tutoring", pa.array([2, 1]), "wrong_type"),
         ("rating", pa.array([1, None]), "unknown_level"),
         ("period", pa.array(["1st", "2"]), "wrong_type"),
-        ("id", pa.array([None, "s1"]), "missing_value"),
+        ("id", pa.array([None, "s1"]), "out_of_range"),
     ],
 )
 def test_parquet_types_that_say_something_else_are_refused(
     tmp_path: Path, column: str, array: pa.Array, code: str
 ) -> None:
     assert seen(parquet(tmp_path, column, array)) == [(1, column, code)]
+
+
+@pytest.mark.parametrize(
+    "array", [pa.array([True, None]), pa.array([0, None], pa.timestamp("s")), pa.array([[1], None])]
+)
+def test_columns_of_other_types_are_refused_as_a_whole(tmp_path: Path, array: pa.Array) -> None:
+    assert seen(parquet(tmp_path, "attendance", array)) == [(None, "attendance", "wrong_type")]
 
 
 def parquet(folder: Path, name: str, array: pa.Array) -> Path:

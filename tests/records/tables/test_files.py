@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from records.errors import CohortError
+from records.errors import BellwetherError, CohortError, TableError
 from records.sources import simulated
 from records.tables.read_write import read_table, write_table
 from tests.records.small_table import CONTRACT, GOOD, HEADER, faults, seen, table
@@ -33,7 +33,7 @@ def test_a_foreign_byte_in_the_header_is_named(tmp_path: Path) -> None:
 
 
 def test_a_row_with_too_few_or_too_many_cells_is_named(tmp_path: Path) -> None:
-    path = table(tmp_path, GOOD[0], "s2,1,80", "s3,1,80,,,,,,")
+    path = table(tmp_path, GOOD[0], "s2,1,80", "s3,1,80,,,,,,x")
     assert seen(path) == [(3, None, "ragged_row"), (4, None, "ragged_row")]
 
 
@@ -58,7 +58,7 @@ def test_rows_of_a_parquet_file_are_counted_from_one(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "marks.parquet")
     (fault,) = faults(tmp_path / "marks.parquet")
     assert fault.located("marks.parquet").startswith(
-        "marks.parquet, row 3, column 'attendance': expected a number"
+        "marks.parquet, row 3, column 'attendance': Attendance must be a number"
     )
 
 
@@ -70,23 +70,17 @@ def test_lists_in_parquet_are_refused_by_column(tmp_path: Path) -> None:
     assert fault.located("marks.parquet").startswith("marks.parquet, column 'clicks': ")
 
 
-@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
-def test_other_separators_are_recognised(tmp_path: Path, separator: str, word: str) -> None:
-    path = table(tmp_path, *[g.replace(",", separator) for g in GOOD])
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_other_separators_are_found_in_the_header(tmp_path: Path, separator: str) -> None:
+    expected = read_table(table(tmp_path, *GOOD), CONTRACT)
+    path = table(tmp_path, *GOOD, name="other.csv")
     path.write_text(path.read_text().replace(",", separator))
-    with pytest.raises(CohortError, match=rf"marks\.csv:1.*{word}"):
-        read_table(path, CONTRACT)
-
-
-def test_quoted_names_between_semicolons_are_recognised(tmp_path: Path) -> None:
-    path = table(tmp_path, header=";".join(f'"{name}"' for name in HEADER.split(",")))
-    with pytest.raises(CohortError, match="semicolons"):
-        read_table(path, CONTRACT)
+    assert read_table(path, CONTRACT).fingerprint() == expected.fingerprint()
 
 
 def test_a_missing_header_is_recognised_without_naming_a_student(tmp_path: Path) -> None:
     path = table(tmp_path, *GOOD[1:], header="s77,1,4711,3,good,1,true")
-    with pytest.raises(CohortError, match="is the header missing") as caught:
+    with pytest.raises(TableError, match="is the header missing") as caught:
         read_table(path, CONTRACT)
     assert "4711" not in str(caught.value)
     assert "s77" not in str(caught.value)
@@ -100,19 +94,20 @@ def test_a_missing_header_is_recognised_without_naming_a_student(tmp_path: Path)
         ("marks.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("marks.csv", HEADER.encode(), "no rows"),
         ("marks.csv", f"{HEADER}\n\n\n".encode(), "no rows"),
-        ("marks.csv", HEADER.encode("utf-16"), "UTF-16"),
-        ("marks.csv.gz", HEADER.encode(), "no gzip"),
+        ("marks.csv", HEADER.encode("utf-16"), "no rows"),
+        ("marks.csv.gz", HEADER.encode(), "no rows"),
         ("marks.csv.gz", gzip.compress(HEADER.encode(), mtime=0)[:-9], "damaged"),
-        ("marks.parquet", b"PAR1 and no more", "no Parquet"),
-        ("marks.parquet", b"", "no Parquet"),
-        ("marks.xlsx", b"PK", r"\.csv, \.csv\.gz, \.parquet"),
+        ("marks.parquet", b"PAR1 and no more", "as Parquet"),
+        ("marks.parquet", b"", "as Parquet"),
+        ("marks.xlsx", b"PK", "workbook cannot be read"),
+        ("marks.doc", b"PK", r"\.csv, \.csv\.gz"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_with_the_reason(
     tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(CohortError, match=reason):
+    with pytest.raises(BellwetherError, match=reason):
         read_table(tmp_path / name, CONTRACT)
 
 
@@ -122,7 +117,7 @@ def test_a_parquet_file_damaged_inside_is_refused(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[100:4000] = bytes(3900)
     path.write_bytes(content)
-    with pytest.raises(CohortError, match="damaged"):
+    with pytest.raises(TableError, match="damaged"):
         read_table(path, simulated.simulate_cohort(1).contract)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.cohort import Cohort
+from records.errors import TableError
 from records.sources import simulated
 from records.tables.read_write import read_table, write_table
 from tests.records.small_table import CONTRACT, GOOD, HEADER, table
@@ -19,7 +20,7 @@ from tests.records.strategies import cohorts
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz"])
 @given(cohort=cohorts())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_round_trip_is_exact(suffix: str, cohort: Cohort) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"table{suffix}"
@@ -28,14 +29,14 @@ def test_a_round_trip_is_exact(suffix: str, cohort: Cohort) -> None:
 
 
 @given(cohort=cohorts(max_records=6), cut=st.integers(1, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_writing_in_parts_is_writing_the_whole(cohort: Cohort, cut: int) -> None:
     parts = [
         cohort.take(np.arange(start, min(start + cut, len(cohort))))
         for start in range(0, len(cohort), cut)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "parts.parquet"
+        path = Path(folder) / "parts.csv"
         write_table(iter(parts), path)
         assert read_table(path, cohort.contract).fingerprint() == cohort.fingerprint()
 
@@ -48,13 +49,13 @@ def test_a_table_of_many_batches_is_read_exactly(tmp_path: Path, suffix: str) ->
     assert read_table(path, cohort.contract).fingerprint() == cohort.fingerprint()
 
 
-def test_rows_sorted_by_period_across_batches_are_the_same_cohort(tmp_path: Path) -> None:
-    cohort = simulated.simulate_cohort(5000, seed=3)
+def test_rows_sorted_by_period_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    cohort = simulated.simulate_cohort(50, seed=3)
     write_table(cohort, tmp_path / "table.parquet")
     by_period = pd.read_parquet(tmp_path / "table.parquet").sort_values("period", kind="stable")
     by_period.to_parquet(tmp_path / "sorted.parquet", index=False)
-    again = read_table(tmp_path / "sorted.parquet", cohort.contract)
-    assert again.fingerprint() == cohort.fingerprint()
+    with pytest.raises(TableError, match="Sort the table by `id`, then `period`"):
+        read_table(tmp_path / "sorted.parquet", cohort.contract)
 
 
 def test_a_million_students_would_be_written_in_bounded_memory(tmp_path: Path) -> None:

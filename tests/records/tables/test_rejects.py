@@ -13,7 +13,7 @@ from tests.records.small_table import CONTRACT, GOOD, HEADER, table
 
 
 def test_rejected_rows_are_set_aside_with_their_reasons(tmp_path: Path) -> None:
-    path = table(tmp_path, *GOOD, "s3,1,800,3,awful,1,true", "s1,2,1,,,,", 's1,3,"7,5",,,,')
+    path = table(tmp_path, *GOOD, "s2,1,1,,,,", 's2,3,"7,5",,,,', "s3,1,800,3,awful,1,true")
     cohort = read_table(path, CONTRACT, on_error="reject-rows")
     assert cohort.ids.tolist() == ["s1", "s2"]
     assert cohort.lengths.tolist() == [2, 1]
@@ -22,11 +22,12 @@ def test_rejected_rows_are_set_aside_with_their_reasons(tmp_path: Path) -> None:
         header, *rows = csv.reader(file)
     assert header == ["row", "reason", *HEADER.split(",")]
     assert [row[0] for row in rows] == ["5", "6", "7"]
-    assert rows[0][2:] == ["s3", "1", "800", "3", "awful", "1", "true"]
-    assert rows[0][1].startswith("attendance: expected a number from 0 to 100")
-    assert "rating: expected one of 'poor'" in rows[0][1]
-    assert "already" in rows[1][1]
-    assert rows[2][2:5] == ["s1", "3", "7,5"]
+    assert rows[2][2:] == ["s3", "1", "800", "3", "awful", "1", "true"]
+    assert rows[2][1].startswith("attendance: Attendance must be a number from 0 to 100")
+    assert "rating: Rating must be one of 'poor'" in rows[2][1]
+    assert "twice" in rows[0][1]
+    assert rows[1][2:5] == ["s2", "3", "7,5"]
+    assert "--decimal ," in rows[1][1]
 
 
 def test_rows_without_faults_are_read_as_if_the_others_were_not_there(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_rejected_rows_of_parquet_are_set_aside_too(tmp_path: Path) -> None:
 
 
 def test_a_clean_table_leaves_no_rejects_not_even_old_ones(tmp_path: Path) -> None:
-    (tmp_path / "marks.rejected.csv").write_text("old")
+    (tmp_path / "marks.rejected.csv").write_text("row,reason,id\n")
     read_table(table(tmp_path, *GOOD), CONTRACT, on_error="reject-rows")
     assert not (tmp_path / "marks.rejected.csv").exists()
 
@@ -73,7 +74,7 @@ def test_how_many_rows_were_set_aside_is_logged(
     path = table(tmp_path, *GOOD, "s3,9,1,,,,", "s4,9,1000,,,,")
     read_table(path, CONTRACT, on_error="reject-rows")
     (line,) = caplog.messages
-    assert line.startswith("set aside 2 of the 5 rows of marks.csv in ")
+    assert line.startswith("marks.csv: 2 rejected row(s) are in ")
 
 
 def test_rejects_need_a_folder_that_exists(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.errors import Fault
+from records.errors import Fault, TableError
 from records.ids import match_key
+from records.tables.slices import SeenIds, StudentRows, students_of_rows, whole_students
 from scoring.students.intake import StudentBatch
-from scoring.tables.intake import StudentRows, TableError, TableIntake, students_of_rows
-from scoring.tables.slices import SeenIds, whole_students
+from scoring.tables.intake import TableIntake
 from tests.scoring.arrow_tables import as_table, cut
 from tests.scoring.students.test_intake import INTAKE, MIXED
 
@@ -63,11 +63,15 @@ def assert_same(one: StudentBatch, other: StudentBatch) -> None:
     assert one.ids == other.ids
     np.testing.assert_array_equal(one.values, other.values)
     np.testing.assert_array_equal(one.lengths, other.lengths)
-    assert one.faults == other.faults
+    # JSON refuses a student with too many entries before it looks at them.
+    full = {fault.row for fault in other.faults if fault.code == "too_many_periods"}
+    assert full <= {fault.row for fault in one.faults}
+    of_both = ([it for it in faults if it.row not in full] for faults in (one.faults, other.faults))
+    assert next(of_both) == next(of_both)
 
 
 def sliced(table: pa.Table, cuts: Sequence[int], students: int) -> list[StudentRows]:
-    TABLES.check(table.schema)
+    TABLES.select(table.schema)
     return list(whole_students(cut(table, cuts), students=students, rows_per_student=10))
 
 
@@ -128,7 +132,7 @@ def test_words_and_numbers_of_spreadsheets_are_read() -> None:
     np.testing.assert_array_equal(admission.values[0, :2, 0], [np.nan, 7])
     np.testing.assert_array_equal(admission.values[0, :2, 2], [0, np.nan])
     np.testing.assert_array_equal(admission.values[0, :2, 4], [1, np.nan])
-    message = "Clicks must be a number of at least 0, or null where missing."
+    message = "Clicks must be a number of at least 0, or missing (null, or an empty cell)."
     assert admission.faults == [Fault(1, "periods[0].clicks", "wrong_type", message)]
 
 
@@ -140,16 +144,16 @@ def test_words_and_numbers_of_spreadsheets_are_read() -> None:
         ({"id": ["a"], "period": [1], "click": [1]}, "click", "unknown_field"),
         ({"id": ["a"], "period": [1], "clicks": [True]}, "clicks", "wrong_type"),
         ({"id": ["a"], "period": [1], "clicks": [[1]]}, "clicks", "wrong_type"),
-        ({"id": [1.5], "period": [1]}, "id", "wrong_type"),
-        ({"id": ["a"], "period": [1], "region": [1]}, "region", "wrong_type"),
+        ({"id": [True], "period": [1]}, "id", "wrong_type"),
+        ({"id": ["a"], "period": [1], "region": [True]}, "region", "wrong_type"),
     ],
 )
 def test_a_table_with_wrong_columns_is_refused_as_a_whole(
     columns: dict[str, list[Any]], field: str, code: str
 ) -> None:
     with pytest.raises(TableError) as caught:
-        TABLES.check(pa.table(columns).schema)
-    assert (caught.value.field, caught.value.code) == (field, code)
+        TABLES.select(pa.table(columns).schema)
+    assert (caught.value.faults[0].field, caught.value.code) == (field, code)
 
 
 def test_a_table_is_checked_while_another_thread_checks_a_different_one() -> None:
@@ -163,16 +167,16 @@ def test_a_table_is_checked_while_another_thread_checks_a_different_one() -> Non
         field = ours.field
 
         def equals(self, checked: pa.Schema) -> bool:
-            intake.check(other)
+            intake.select(other)
             return bool(ours.equals(checked))
 
-    intake.check(ours)
-    assert intake.check(Interrupted()) == names[0]
+    intake.select(ours)
+    assert intake.select(Interrupted()) == names[0]
 
 
 def test_columns_of_the_records_beside_the_features_are_left_out() -> None:
     names = ["id", "period", "risk", "score", "eligible", "clicks"]
-    assert TABLES.check(pa.schema([(name, pa.string()) for name in names])) == [
+    assert TABLES.select(pa.schema([(name, pa.string()) for name in names])) == [
         "id",
         "period",
         "clicks",
@@ -193,9 +197,9 @@ def test_an_id_that_comes_again_is_always_noticed(batches: list[list[str]]) -> N
         known |= set(batch)
         if twice:
             with pytest.raises(TableError):
-                seen.add(list(batch))
+                seen.add(batch)
             return
-        seen.add(list(batch))
+        seen.add(batch)
 
 
 def test_a_student_without_end_does_not_fill_the_memory() -> None:

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from records.arrays import Bools, Floats, Ints
 from records.load import load_cohort
+from records.tables.formats import TableFormat
 from scoring.assessment.tabulator import Tabulator
 from scoring.runtime.scorer import Scorer, Scores
 from scoring.steps import Steps, advance
 from scoring.students.writing import students_of
 from scoring.tables.answers import AnswerTables
 from scoring.tables.assessor import Wanted
-from scoring.tables.formats import TableFormat
 from service.bulk import responder as bulk
 from service.bulk.costs import BulkCosts
 from service.bulk.pending import BulkRequest, SliceResult

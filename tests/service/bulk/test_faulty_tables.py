@@ -1,6 +1,5 @@
 """However many students of a cohort are refused, others never wait for many of them at once."""
 
-import io
 import json
 from itertools import pairwise
 from typing import Any
@@ -9,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from records.errors import Fault
+from records.tables.formats import TableFormat
 from scoring.steps import STEP_STUDENTS
 from scoring.students import columns, intake
 from scoring.students.faults import explain
-from scoring.tables.formats import TableFormat
 from service.bulk import responder as bulk
 from service.bulk.pending import BulkRequest
 from service.responder import Responder
@@ -26,18 +25,10 @@ def in_columns(name: str) -> bytes:
     return json.dumps(whole | {"period": [99] * STUDENTS}).encode()
 
 
-def in_arrow() -> bytes:
-    table = pa.table({"id": [f"s-{at}" for at in range(STUDENTS)], "period": [99] * STUDENTS})
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
 @pytest.mark.parametrize(
     ("kind", "body"),
-    [(None, in_columns("a")), (None, in_columns("")), (TableFormat.ARROW, in_arrow())],
-    ids=["columns", "columns read tolerantly", "arrow"],
+    [(None, in_columns("a")), (None, in_columns(""))],
+    ids=["columns", "columns read tolerantly"],
 )
 def test_a_step_explains_few_students(
     responder: Responder,

@@ -115,7 +115,7 @@ def test_tiers_are_those_of_the_answer(
     [
         (b"id,period\na,1\nb,1\na,2\n", {"content-type": "text/csv"}, "422", "invalid-request"),
         (b"id,peri", {"content-type": "text/html"}, "415", "unsupported-media-type"),
-        (b"x", {"content-type": "application/vnd.apache.parquet"}, "400", "malformed-table"),
+        (b"x", {"content-type": "application/vnd.apache.parquet"}, "415", "unsupported-media-type"),
     ],
 )
 def test_refusals_are_counted_by_reason(

@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import pytest
 from bentoml.exceptions import BentoMLException
 from hypothesis import given, settings
@@ -24,9 +23,9 @@ from records.contract import Feature, Relative
 from records.load import load_cohort
 from records.relative import with_own_relatives, without_relatives
 from records.relative_reference import learn_relatives
+from records.tables.formats import TableFormat
 from scoring.students.writing import students_of
 from scoring.tables.assessor import Wanted
-from scoring.tables.formats import TableFormat
 from service.bulk.pending import BulkRequest
 from service.http.problems import RequestError
 from service.responder import Responder
@@ -117,8 +116,6 @@ def written(responder: Responder, students: Students, kind: TableFormat) -> byte
     if kind is TableFormat.ARROW:
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table, max_chunksize=max(13, len(students)))
-    elif kind is TableFormat.PARQUET:
-        pq.write_table(table, sink)
     else:
         pa_csv.write_csv(table, sink)
     return sink.getvalue()
@@ -144,7 +141,7 @@ def told(
 @given(
     chosen=st.lists(st.integers(0, 59), min_size=1, max_size=60, unique=True),
     word=st.sampled_from(["bundle", "batch", "sent", "request"]),
-    kind=st.sampled_from([None, TableFormat.ARROW, TableFormat.PARQUET, TableFormat.CSV]),
+    kind=st.sampled_from([None, TableFormat.ARROW, TableFormat.CSV]),
 )
 def test_a_cohort_gets_the_numbers_of_its_students(
     *,

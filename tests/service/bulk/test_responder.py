@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.load import load_cohort
+from records.tables.formats import TableFormat
 from scoring.steps import finish
 from scoring.students.writing import students_of
-from scoring.tables.formats import TableFormat
 from service.bulk.columnar_decoder import ColumnarReader
 from service.bulk.pending import BulkRequest
 from service.bulk.streams import RequestStream
@@ -133,14 +133,12 @@ def test_columns_that_do_not_fit_together_are_refused(body: Any, field: str, cod
     assert (fault.field, fault.code) == (field, code)
 
 
-@pytest.mark.parametrize("kind", [ARROW, PARQUET, "text/csv"])
+@pytest.mark.parametrize("kind", [ARROW, "text/csv"])
 def test_a_table_is_answered_as_its_students_are_one_by_one(
     http: httpx.Client, students: list[dict[str, Any]], table: pa.Table, kind: str
 ) -> None:
     sink = io.BytesIO()
-    if kind == PARQUET:
-        pq.write_table(table, sink)
-    elif kind == "text/csv":
+    if kind == "text/csv":
         pa_csv.write_csv(table, sink)
     body = arrow(table) if kind == ARROW else sink.getvalue()
     answer = bulk(http, body, kind, accept=ARROW)
@@ -280,14 +278,12 @@ def long(responder: Responder) -> pa.Table:
     return long_table(responder, 50)
 
 
-@pytest.mark.parametrize("kind", [ARROW, PARQUET, "text/csv"])
+@pytest.mark.parametrize("kind", [ARROW, "text/csv"])
 def test_a_long_table_is_worked_off_as_it_comes(
     http: httpx.Client, long: pa.Table, kind: str
 ) -> None:
     sink = io.BytesIO()
-    if kind == PARQUET:
-        pq.write_table(long, sink, compression="none", use_dictionary=False)
-    elif kind == "text/csv":
+    if kind == "text/csv":
         pa_csv.write_csv(long, sink)
     body = arrow(long, 3000) if kind == ARROW else sink.getvalue()
     assert len(body) > 2**20  # more than is taken in one go
@@ -307,21 +303,27 @@ def test_a_long_table_is_worked_off_as_it_comes(
     assert "refused" not in rows["status"].to_pylist()
 
 
-@pytest.mark.parametrize("kind", [ARROW, PARQUET])
-def test_a_small_body_with_many_students_is_answered_like_a_long_one(
-    http: httpx.Client, kind: str
+def test_parquet_is_no_format_of_requests_but_one_of_answers(
+    http: httpx.Client, table: pa.Table
 ) -> None:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    refused = bulk(http, sink.getvalue(), PARQUET, accept=ARROW)
+    assert refused.status_code == 415
+    assert ARROW in refused.json()["detail"]
+    answer = bulk(http, arrow(table), ARROW, accept=PARQUET)
+    assert pq.read_table(io.BytesIO(answer.content)).num_rows > 0
+
+
+def test_a_small_body_with_many_students_is_answered_like_a_long_one(http: httpx.Client) -> None:
     many = 40_000
     table = pa.table({"id": pa.array(range(many)), "period": pa.array([1] * many, pa.int8())})
     sink = io.BytesIO()
-    if kind == PARQUET:
-        pq.write_table(table, sink, compression="zstd")
-    else:
-        packed = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_stream(sink, table.schema, options=packed) as writer:
-            writer.write_table(table)
+    packed = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, table.schema, options=packed) as writer:
+        writer.write_table(table)
     assert len(sink.getvalue()) < 2**20
-    answer = bulk(http, sink.getvalue(), kind, accept=ARROW)
+    answer = bulk(http, sink.getvalue(), ARROW, accept=ARROW)
     assert answer.headers.get("content-length") is None
     assert read(answer.content)["id"].to_pylist() == [str(one) for one in range(many)]
 

@@ -1,21 +1,19 @@
-"""How much of a table memory may hold at once, and the refusal of what would hold more.
+"""Bound the memory that a table may take.
 
-A few KiB of LZ4, zstd, gzip or of a dictionary can stand for gigabytes, so what a part unpacks to
-is looked up, where its format says so, before it is unpacked.
+A few KiB of LZ4, zstd, gzip or of a dictionary can stand for gigabytes. Where a format states the
+unpacked size of a part, it is checked before the part is unpacked.
 """
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoring.tables.intake import TableError
+from records.errors import TableError
 
-# A record batch is held whole, so this bounds memory: about 200,000 rows of ten columns.
+# A record batch is in memory as a whole: about 200,000 rows of ten columns.
 BATCH_BYTES = 16 * 2**20
-# Dictionaries stay until the end of a stream; pages of all columns are held at once.
+# Dictionaries stay until the end of a stream.
 TOGETHER_BYTES = 128 * 2**20
-# Rows that are worked on at once.
-BATCH_ROWS = 16_384
 
 
 class MalformedError(ValueError):
@@ -32,16 +30,16 @@ def too_large(part: str, size: int, advice: str, limit: int = BATCH_BYTES) -> Ta
         limit: Most bytes that it may hold.
     """
     message = f"{part} holds {size:,} bytes once unpacked; {advice} of at most {limit:,}."
-    return TableError(None, "batch_too_large", message)
+    return TableError.whole(None, "batch_too_large", message)
 
 
 def sharing(schema: pa.Schema) -> list[str]:
     """Return the columns of which many cells can look at the same text."""
     types = pa.types
     return [
-        one.name
-        for one in schema
-        if types.is_dictionary(one.type) or types.is_string_view(one.type)
+        field.name
+        for field in schema
+        if types.is_dictionary(field.type) or types.is_string_view(field.type)
     ]
 
 
@@ -69,4 +67,4 @@ def check_texts(batch: pa.RecordBatch, shares: list[str]) -> None:
                 f"{batch.num_rows:,} rows of `{name}` hold {size:,} bytes of text; ids, levels and "
                 "numbers are short."
             )
-            raise TableError(name, "batch_too_large", message)
+            raise TableError.whole(name, "batch_too_large", message)

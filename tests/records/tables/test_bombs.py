@@ -17,41 +17,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.contract import load_contract
-from scoring.tables.arrow_messages import MessageReader, check_stream
-from scoring.tables.formats import TableFormat, count_rows, read_batches
-from scoring.tables.intake import TableError, TableIntake
-from scoring.tables.limits import BATCH_BYTES, TOGETHER_BYTES, MalformedError
-from scoring.tables.parquet_thrift import I32, I64, Compact
+from records.errors import TableError
+from records.tables.cells import CellReader
+from records.tables.codecs.arrow_messages import MessageReader, check_stream
+from records.tables.codecs.base import without_misfits
+from records.tables.codecs.limits import BATCH_BYTES, TOGETHER_BYTES
+from records.tables.formats import TableFormat, count_rows, open_table, read_batches
+from records.tables.header import select_columns
 from tests.conftest import REPOSITORY
 
-INTAKE = TableIntake(load_contract("simulated"))
-GIB, MOST_MIB = 2**30, 200
-# Reads each file that it is given; says why it stopped, and how much memory that took.
+READER = CellReader(load_contract("simulated"))
+GIB, MAX_MIB = 2**30, 200
+# Reads each file that it is given; prints why it stopped, and how much memory that took.
 READ = """
 import json, resource, sys
 import pyarrow as pa
+from pathlib import Path
 from records.contract import load_contract
-from scoring.tables.formats import TableFormat, read_batches
-from scoring.tables.intake import TableError, TableIntake
+from records.errors import TableError
+from records.tables.cells import CellReader
+from records.tables.codecs.arrow_messages import MessageReader, check_stream
+from records.tables.codecs.base import without_misfits
+from records.tables.codecs.limits import BATCH_BYTES, TOGETHER_BYTES
+from records.tables.formats import TableFormat, count_rows, open_table, read_batches
+from records.tables.header import select_columns
+from records.errors import TableError
+from records.tables.cells import CellReader
+from records.tables.header import select_columns
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
-def read(source, kind):
+def read(batches):
     try:
-        for _ in read_batches(source, kind, intake.check, intake.columns):
+        for _ in batches:
             pass
     except TableError as error:
         return error.code
 
-intake = TableIntake(load_contract("simulated"))
-warm = pa.BufferReader(pa.py_buffer(open(sys.argv[1], "rb").read()))
-read(warm, TableFormat(sys.argv[1].rpartition(".")[2]))
+reader = CellReader(load_contract("simulated"))
+select = lambda schema: select_columns(reader, schema, every_feature=False)
+read(open_table(Path(sys.argv[1]), select).batches)
 before, codes = peak(), {}
 for name in sys.argv[2:]:
-    kind = TableFormat(name.rpartition(".")[2])
-    with open(name, "rb") as file:
-        codes[name] = [read(file, kind), read(pa.BufferReader(open(name, "rb").read()), kind)]
+    codes[name] = [read(open_table(Path(name), select).batches)]
+    if name.endswith(".arrow"):
+        body = pa.BufferReader(open(name, "rb").read())
+        codes[name].append(read(read_batches(body, TableFormat.ARROW, select)))
 print(json.dumps({"codes": codes, "grown": peak() - before}))
 """
 
@@ -128,19 +140,19 @@ def test_no_bomb_fills_the_memory(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    printed = json.loads(done.stdout)
 
-    codes = {Path(name).name: found for name, found in told["codes"].items()}
-    expected = {name: ["batch_too_large"] * 2 for name in BOMBS}
-    expected["prefix.parquet"] = ["unsupported_encoding"] * 2
-    assert codes == expected
-    assert told["grown"] < MOST_MIB
+    for name, codes in printed["codes"].items():
+        # A process of its own, with a limit, unpacks Parquet: this one gets a batch at a time.
+        allowed = {None, "malformed_table", "batch_too_large"}
+        assert set(codes) <= (allowed if name.endswith(".parquet") else {"batch_too_large"}), name
+    assert printed["grown"] < MAX_MIB
 
 
 def test_text_that_many_cells_look_at_is_refused() -> None:
     with pytest.raises(TableError, match="ids, levels and numbers are short"):
-        _read(arrow(shared_view(100)), TableFormat.ARROW)
-    (batch,) = _read(arrow(shared_view(10, size=100)), TableFormat.ARROW)
+        _read(arrow(shared_view(100)))
+    (batch,) = _read(arrow(shared_view(10, size=100)))
     assert batch.column("id").to_pylist() == ["y" * 100] * 10
 
 
@@ -161,13 +173,17 @@ def test_dictionaries_that_grow_for_ever_are_refused() -> None:
         check_stream(memoryview(sink.getvalue()))
 
 
-def _read(body: bytes, kind: TableFormat, *, whole: bool = False) -> list[pa.RecordBatch]:
+def _select(schema: pa.Schema) -> list[str]:
+    return select_columns(READER, schema, every_feature=False)
+
+
+def _read(body: bytes, *, whole: bool = False) -> list[pa.RecordBatch]:
     source = pa.BufferReader(body) if whole else io.BytesIO(body)
-    return list(read_batches(source, kind, INTAKE.check, INTAKE.columns))
+    return list(without_misfits(read_batches(source, TableFormat.ARROW, _select)))
 
 
 EXPECTED = {
-    *("malformed_table", "batch_too_large", "unsupported_encoding"),
+    *("malformed_table", "batch_too_large", "missing_header"),
     *("unknown_field", "missing_field", "wrong_type", "duplicate_field"),
 }
 TABLES = st.builds(
@@ -199,108 +215,59 @@ def test_a_stream_is_handed_on_as_it_is(
 
 @given(
     TABLES,
-    st.sampled_from(["none", "zstd", "gzip", "snappy", "lz4"]),
-    st.sampled_from(["1.0", "2.0"]),
-    st.booleans(),
-)
-def test_an_honest_file_is_read_whatever_packs_it(
-    table: pa.Table, compression: str, version: str, dictionary: bool
-) -> None:
-    body = parquet(
-        table,
-        compression=compression,
-        data_page_version=version,
-        use_dictionary=dictionary,
-        row_group_size=70,
-        data_page_size=200,
-    )
-    read = pa.Table.from_batches(_read(body, TableFormat.PARQUET)).unify_dictionaries()
-    assert read["id"].cast(pa.string()).to_pylist() == table["id"].cast(pa.string()).to_pylist()
-    assert read["quiz"].to_pylist() == table["quiz"].to_pylist()
-    assert count_rows(body, TableFormat.PARQUET) == table.num_rows
-
-
-@given(
-    TABLES,
-    st.sampled_from([TableFormat.ARROW, TableFormat.PARQUET]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1),
     st.booleans(),
 )
-def test_damaged_bytes_are_refused_and_nothing_else_happens(
-    table: pa.Table, kind: TableFormat, changes: list[tuple[float, int]], whole: bool
+def test_damaged_streams_are_refused_and_nothing_else_happens(
+    table: pa.Table, changes: list[tuple[float, int]], whole: bool
 ) -> None:
-    body = arrow(table, compression="zstd") if kind is TableFormat.ARROW else parquet(table)
-    damaged = bytearray(body)
+    damaged = bytearray(arrow(table, compression="zstd"))
     for place, byte in changes:
         damaged[int(place * len(damaged))] = byte
     try:
-        _read(bytes(damaged), kind, whole=whole)
-        count_rows(bytes(damaged), kind)
+        _read(bytes(damaged), whole=whole)
+        count_rows(bytes(damaged), TableFormat.ARROW)
     except TableError as error:
-        told = error.code
-    else:
-        told = "nothing"
-    assert told in {*EXPECTED, "nothing"}
+        assert error.code in EXPECTED  # noqa: PT017 - no error is right as well
 
 
-# Damages each byte of a file's end in turn, and reads what is left.
-DAMAGE = """
-import sys
-import pyarrow as pa
-from records.contract import load_contract
-from scoring.tables.formats import TableFormat, count_rows, read_batches
-from scoring.tables.intake import TableError, TableIntake
-
-intake = TableIntake(load_contract("simulated"))
-whole = open(sys.argv[1], "rb").read()
-end, refused = len(whole) - 8, 0
-for at in range(end - int.from_bytes(whole[end : end + 4], "little"), end):
-    for flipped in (1, 2, 16):
-        body = bytearray(whole)
-        body[at] ^= flipped
-        try:
-            count_rows(bytes(body), TableFormat.PARQUET)
-            source = pa.BufferReader(bytes(body))
-            for _ in read_batches(source, TableFormat.PARQUET, intake.check, intake.columns):
-                pass
-        except TableError:
-            refused += 1
-print(refused)
-"""
-
-
-def test_no_damage_to_a_file_s_end_ends_the_process(tmp_path: Path) -> None:
-    file = tmp_path / "table.parquet"
-    table = pa.table({"id": ["a", "a", "b"], "period": [1, 2, 1], "quiz": [1.5, None, 2.5]})
-    # What pyarrow writes about itself, thousands of bytes, matters to nobody.
-    pq.write_table(table, file, store_schema=False)
-    done = subprocess.run(
-        [sys.executable, "-c", DAMAGE, str(file)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.parametrize("compression", ["none", "zstd", "gzip", "snappy", "lz4"])
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_an_honest_parquet_file_is_read_whatever_packs_it(
+    tmp_path: Path, compression: str, dictionary: bool
+) -> None:
+    table = pa.table(
+        {
+            "id": pa.array([f"s-{at // 3}" for at in range(300)]).dictionary_encode(),
+            "period": pa.array([1, 2, 3] * 100, pa.int16()),
+            "quiz": pa.array([None, *(float(at) for at in range(299))]),
+        }
     )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 100
+    options = {"compression": compression, "use_dictionary": dictionary}
+    body = parquet(table, **options, row_group_size=70, data_page_size=200)
+    read = _parquet(tmp_path, body)
+    assert read["id"].cast(pa.string()).to_pylist() == table["id"].cast(pa.string()).to_pylist()
+    assert read["quiz"].to_pylist() == table["quiz"].to_pylist()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\x15\x02\x05\x02\x02\x00",  # field 1 twice: which one counts?
-        b"\x16\x02\x00",  # field 1 as a longer number than it should be: passed over by some
-        b"\x15\x82\x80\x80\x80\x20\x00",  # 2^32 + 1: cut to 1 by some
-        b"\x25" + b"\xff" * 9 + b"\x03\x00",  # more than 64 bits
-        b"\x15\x02",  # without an end
-    ],
-)
-def test_what_readers_could_take_differently_is_malformed(data: bytes) -> None:
-    with pytest.raises(MalformedError):
-        Compact(data).struct({1: I32, 2: I64})
+def _parquet(folder: Path, body: bytes) -> pa.Table:
+    file = folder / "table.parquet"
+    file.write_bytes(body)
+    return pa.Table.from_batches(without_misfits(open_table(file, _select).batches))
 
 
-def test_a_struct_is_read_as_far_as_it_is_wanted() -> None:
-    data = b"\x15\x02\x19\x2c\x16\x03\x00\x16\x06\x00\x18\x01x\x00"
-    assert Compact(data).struct({1: I32}) == {1: 1}
-    assert Compact(data).struct({2: [{1: I64}]}) == {2: [{1: -2}, {1: 3}]}
+def test_damage_to_a_parquet_file_is_refused_and_ends_only_the_child(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "a", "b"], "period": [1, 2, 1], "quiz": [1.5, None, 2.5]})
+    body = parquet(table, store_schema=False)
+    size = int.from_bytes(body[-8:-4], "little")
+    refused = 0
+    for at in range(len(body) - 8 - size, len(body) - 8, max(1, size // 12)):
+        for flipped in (1, 2, 16):
+            damaged = bytearray(body)
+            damaged[at] ^= flipped
+            try:
+                _parquet(tmp_path, bytes(damaged))
+            except TableError as error:
+                assert error.code in EXPECTED  # noqa: PT017 - some damage changes nothing
+                refused += 1
+    assert refused > 12

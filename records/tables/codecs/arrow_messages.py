@@ -1,4 +1,4 @@
-"""Read an Arrow IPC stream message by message, so that none unpacks to more than memory may hold.
+"""Check an Arrow IPC stream message by message, so that none unpacks to more than memory may hold.
 
 Columnar.rst of Apache Arrow, "Encapsulated message format": a message is `FFFFFFFF`, the length of
 its metadata, the metadata (a FlatBuffer, Message.fbs) and its body. In a compressed body every
@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import IO
 
-from scoring.tables.limits import BATCH_BYTES, TOGETHER_BYTES, MalformedError, too_large
+from records.tables.codecs.limits import BATCH_BYTES, TOGETHER_BYTES, MalformedError, too_large
 
 _CONTINUATION = 0xFFFFFFFF
 _DICTIONARY, _RECORDS = 2, 3  # of the union MessageHeader
@@ -18,9 +18,9 @@ _ADVICE = "write batches"
 
 
 class MessageReader(io.RawIOBase):
-    """Hands an Arrow stream on, message by message, each looked at before.
+    """Passes an Arrow stream on message by message, each checked before.
 
-    What is no message is handed on as it is: Arrow says what is wrong with it.
+    Bytes that are no message are passed on unchanged: Arrow reports what is wrong with them.
 
     Args:
         source: The stream.

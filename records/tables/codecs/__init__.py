@@ -1,0 +1,1 @@
+"""Formats of tables: one codec each, all behind `records.tables.formats`."""
