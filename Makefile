@@ -82,6 +82,9 @@ test-fast: $(ENV) ## Lint and the tests that need no trained model and no server
 test-matrix: ## The fast tests on Python 3.11 to 3.13, and with the lowest versions allowed (ROUNDS=)
 	@bash requirements/matrix $(ROUNDS)
 
+fuzz: $(BUNDLE)/manifest.json ## Hostile inputs for SECONDS=300: bodies, heads, files, commands (SEED=)
+	@$(BIN)/python -m tests.service.fuzz $(BUNDLE) $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),300)
+
 lint: $(ENV) ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -118,4 +121,4 @@ lock: ## Renew the hash-locked requirements from pyproject.toml (RENEW="--upgrad
 clean: ## Remove runs, bundles and caches; keep .venv
 	@rm -rf runs build out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help env train report pictures export serve packages test test-fast test-long test-matrix lint format bento bench bench-overload bench-peers reproduce audit lock clean
+.PHONY: help env train report pictures export serve packages test test-fast test-long test-matrix fuzz lint format bento bench bench-overload bench-peers reproduce audit lock clean
