@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.service.asking import problem
 from tests.service.fuzz.file_parts import run_files
 from tests.service.fuzz.heads import segments
 from tests.service.fuzz.inputs import SECRET_TEXT, bulk_body, score_body
@@ -49,6 +51,18 @@ def test_hostile_files_and_command_lines_end_in_messages(bundle_dir: Path) -> No
 
     assert not tally.findings, tally.table()
     assert {part for part, _ in tally.outcomes} == {"tables", "bundles", "commands"}
+
+
+@pytest.mark.parametrize("value", [False, 0, 0.0, "", {}])
+@pytest.mark.parametrize("key", ["features.quiz", "period"])
+def test_what_is_no_list_in_columnar_json_is_refused(
+    http: httpx.Client, key: str, value: object
+) -> None:
+    body: dict[str, object] = {"id": ["a"], "lengths": [1], "features": {}}
+    inner, _, name = key.rpartition(".")
+    (body["features"] if inner else body)[name] = value  # type: ignore[index]
+
+    assert problem(http.post("/score/bulk", json=body), 422)["errors"][0]["field"] == key
 
 
 class _Faulty(http.server.BaseHTTPRequestHandler):
