@@ -8,6 +8,7 @@ DATA_DIR ?=
 STUDENTS ?= 4000
 HOST     ?= 127.0.0.1
 PORT     ?= 3000
+DESK_PORT ?= 3100
 # auto, cpu, cuda or tensorrt; auto unless BELLWETHER_PROVIDER says otherwise.
 PROVIDER ?=
 # gpu: ONNX Runtime with CUDA and TensorRT providers (runs on CPU too); cpu: the small build.
@@ -25,6 +26,8 @@ ENV    := .venv/.ready-$(RUNTIME)
 LOCK   := requirements/dev$(if $(filter cpu,$(RUNTIME)),-cpu).txt
 RUN    := runs/$(DATA)
 BUNDLE := build/bundles/$(DATA)
+# Simulated students bring a desk with an invented institution along.
+SERVE  := $(if $(filter simulated,$(DATA)),demo --desk-port $(DESK_PORT),serve)
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,9 +60,9 @@ pictures: $(RUN)/run.json ## Draw the documents' pictures from DATA's run
 
 export: $(BUNDLE)/manifest.json ## Turn the run into a bundle, through the gate
 
-serve: $(BUNDLE)/manifest.json ## From nothing to an answering service (DATA, DATA_DIR, PORT, PROVIDER)
+serve: $(BUNDLE)/manifest.json ## From nothing to scoring service and desk (PORT, DESK_PORT, PROVIDER); with real DATA the service alone
 	@$(BIN)/bellwether request $(RUN) --out build/$(DATA)-request.json
-	@$(BIN)/bellwether serve $(BUNDLE) --host $(HOST) --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) --request build/$(DATA)-request.json
+	@$(if $(PROVIDER),BELLWETHER_PROVIDER=$(PROVIDER)) $(BIN)/bellwether $(SERVE) $(BUNDLE) --host $(HOST) --port $(PORT) --request build/$(DATA)-request.json
 
 # A real OpenID provider for the tests of sign-in; they skip where npm is absent.
 PROVIDER := tests/access/provider

@@ -13,7 +13,7 @@ from cli.bundles import bundle, evaluate, export, policy
 from cli.cases import group as cases
 from cli.console import errors
 from cli.data import check, contract, reference, request, simulate
-from cli.serving import desk, score, serve, token
+from cli.serving import demo, desk, score, serve, token
 from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
 from records.usage_reports import switch_off_usage_reports
@@ -42,6 +42,7 @@ app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bundle.app, name="bundle")
+app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("desk")(desk.desk)
 app.command("score")(score.score)

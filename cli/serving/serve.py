@@ -65,14 +65,23 @@ def serve(
     if host not in _LOOPBACK and settings.tokens is None and settings.tokens_file is None:
         console.print("[yellow]No tokens are set: everybody who reaches it may ask.[/]")
     if request is not None:
-        console.print("Once it is up, in another terminal:\n", highlight=False)
-        for line in _examples(address, request):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    command = [sys.executable, "-m", "bentoml", "serve", "service.app:Bellwether"]
-    command += ["--host", host, "--port", str(port)]
+        print_examples(address, request)
     sys.stdout.flush()
     # In the place of this process, so that stopping it stops the server.
-    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
+    os.execve(sys.executable, server_command(host, port), environment)  # noqa: S606 - no shell is wanted
+
+
+def server_command(host: str, port: int) -> list[str]:
+    """Return the command that starts BentoML's server with the service."""
+    command = [sys.executable, "-m", "bentoml", "serve", "service.app:Bellwether"]
+    return [*command, "--host", host, "--port", str(port)]
+
+
+def print_examples(address: str, request: Path) -> None:
+    """Print commands that ask the service, as they can be pasted into a shell."""
+    console.print("Once it is up, in another terminal:\n", highlight=False)
+    for line in _examples(address, request):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _examples(address: str, request: Path) -> list[str]:
