@@ -1,13 +1,12 @@
-"""Write answers as JSON straight from the columns of an `AssessmentTable`.
+"""Write assessments as JSON straight from the columns of an `AssessmentTable`.
 
-The bytes say what `msgspec.json.encode` says of the same table put into words (`Assessor.to_assessments`),
-several times faster: whatever is constant (texts of a rule, names of tiers, keys) is encoded once,
-numbers are encoded a column at a time (`service.rows.json_numbers`), and all students' fragments are one list
-of which each request's answer is joined in one go. Only risks are written otherwise, with all
-their six decimals.
+The bytes hold what `msgspec.json.encode` writes of `Assessor.to_assessments`, several times faster:
+constant parts (texts of a rule, names of tiers, keys) are encoded once, numbers are encoded a column
+at a time (`service.rows.json_numbers`), and the fragments of all students are one list of which each
+response is joined in one call. Only risks differ: they are written with all six decimals.
 
-A field that is new in `scoring.assessment.assessor` is added here in its place; until then the test that
-compares the two ways of writing fails.
+A field that is new in `scoring.assessment.assessor` is added here in its place; a test compares both
+ways of writing.
 """
 
 from collections.abc import Sequence
@@ -79,14 +78,14 @@ class TableEncoder:
     Args:
         contract: Names the features, the subjects and the unit of the forecast.
         policy: Names the tiers.
-        advice: What each rule of the policy says, in the policy's order.
+        templates: The recommendation of each rule, in the policy's order.
     """
 
     def __init__(
-        self, contract: Contract, policy: Policy, advice: Sequence[RecommendationTemplate]
+        self, contract: Contract, policy: Policy, templates: Sequence[RecommendationTemplate]
     ) -> None:
         self._trajectories = Trajectories(contract.periods.maximum)
-        self._texts = texts = Fragments(contract, policy, advice)
+        self._texts = texts = Fragments(contract, policy, templates)
         # One student's fragments: what is always the same, and room for the rest.
         self._layout = [_NEXT, b"", b'","row":', *((b"",) * 5), b'],"forecast":[']
         self._forecasts_at = len(self._layout)
@@ -108,8 +107,8 @@ class TableEncoder:
 
         Args:
             table: At least one student.
-            ids: Their ids, text that UTF-8 can carry.
-            rows: Their positions in the requests that they came in.
+            ids: Their ids, valid Unicode.
+            rows: Their positions in their requests.
 
         Returns:
             One JSON object a student, in order.
@@ -134,68 +133,68 @@ class TableEncoder:
         fragments[7::width] = trajectories
         for at, column in enumerate(forecasts):
             fragments[self._forecasts_at + 2 * at + 1 :: width] = column
-        if (unknown := np.isnan(table.forecast)).any():
-            self._leave_out(fragments, unknown)
+        if (is_missing := np.isnan(table.forecast)).any():
+            self._leave_out(fragments, is_missing)
         if len(table.outliers.row):
-            self._lay_outliers(fragments, table.outliers)
+            self._place_outliers(fragments, table.outliers)
         observed = map(self._texts.observed.__getitem__, table.observed_periods.tolist())
         fragments[self._observed_at :: width] = observed
         fragments[self._observed_at + 1 :: width] = shares
         if len(advice):
-            self._lay_advice(fragments, advice, (measured, expected, standard_deviations))
+            self._place_advice(fragments, advice, (measured, expected, standard_deviations))
         if table.reference is not None:
             fragments[width - 1 :: width] = map(REFERENCES.__getitem__, table.reference.tolist())
         return EncodedStudents(fragments, width)
 
-    def _leave_out(self, fragments: list[bytes], unknown: Bools) -> None:
-        """Take forecasts out that are `unknown`, (rows, subjects)."""
+    def _leave_out(self, fragments: list[bytes], is_missing: Bools) -> None:
+        """Remove the forecasts that are missing, (rows, subjects)."""
         size = _OF_SUBJECT * len(self._texts.subjects)
-        for row in np.flatnonzero(unknown.any(axis=1)).tolist():
+        for row in np.flatnonzero(is_missing.any(axis=1)).tolist():
             start = row * len(self._layout) + self._forecasts_at
             subjects = [
                 b"".join(
                     (self._texts.subjects[at], *fragments[first + 1 : first + _OF_SUBJECT], b"}")
                 )
-                for at in np.flatnonzero(~unknown[row]).tolist()
+                for at in np.flatnonzero(~is_missing[row]).tolist()
                 for first in [start + at * _OF_SUBJECT]
             ]
             left = [b",".join(subjects), *repeat(b"", size - 1), _NO_FORECASTS]
             fragments[start : start + size + 1] = left
 
-    def _lay_advice(
+    def _place_advice(
         self,
         fragments: list[bytes],
         advice: AdviceTable,
         numbers: tuple[list[bytes], list[bytes], list[bytes]],
     ) -> None:
-        """Lay each student's recommendations, the worst first."""
+        """Place each student's recommendations, the most severe first."""
         row = advice.row
         place = np.arange(len(row)) - row.searchsorted(row)
         cells = row * len(self._layout) + (self._advice_at + _OF_ADVICE * place)
         encoded = self._texts.advice.encode(advice, *numbers, place > 0)
-        for cell, words, grounds in zip(cells.tolist(), *encoded, strict=True):
+        for cell, words, evidence in zip(cells.tolist(), *encoded, strict=True):
             fragments[cell] = words
-            fragments[cell + 1] = grounds
+            fragments[cell + 1] = evidence
 
-    def _lay_outliers(self, fragments: list[bytes], cells: OutlierCells) -> None:
-        """Lay each student's flags, in order."""
+    def _place_outliers(self, fragments: list[bytes], cells: OutlierCells) -> None:
+        """Place each student's outliers, in order."""
         width = len(self._layout)
-        flags = self._texts.flags.of(cells.period, cells.feature)
-        for row, flag in zip(cells.row.tolist(), flags, strict=True):
+        outliers = self._texts.outliers.of(cells.period, cells.feature)
+        for row, outlier in zip(cells.row.tolist(), outliers, strict=True):
             at = row * width + self._outliers_at
             before = fragments[at]
-            fragments[at] = b"%b,%b" % (before, flag) if before else flag
+            fragments[at] = b"%b,%b" % (before, outlier) if before else outlier
 
 
 def _numbers(*columns: Doubles) -> list[list[bytes]]:
-    """Encode columns of numbers, all in one go; NaN becomes null."""
+    """Encode columns of numbers in one call; NaN becomes null."""
     encoded = written(np.concatenate(columns))
     ends = list(accumulate(map(len, columns), initial=0))
     return [encoded[start:end] for start, end in pairwise(ends)]
 
 
 def _texts(texts: Sequence[str]) -> list[bytes]:
-    """Encode texts, all in one go, without the quotes around each."""
+    """Encode texts in one call, without the quotes around each."""
     encoded = _json(texts)
     # A text with a quote in it can hold, or end like, what separates two texts.
     if not texts or b'\\"' in encoded:

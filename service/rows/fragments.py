@@ -1,4 +1,4 @@
-"""What is constant in answers, encoded once: keys, names of tiers, texts of a rule."""
+"""The constant parts of responses, encoded once: keys, names of tiers, texts of a rule."""
 
 from collections.abc import Callable, Sequence
 from itertools import repeat
@@ -18,7 +18,7 @@ REFERENCES = [b'],"reference":%b}' % _json(origin) for origin in ORIGINS]
 
 
 class PairFragments:
-    """Fragments that depend on two small whole numbers, all of them written once.
+    """Fragments that depend on two small whole numbers, each written once.
 
     Args:
         write: Writes the fragment of a pair.
@@ -30,7 +30,7 @@ class PairFragments:
         self, write: Callable[[int, int], bytes], first: Sequence[int], second: int
     ) -> None:
         self._width = second
-        texts = [write(one, other) for one in first for other in range(second)]
+        texts = [write(number, other) for number in first for other in range(second)]
         self._array = np.array(texts, np.object_)
 
     def of(
@@ -44,27 +44,27 @@ class PairFragments:
 
 
 class Fragments:
-    """The constant parts of answers under one contract and policy.
+    """The constant parts of responses under one contract and policy.
 
     Args:
         contract: Names the features, the subjects and the unit of the forecast.
         policy: Names the tiers.
-        advice: What each rule of the policy says, in the policy's order.
+        templates: The recommendation of each rule, in the policy's order.
 
     Attributes:
-        subjects: What comes before each subject's forecast.
-        unit: What comes between a forecast and its lower end.
+        subjects: The part before each subject's forecast.
+        unit: The part between a forecast and its lower end.
         before_risk: By status and period.
-        after_risk: By tier and since when it holds, 0 for no tier.
-        flags: Outliers, by period and feature.
-        observed: What comes before the share observed, by observed periods.
+        after_risk: By tier and the period since which it holds, 0 for no tier.
+        outliers: By period and feature.
+        observed: The part before the observed share, by observed periods.
         advice: Of recommendations.
     """
 
     def __init__(
-        self, contract: Contract, policy: Policy, advice: Sequence[RecommendationTemplate]
+        self, contract: Contract, policy: Policy, templates: Sequence[RecommendationTemplate]
     ) -> None:
-        self.advice = AdviceFragments(advice, contract.periods.maximum)
+        self.advice = AdviceFragments(templates, contract.periods.maximum)
         score = contract.targets.score
         self.subjects = [b'{"subject":%b,"value":' % _json(name) for name in score.subjects]
         self.unit = b',"unit":%b,"low":' % _json(score.unit)
@@ -87,7 +87,7 @@ class Fragments:
             [*range(len(tiers)), NO_TIER],
             periods,
         )
-        self.flags = PairFragments(
+        self.outliers = PairFragments(
             lambda period, feature: b'{"period":%d,"feature":%b}' % (period, features[feature]),
             range(periods),
             len(features),
@@ -100,20 +100,20 @@ class Fragments:
 class AdviceFragments:
     """Writes recommendations: constant text around a student's numbers."""
 
-    def __init__(self, advice: Sequence[RecommendationTemplate], periods: int) -> None:
-        # What comes before the first number: of a student's first recommendation, of the others.
+    def __init__(self, templates: Sequence[RecommendationTemplate], periods: int) -> None:
+        # The part before the first number: of a student's first recommendation, of the others.
         self._before: list[bytes] = []
         self._middle: list[bytes] = []
-        for one in advice:
-            example = one.recommendation(0.0, 0.0, 0.0, 1, 1)
+        for template in templates:
+            example = template.recommendation(0.0, 0.0, 0.0, 1, 1)
             before, _ = _json(example).rsplit(_json(example.evidence), 1)
             unit, against = _json(example.evidence.unit), _json(example.evidence.against)
             self._before.append(before + b'{"measured":')
             self._middle.append(b',"unit":%b,"against":%b,"standard_deviations":' % (unit, against))
-        self._before += [b"," + one for one in self._before]
-        self._names = [[_json(name) for name in one.names] for one in advice]
-        self._others = [one.others and _json(one.others) for one in advice]
-        self._over_names = np.array([bool(one.names or one.others) for one in advice], np.bool_)
+        self._before += [b"," + before for before in self._before]
+        self._names = [[_json(name) for name in template.names] for template in templates]
+        self._others = [template.others and _json(template.others) for template in templates]
+        self._over_names = np.array([bool(t.names or t.others) for t in templates], np.bool_)
         self._periods = PairFragments(
             lambda first, last: b',"first_period":%d,"last_period":%d}}' % (first, last),
             range(periods + 1),
@@ -128,7 +128,7 @@ class AdviceFragments:
         standard_deviations: list[bytes],
         further: Bools,
     ) -> tuple[list[bytes], list[bytes]]:
-        """Return each recommendation's words and its grounds, together one JSON object.
+        """Return each recommendation's words and its evidence, together one JSON object.
 
         The numbers are encoded already. A comma comes before those that are `further` ones of
         their student.
@@ -140,7 +140,7 @@ class AdviceFragments:
                 measured[at] = names[int(advice.measured[at])]
                 expected[at] = others or names[int(advice.expected[at])]
         words = advice.rule + further * len(self._middle)
-        grounds = (
+        evidence = (
             measured,
             repeat(b',"expected":'),
             expected,
@@ -150,5 +150,5 @@ class AdviceFragments:
         )
         return (
             list(map(self._before.__getitem__, words.tolist())),
-            list(map(b"".join, zip(*grounds, strict=False))),
+            list(map(b"".join, zip(*evidence, strict=False))),
         )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.rounding import DECIMALS, RISK_DECIMALS
-from service.rows.json_numbers import _FEW_NUMBERS, _FEW_RISKS, Trajectories, risk_lists, written
+from service.rows.json_numbers import _FEW_NUMBERS, Trajectories, risk_lists, written
 
 unhurried = settings(deadline=None)
 EDGES = [0.0, -0.0, -99.9999, -100.0, 999.9999, 1000.0, 1e300, -1e300, 123456.7891, np.nan]
@@ -55,23 +55,19 @@ def test_trajectories_are_those_of_single_risks(
     rows: int, periods: int, missing: float, seed: int
 ) -> None:
     generator = np.random.default_rng(seed)
-    rows += _FEW_RISKS // periods
     risks = generator.choice([0, 1, 1e-6, 0.4, 0.999999, generator.random()], (rows, periods))
     risks = risks.round(RISK_DECIMALS)
     risks[generator.random(risks.shape) < missing] = np.nan
     lengths = generator.integers(1, periods + 1, rows).astype(np.int32)
     risks[np.arange(periods) >= lengths[:, None]] = np.nan
-    # Who is assessed has a risk after the last period.
+    # An assessed student has a risk after the last period.
     risks[np.isnan(risks[np.arange(rows), lengths - 1])] = np.nan
 
-    writer = Trajectories(130)
-    last, trajectories = writer.encode(risks, lengths)
+    last, trajectories = Trajectories(130).encode(risks, lengths)
 
     assert trajectories == [points(row) for row in risks.tolist()]
-    alone = map(writer.of_student, risks.tolist(), lengths.tolist())
-    assert list(alone) == list(zip(last, trajectories, strict=True))
-    said = risks[np.arange(rows), lengths - 1]
-    assert last == [b"null" if np.isnan(risk) else b"%.6f" % risk for risk in said.tolist()]
+    latest = risks[np.arange(rows), lengths - 1]
+    assert last == [b"null" if np.isnan(risk) else b"%.6f" % risk for risk in latest.tolist()]
 
 
 def test_every_risk_is_written_as_it_is_alone() -> None:
