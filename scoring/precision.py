@@ -4,10 +4,10 @@ from enum import StrEnum
 
 
 class Precision(StrEnum):
-    """A precision to ask for.
+    """A precision to request.
 
     `auto` is float32: the only one that is proven equal to Keras, and in which no record of a batch
-    can change what is said of another. Others answer only where somebody asked for them.
+    can change the scores of another. The others are used only on request.
     """
 
     AUTO = "auto"

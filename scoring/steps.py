@@ -1,18 +1,18 @@
-"""Work that can be put off between its steps, so that one thread can do other work meanwhile."""
+"""Work in steps: one thread can do other work between them."""
 
 from collections.abc import Callable, Generator
 from time import perf_counter
 from typing import TypeVar
 
 T = TypeVar("T")
-# Yields where it can be put off; returns what came of it.
+# Yields between steps; returns the result.
 Steps = Generator[None, None, T]
-# Students that are explained, or read one by one, in a step: a millisecond or two.
+# Students whose faults are listed, or that are read one by one, in a step: one or two milliseconds.
 STEP_STUDENTS = 32
 
 
 def finish(steps: Steps[T]) -> T:
-    """Do all steps, one after the other, and return what came of them."""
+    """Run all steps and return the result."""
     while True:
         try:
             next(steps)
@@ -22,23 +22,27 @@ def finish(steps: Steps[T]) -> T:
 
 
 def timed(steps: Steps[T], clock: Callable[[], float] = perf_counter) -> Steps[tuple[T, float]]:
-    """Do steps; return the seconds that they took, too, without those between them."""
+    """Run steps; return the result and the seconds spent in the steps."""
     spent = 0.0
     while True:
-        began = clock()
+        started = clock()
         try:
             next(steps)
         except StopIteration as end:
-            return end.value, spent + clock() - began
-        spent += clock() - began
+            return end.value, spent + clock() - started
+        spent += clock() - started
         yield
 
 
 def advance(steps: Steps[T], seconds: float) -> T | None:
-    """Do steps until so much time has passed.
+    """Run steps until some time has passed.
+
+    Args:
+        steps: Their result must not be None.
+        seconds: Time after which no further step begins.
 
     Returns:
-        What came of them once all are done, which must not be None; None before.
+        The result, or None where steps are left.
     """
     until = perf_counter() + seconds
     while True:

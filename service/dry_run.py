@@ -1,7 +1,7 @@
-"""Load, warm up and answer once in a process of its own, before any worker starts.
+"""Load the bundle, warm it up and score once in a separate process, before any worker starts.
 
-A worker that cannot load its model is started again and again; this says once why, and stops. A
-process of its own leaves no model, and on a GPU no context, in the one that supervises the workers.
+A worker that cannot load its model would be restarted for ever; the dry run fails once, with the
+reason. A separate process leaves no model, and on a GPU no context, in the supervisor.
 """
 
 import subprocess
@@ -16,23 +16,23 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class DryRunError(BellwetherError):
-    """The service could not answer; the message says why."""
+    """The service cannot start; the message gives the reason."""
 
 
 def dry_run(folder: Path) -> str:
-    """Let a process of its own load the bundle at `folder` under the settings of this one.
+    """Load the bundle at `folder` in a separate process, under the settings of this one.
 
     Returns:
-        The digest of the bundle that answered.
+        The digest of the loaded bundle.
 
     Raises:
-        DryRunError: It could not load it, warm it up or answer.
+        DryRunError: The bundle could not be loaded, warmed up or used.
     """
     command = [sys.executable, "-m", "service.dry_run", str(folder)]
     done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own module
     if done.returncode:
-        said = done.stdout.strip() or f"it ended with exit code {done.returncode}"
-        raise DryRunError(f"The service cannot start: {said}")
+        reason = done.stdout.strip() or f"it ended with exit code {done.returncode}"
+        raise DryRunError(f"The service cannot start: {reason}")
     return done.stdout.strip()
 
 
@@ -42,7 +42,7 @@ def _main() -> int:
         sys.stdout.write(responder.info.digest)
     except BellwetherError as error:
         sys.stdout.write(str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the workers would meet it too
+    except Exception as error:  # noqa: BLE001 - the workers would fail in the same way
         sys.stdout.write(f"{type(error).__name__}: {error}")
     else:
         return 0

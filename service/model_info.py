@@ -1,4 +1,4 @@
-"""Say which model is loaded, how good it was found to be and where it runs."""
+"""Describe the loaded model: its version, its measured quality and where it runs."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from service.settings import Settings
 
 
 def model_info(scorer: Scorer, settings: Settings, threads: int) -> ModelInfo:
-    """Say what is loaded, where it runs and since when."""
+    """Describe what is loaded, where it runs and since when."""
     bundle = scorer.bundle
     manifest = bundle.manifest
     return ModelInfo(
@@ -29,7 +29,7 @@ def model_info(scorer: Scorer, settings: Settings, threads: int) -> ModelInfo:
             strict=settings.strict,
             threads=threads,
             workers=settings.workers,
-            precision={name: one.value for name, one in scorer.precision.items()},
+            precision={graph: precision.value for graph, precision in scorer.precision.items()},
             options=scorer.provider_options,
         ),
         versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
@@ -50,7 +50,7 @@ def _stamp(bundle: Bundle) -> ModelStamp:
     )
 
 
-# Where a run keeps the figures of its networks (`evaluation.metrics`): the risk at the end of each
+# Where a run stores the figures of its networks (`evaluation.metrics`): the risk at the end of each
 # record, the score over all periods.
 _HEADLINES = {"risk": ("risk", "network", "last"), "score": ("score", "network", "overall")}
 
@@ -67,7 +67,7 @@ def _worst_parity(bundle: Bundle) -> list[ParityFigure]:
     worst: dict[tuple[str, str], ParityFigure] = {}
     for row in bundle.manifest.parity:
         figure = ParityFigure(row.graph, row.provider, row.largest_difference, row.tolerance)
-        known = worst.setdefault((row.graph, row.provider), figure)
-        if known.largest_difference < figure.largest_difference:
+        worst_so_far = worst.setdefault((row.graph, row.provider), figure)
+        if worst_so_far.largest_difference < figure.largest_difference:
             worst[row.graph, row.provider] = figure
     return list(worst.values())

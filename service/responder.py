@@ -1,9 +1,9 @@
-"""Answer requests from a loaded bundle: bytes in, bytes out. Knows neither HTTP nor BentoML.
+"""Respond to requests from a loaded bundle: bytes in, bytes out. Independent of HTTP and BentoML.
 
-body -> `RequestReader` -> admitted students -> `Assessor` -> `AssessmentTable` -> body
+body -> `RequestReader` -> `StudentBatch` -> `Scorer` -> `Assessor` -> `AssessmentTable` -> body
 
-The students of several requests go through the model and the policy together; each request's
-answer is made of its own rows and errors alone.
+The students of several requests go through the model and the policy together. Each response is
+made of the rows and faults of its own request alone.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -56,12 +56,12 @@ _NO_CARD = (
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer to a `score` request, and what the metrics want to know of it.
+    """The response to a `score` request, and what the metrics count.
 
     Attributes:
         body: JSON.
-        assessed: Students in it.
-        refused: Students that were refused.
+        assessed: Students assessed.
+        refused: Students refused.
     """
 
     body: bytes
@@ -74,7 +74,7 @@ class StageSeconds:
     """Where the time of one pass over several requests went, in seconds.
 
     Attributes:
-        compute: Lone students to arrays, then `Scorer.score`, both graphs.
+        compute: Lazy students to arrays, then `Scorer.score`, both graphs.
         policy: `Assessor.tabulate`: tiers, trajectories, rules.
         encode: Assessments to JSON.
     """
@@ -86,16 +86,16 @@ class StageSeconds:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Answers to several requests that were worked on together.
+    """Responses to several requests of one pass.
 
     Attributes:
-        results: One a request, in order: its answer, what finds its reasons, or why none of its
-            students can be scored.
+        results: One a request, in order: its response, the work that adds reasons to it, or why
+            none of its students can be scored.
         stages: Seconds of the whole pass.
         executions: Rows of each execution of the risk graph.
         tiers: Students by the name of their tier; every tier of the policy is a key.
         statuses: Students by status; every status is a key.
-        outliers: (values,) position of the feature of every outliers.
+        outliers: (values,) position of the feature of each outlier.
     """
 
     results: list[Answered | Explaining | RequestError]
@@ -107,15 +107,15 @@ class Answers:
 
     @property
     def bodies(self) -> list[bytes]:
-        """JSON bodies in order; of a refused request the problem's."""
+        """JSON bodies in order; of a refused request its problem details."""
         return [
-            one.body() if isinstance(one, RequestError) else finished(one).body
-            for one in self.results
+            result.body() if isinstance(result, RequestError) else finished(result).body
+            for result in self.results
         ]
 
 
 class Responder:
-    """A bundle, loaded and warmed up, that answers requests.
+    """A bundle, loaded and warmed up, that responds to requests.
 
     Safe to call from several threads at once.
 
@@ -125,20 +125,20 @@ class Responder:
 
     Raises:
         BundleError: The bundle cannot be trusted.
-        ProviderError: Strict, and the provider that was asked for cannot answer.
+        ProviderError: Strict, and the requested provider is not available.
 
     Attributes:
         bundle: The bundle.
         assessor: Scorer and policy.
         max_students: Most students of one JSON document.
-        contract: Body of the `contract` answer, JSON.
-        policy: Body of the `policy` answer, JSON.
-        model: Body of the `model` answer, JSON.
+        contract: Response body of `contract`, JSON.
+        policy: Response body of `policy`, JSON.
+        model: Response body of `model`, JSON.
         reasons: Finds reasons.
         what_if: Answers `what-if`.
-        card: Body of the `card` answer, Markdown.
-        sample_request: A valid body for `score`, made up from the contract.
-        sample_answer: What `score` answers to it, really.
+        card: Response body of `card`, Markdown.
+        sample_request: A valid request body for `score`, made from the contract.
+        sample_answer: The response of `score` to it.
     """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
@@ -156,7 +156,7 @@ class Responder:
         self.assessor = Assessor(self._scorer)
         self.max_students = settings.max_students
         self._tiers = [tier.name for tier in self.bundle.policy.tiers]
-        # None where no feature is relative: nothing is then looked at or filled in.
+        # None where no feature is relative: there is nothing to fill in.
         self._relatives = Relatives.from_contract(
             self.bundle.contract, self.bundle.reference.relative
         )
@@ -167,7 +167,7 @@ class Responder:
         self._encoder = TableEncoder(
             self.bundle.contract, self.bundle.policy, self.assessor.recommender.templates
         )
-        # Every answer begins alike.
+        # All responses begin with the same bytes.
         empty = msgspec.json.encode(ScoreAnswer(self.info.model, [], []))
         self._before = empty.removesuffix(_NO_ERRORS)
         self.contract = self.bundle.contract.model_dump_json().encode()
@@ -196,32 +196,32 @@ class Responder:
         return self._reader.read(body)
 
     def answer(self, requests: Sequence[ScoreRequest]) -> Answers:
-        """Answer several requests in one pass over all their students.
+        """Respond to several requests in one pass over all their students.
 
-        What one request asks for, or got wrong, changes nothing for another.
+        Options and faults of one request never affect another.
         """
-        kept = [request for request in requests if request.students.ids]
+        valid = [request for request in requests if request.students.ids]
         results: Iterator[Answered | Explaining] = iter(())
         stages = StageSeconds()
         executions: tuple[int, ...] = ()
         table: AssessmentTable | None = None
         started = perf_counter()
-        if kept:
-            values, lengths = self._intake.to_arrays([request.students for request in kept])
+        if valid:
+            values, lengths = self._intake.to_arrays([request.students for request in valid])
             reference = None
             if self._relatives is not None:
                 values, reference = self._relatives.complete(
-                    values, [request.students for request in kept]
+                    values, [request.students for request in valid]
                 )
-            forecast = _wanted([request.forecast for request in kept], kept)
-            advice = _wanted([request.recommendations for request in kept], kept)
+            forecast = _requested([request.forecast for request in valid], valid)
+            advice = _requested([request.recommendations for request in valid], valid)
             scores = self._scorer.score(values, lengths, forecast=forecast)
             computed = perf_counter()
             table = self.assessor.tabulate(
                 values, lengths, scores, recommendations=advice, reference=reference
             )
             decided = perf_counter()
-            results = iter(self._encoded(kept, values, lengths, table))
+            results = iter(self._encoded(valid, values, lengths, table))
             ended = perf_counter()
             executions = scores.executions
             stages = StageSeconds(computed - started, decided - computed, ended - decided)
@@ -237,7 +237,7 @@ class Responder:
         )
 
     def score(self, body: bytes) -> Answered:
-        """Answer a `score` request.
+        """Respond to a `score` request.
 
         Raises:
             RequestError: It cannot be read, or none of its students can be scored.
@@ -255,7 +255,7 @@ class Responder:
         reference: Any = "bundle",
         reasons: Any = False,
     ) -> ScoreAnswer:
-        """Answer a `score` request whose fields are JSON-like Python objects already.
+        """Respond to a `score` request whose fields are JSON-like Python objects.
 
         Raises:
             RequestError: As `score`.
@@ -283,13 +283,13 @@ class Responder:
 
     @property
     def unready(self) -> str | None:
-        """Say why requests should go elsewhere, or None where they should come here."""
+        """Why the service is not ready, or None where it is."""
         asked, active = Provider(self.info.provider.asked), self.info.provider.active
         if asked is Provider.AUTO or active == RUNTIME_NAMES[asked]:
             return None
         return (
-            f"Execution provider '{asked}' was asked for and {active} answers. "
-            "Mend that, or ask for 'auto' if any will do."
+            f"Execution provider '{asked}' was requested and {active} is in use. "
+            "Install what it needs, or request 'auto' if any provider will do."
         )
 
     def _encoded(
@@ -349,24 +349,24 @@ def finished(answer: Answered | Explaining) -> Answered:
     return Answered(finish(answer.steps), answer.assessed, answer.refused)
 
 
-def _wanted(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool | Bools:
-    """Return whether a part is wanted: by all, by none, or row by row."""
+def _requested(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> bool | Bools:
+    """Return whether a part is requested: by all, by none, or row by row."""
     if all(options) or not any(options):
         return options[0]
     return np.repeat(options, [len(request.students.ids) for request in requests])
 
 
 def _refusal(request: ScoreRequest) -> RequestError:
-    detail = "None of the students can be scored; each error says what to mend."
+    detail = "None of the students can be scored; each error names what to correct."
     return RequestError(STUDENTS, detail, request.students.faults)
 
 
 def count_by_name(names: Collection[str], positions: NDArray[np.int8]) -> dict[str, int]:
-    """Count positions by name; negative ones count for none."""
+    """Count positions by name; negative ones are not counted."""
     counts = np.bincount(positions + 1, minlength=len(names) + 1).tolist()[1:]
     return dict(zip(names, counts, strict=True))
 
 
 def refused_rows(errors: Sequence[Fault]) -> int:
-    """Count the students that errors speak of."""
+    """Count the students that have errors."""
     return len({error.row for error in errors if error.row is not None})

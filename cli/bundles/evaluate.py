@@ -166,12 +166,12 @@ def _completed(cohort: "Cohort", bundle: "Bundle", reference: str) -> "Cohort":
     relatives = Relatives.from_contract(bundle.contract, found)
     if relatives is None:
         return cohort
-    if relatives.kept is None:
+    if relatives.default is None:
         raise CohortError(
             "this bundle carries nothing to compare relative features with; export it again from "
             "a run of this version, or pass --reference batch or a file."
         )
-    values, _ = fill_relatives(without_relatives(cohort).values, relatives.kept)
+    values, _ = fill_relatives(without_relatives(cohort).values, relatives.default)
     return replace(cohort, values=values)
 
 

@@ -1,4 +1,4 @@
-"""The manifest: what a bundle holds, where it came from and what was proven of it."""
+"""The manifest: what a bundle holds, how it was made and what was verified."""
 
 from typing import Annotated, Literal
 
@@ -163,7 +163,7 @@ class ExplanationChecks(_Frozen):
 
 
 class Manifest(_Frozen):
-    """Everything there is to know of a bundle without opening its graphs.
+    """What describes a bundle without opening its graphs.
 
     Attributes:
         format: Version of this layout.

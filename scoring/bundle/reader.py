@@ -1,13 +1,13 @@
-"""The bundle: the one thing that crosses from making to serving, read and verified.
+"""Read and verify a bundle: the one thing that crosses from training to serving.
 
 A folder of files: the two graphs, contract, policy, fences, reference, calibration, intervals, the
-model card, and the manifest that holds the SHA-256 of each of the others; bundles of earlier
-versions lack calibration, intervals and card. Graphs in another precision come beside them where
-an export packed some. The manifest in turn carries a digest of its own
-content, which is therefore the digest of the whole bundle, and names its version.
+model card, and the manifest with the SHA-256 of each of the others; bundles of earlier versions
+lack calibration, intervals and card. Graphs in another precision are added where an export packed
+some. The manifest has a digest of its own content, which is therefore the digest of the bundle and
+its version.
 
-The digests detect corruption, mixed-up files and edits by hand. They do not stop an adversary, who
-would write all digests anew: keep bundles where only those who may release a model can write.
+The digests detect corruption, mixed-up files and edits by hand. They do not stop an attacker, who
+would write all digests anew: store bundles where only those who release models can write.
 """
 
 import hashlib
@@ -41,18 +41,18 @@ CALIBRATION = "calibration.json"
 INTERVALS = "intervals.json"
 CARD = "model_card.md"
 CONTENTS = (CONTRACT, POLICY, FENCES, REFERENCE, RISK_GRAPH, SCORE_GRAPH)
-# Graphs in another precision, as far as an export packed any.
+# Graphs in another precision, where an export packed some.
 VARIANT_FILES = tuple(
     variant_file(graph, precision) for graph in (RISK_GRAPH, SCORE_GRAPH) for precision in VARIANTS
 )
-# What bundles have held since they were calibrated.
+# Files that bundles have had since they are calibrated.
 ADDITIONS = (CALIBRATION, INTERVALS, CARD)
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class BundleError(BellwetherError):
-    """A bundle cannot be trusted; the message names the file and what is wrong with it."""
+    """A bundle is damaged or inconsistent; the message names the file and the fault."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Bundle:
 
     Attributes:
         path: Its folder.
-        manifest: What is in it and how it came to be.
+        manifest: What it holds and how it was made.
         contract: What a record holds.
         policy: Tiers and rules.
         fences: Beyond which values are outliers.
         reference: What is usual in the training cohort at each period.
-        calibration: What the risk graph's logits mean and how its probabilities are spread.
+        calibration: Maps the risk graph's logits to probabilities; holds their distribution.
         intervals: How wide the intervals around score forecasts are.
-        tiers: What decides tiers: the policy, and the calibration where it goes by capacity.
+        tiers: Decides tiers, by the policy and, for capacity, the calibration.
     """
 
     path: Path
@@ -89,7 +89,7 @@ class Bundle:
 
     @property
     def version(self) -> str:
-        """First 12 digits of the bundle's digest: enough to tell its models apart."""
+        """First 12 digits of the bundle's digest: enough to distinguish models."""
         return self.manifest.digest[:12]
 
     @property
@@ -107,7 +107,7 @@ class Bundle:
 
         Args:
             name: 'risk' or 'score'.
-            precision: What is wanted.
+            precision: Requested.
         """
         file = self.manifest.graphs[name].file
         variant = variant_file(file, precision)
@@ -188,7 +188,7 @@ def _check_complete(folder: Path) -> None:
 
 
 def _check_files(folder: Path, expected: set[str]) -> None:
-    """Check that there is just what the manifest lists."""
+    """Check that the folder holds exactly the files of the manifest."""
     present = {entry.name for entry in folder.iterdir()}
     if missing := sorted(expected - present):
         raise BundleError(f"{folder}: {', '.join(missing)} missing; this is no complete bundle.")

@@ -1,7 +1,7 @@
 """Options of the accelerators' execution providers, as ONNX Runtime takes them.
 
-Every one keeps float32 what it is: precision is lowered in the graph, by an export whose gate
-measured what that costs, and never by a provider on its own.
+No option lowers the precision of float32. Precision is lowered only in the graph, by an export whose
+gate measured the cost.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ CHUNK = 256
 # Rows that an accelerator is warmed up with.
 ROW_BUCKETS = (1, 8, 32, 128, CHUNK)
 
-# Left to itself, OpenVINO computes in bfloat16 or float16 where the machine is faster so.
+# By default OpenVINO computes in bfloat16 or float16 where that is faster.
 OPENVINO_OPTIONS = {"device_type": "CPU", "precision": "FP32"}
 
 
 class EngineCacheError(BellwetherError):
-    """Others may write where TensorRT's engines are kept, which run as programs."""
+    """Other users can write to the folder of TensorRT's engines, which run as programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class DeviceOptions:
     Attributes:
         number: GPU, as CUDA counts them.
         memory_mib: Most memory of CUDA's arena, MiB; None: as much as there is.
-        engine_cache: Folder where TensorRT's engines and timings are kept, so that only the first
-            start compiles; nobody else may write there. None: every start compiles.
+        engine_cache: Folder of TensorRT's engines and timings, so that only the first start compiles;
+            only this user may write there. None: every start compiles.
     """
 
     number: int = 0
@@ -43,7 +43,7 @@ class DeviceOptions:
 
 @dataclass(frozen=True, slots=True)
 class ShapeProfile:
-    """Shapes that a graph's input comes in.
+    """Shapes of a graph's input.
 
     Attributes:
         input: Its name.
@@ -58,7 +58,7 @@ class ShapeProfile:
     rows: int = CHUNK
 
     def options(self) -> dict[str, str]:
-        """Say it in TensorRT's words; the engine is tuned for a class of 32 at full length."""
+        """Return TensorRT's options; the engine is tuned for a class of 32 at full length."""
         fewest, most = self.periods
         shapes = {
             "min": (1, fewest),
@@ -74,8 +74,8 @@ class ShapeProfile:
 def cuda_options(device: DeviceOptions) -> dict[str, str]:
     """Return the options of CUDA.
 
-    TF32, which CUDA takes unless told, keeps 10 bits of mantissa: a hundred times coarser than the
-    gate's tolerance. The arena grows by what is asked for instead of doubling. Convolutions, whose
+    TF32, CUDA's default, has 10 bits of mantissa: a hundred times coarser than the
+    gate's tolerance. The arena grows by the requested size instead of doubling. Convolutions, whose
     algorithms cuDNN would search for at each new shape, occur in no graph of ours.
     """
     options = {
@@ -94,22 +94,22 @@ def tensorrt_options(
     """Return the options of TensorRT for one graph.
 
     Engines are cached in a folder named after the graph's content: ONNX Runtime names them after
-    the graph's structure alone, so that another model of the same architecture would be answered
-    with this one's weights.
+    the graph's structure alone, so that another model of the same architecture would run with this
+    one's weights.
 
     Args:
-        device: What the operator wants.
+        device: How the accelerator is used.
         model: The graph.
-        profile: Shapes to compile for. None: for those that come, again whenever one lies outside.
+        profile: Shapes to compile for. None: those that occur, again whenever one lies outside.
 
     Raises:
-        EngineCacheError: Others may write to the cache.
+        EngineCacheError: Other users can write to the cache.
     """
     options = {"device_id": str(device.number), "trt_fp16_enable": "0"}
     if device.engine_cache is not None:
         folder = Path(device.engine_cache)
         content = model if isinstance(model, bytes) else model.read_bytes()
-        _check_ours(folder)
+        _check_owner(folder)
         engines = folder / hashlib.sha256(content).hexdigest()[:16]
         engines.mkdir(mode=0o700, parents=True, exist_ok=True)
         options |= {
@@ -121,11 +121,11 @@ def tensorrt_options(
     return options | ({} if profile is None else profile.options())
 
 
-def _check_ours(folder: Path) -> None:
+def _check_owner(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     if found.st_uid not in (0, os.getuid()) or found.st_mode & 0o022:
         raise EngineCacheError(
-            f"Others may write to {folder}, where engines are kept that run as programs. Take that "
-            "from them (chmod go-w), or name another folder."
+            f"Other users can write to {folder}, whose engines run as programs. Remove that right "
+            "(chmod go-w), or name another folder."
         )

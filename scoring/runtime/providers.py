@@ -1,7 +1,7 @@
-"""Open ONNX Runtime sessions on the execution provider that was asked for, or say that it is not.
+"""Open ONNX Runtime sessions on the requested execution provider, or report that it is not available.
 
-ONNX Runtime falls back silently: asked for CUDA where CUDA cannot load, it answers on the CPU. So
-after every construction the active provider is compared with the wanted one. The export gate and
+ONNX Runtime falls back silently: where CUDA is requested and cannot load, it runs on the CPU. So
+the active provider is compared with the requested one after every construction. The export gate and
 the service both open their sessions here: what was proven is what runs.
 """
 
@@ -30,7 +30,7 @@ _NO_PREFERENCE = DeviceOptions()
 
 
 class Provider(StrEnum):
-    """An execution provider to ask for."""
+    """An execution provider to request."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -46,8 +46,8 @@ RUNTIME_NAMES = {
     Provider.OPENVINO: "OpenVINOExecutionProvider",
 }
 
-# What is tried, best first. `auto` leaves TensorRT out: it compiles engines at start, for minutes,
-# so it answers only where somebody asked for it. OpenVINO is in builds of its own alone.
+# Providers to try, best first. `auto` omits TensorRT: it compiles engines at start, for minutes, so
+# it is used only on request. OpenVINO is only in separate builds.
 _PREFERENCE = {
     Provider.AUTO: (Provider.CUDA, Provider.CPU),
     Provider.CPU: (Provider.CPU,),
@@ -58,23 +58,23 @@ _PREFERENCE = {
 
 
 class ProviderError(BellwetherError):
-    """The execution provider that was asked for cannot answer."""
+    """The requested execution provider is not available."""
 
 
 def candidates(
     asked: Provider, available: Sequence[str], *, strict: bool = False
 ) -> tuple[Provider, ...]:
-    """List the providers to try for `asked`, best first.
+    """List the providers to try, best first.
 
     Args:
-        asked: What the operator wants.
-        available: Names that this build of ONNX Runtime knows; knowing is not loading.
-        strict: Whether only the asked one will do; `auto` asks for nothing particular.
+        asked: The requested provider.
+        available: Names that this build of ONNX Runtime lists; a listed one may fail to load.
+        strict: Whether only the requested one may be used; ignored for `auto`.
     """
-    wanted = _PREFERENCE[asked]
+    preferred = _PREFERENCE[asked]
     if strict and asked is not Provider.AUTO:
-        wanted = wanted[:1]
-    return tuple(provider for provider in wanted if RUNTIME_NAMES[provider] in available)
+        preferred = preferred[:1]
+    return tuple(provider for provider in preferred if RUNTIME_NAMES[provider] in available)
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
@@ -88,7 +88,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Memory patterns are kept for every shape ever seen: memory that only grows.
+    # A memory pattern is stored for every shape ever seen: memory that only grows.
     options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors; its warnings are about node placement, not results
     if threads > 1:
@@ -98,7 +98,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
 
 
 def active_provider(session: onnxruntime.InferenceSession) -> str:
-    """Return the provider that answers first, as ONNX Runtime names it."""
+    """Return the active provider, as ONNX Runtime names it."""
     return str(session.get_providers()[0])
 
 
@@ -128,22 +128,22 @@ def open_sessions(
 
     Args:
         models: Paths or contents of ONNX files.
-        provider: What is wanted; `auto` takes CUDA where it really loads, else the CPU.
-        strict: Raise where anything but the wanted provider would answer. Without it, the next
-            best answers and a warning is logged.
+        provider: Requested; `auto` is CUDA where it loads, else the CPU.
+        strict: Raise where another provider would be used. Without it, the next best is used and
+            a warning is logged.
         threads: Intra-op threads; None takes `thread_count()`.
         device: How an accelerator is used.
         profiles: Shapes of each graph's input, where a provider compiles for them.
 
     Raises:
-        ProviderError: No provider that will do can answer.
+        ProviderError: No acceptable provider is available.
     """
     asked = Provider(provider)
     options = session_options(thread_count() if threads is None else threads)
     tries = candidates(asked, onnxruntime.get_available_providers(), strict=strict)
     failed: list[Provider] = []
     for candidate in tries:
-        # Where another may answer, ONNX Runtime's red lines about a missing GPU only frighten. In
+        # Where another may be used, ONNX Runtime's red lines about a missing GPU only alarm. In
         # strict mode they are the reason: they name the missing library.
         with contextlib.nullcontext() if strict else _silent_runtime():
             sessions = _open_all(models, candidate, options, device, profiles)
@@ -151,7 +151,7 @@ def open_sessions(
             if asked not in (Provider.AUTO, candidate):
                 why = "did not load" if asked in failed else "is not part of this ONNX Runtime"
                 _log.warning(
-                    "Execution provider '%s' %s; '%s' answers instead. Strict mode says why.",
+                    "Execution provider '%s' %s; '%s' is used instead. Strict mode gives the reason.",
                     *(asked, why, candidate),
                 )
             return sessions
@@ -161,9 +161,8 @@ def open_sessions(
     else:
         why = f"is not part of this ONNX Runtime ({onnxruntime.__version__}); see docs/providers.md"
     raise ProviderError(
-        f"Execution provider '{asked}' {why}. Mend that (where it is an operator, "
-        "`bellwether export --portable` does without), or ask for 'cpu' or 'auto', or leave strict "
-        "mode."
+        f"Execution provider '{asked}' {why}. Install what is missing (an operator: export with "
+        "`bellwether export --portable`), or request 'cpu' or 'auto', or leave strict mode."
     )
 
 
@@ -186,9 +185,9 @@ def _open_all(
     device: DeviceOptions = _NO_PREFERENCE,
     profiles: Sequence[ShapeProfile] | None = None,
 ) -> list[onnxruntime.InferenceSession] | None:
-    """Open every model on `provider`, or return None where it would not be the one to answer."""
+    """Open every model on `provider`, or return None where another would be used."""
     if provider is not Provider.CPU:
-        # TensorRT has no option for it: NVIDIA's libraries read this one when they load.
+        # TensorRT has no such option: NVIDIA's libraries read this variable when they load.
         os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
         _preload_nvidia_wheels()
     given: Sequence[ShapeProfile | None] = profiles or [None] * len(models)
@@ -206,7 +205,7 @@ def _open_all(
                 )
             except _LOADING_FAILURES as error:
                 if provider is Provider.CPU:
-                    raise  # nothing is left to fall back to: the model itself is at fault
+                    raise  # no provider is left: the model itself is at fault
                 _log.debug("%s: %s", provider, error)
             else:
                 break
@@ -221,8 +220,8 @@ def _profiles_to_try(
 ) -> tuple[ShapeProfile | None, ...]:
     """List what to compile for, best first.
 
-    Where TensorRT takes only parts of a graph, it wants a profile of each part's inputs, whose
-    names nobody knows before; it then compiles for the shapes that come, while warming up.
+    Where TensorRT takes only parts of a graph, it needs a profile of each part's inputs, whose
+    names are unknown before; it then compiles for the shapes that occur while warming up.
     """
     return (profile, None) if provider is Provider.TENSORRT and profile is not None else (profile,)
 
@@ -237,7 +236,7 @@ def options_of(
 
     Args:
         provider: One that can be active; `auto` cannot.
-        device: What the operator wants.
+        device: How the accelerator is used.
         model: The graph.
         profile: Shapes of its input.
     """
@@ -260,7 +259,7 @@ def reported_options(
 ) -> dict[str, str]:
     """Return the options that a session was opened with, as ONNX Runtime reports them; no paths."""
     active = active_provider(session)
-    provider = next(one for one, name in RUNTIME_NAMES.items() if name == active)
+    provider = next(key for key, name in RUNTIME_NAMES.items() if name == active)
     reported = session.get_provider_options().get(active, {})
     requested = options_of(provider, device, model, profile)
     return {
@@ -282,7 +281,7 @@ _LOADING_FAILURES = (
 
 @contextlib.contextmanager
 def _silent_runtime() -> Iterator[None]:
-    """Keep ONNX Runtime's default logger, which session options do not reach, from speaking."""
+    """Silence ONNX Runtime's default logger, which session options do not reach."""
     onnxruntime.set_default_logger_severity(4)
     try:
         yield
@@ -294,8 +293,8 @@ def _preload_nvidia_wheels() -> None:
     """Load CUDA and cuDNN from NVIDIA's wheels where they are installed; they are on no path."""
     if importlib.util.find_spec("nvidia") is None or not hasattr(onnxruntime, "preload_dlls"):
         return
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):  # it prints what it did not find
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):  # it prints what it did not find
         onnxruntime.preload_dlls()
-    if said.getvalue():
-        _log.debug("preloading NVIDIA libraries: %s", said.getvalue().strip())
+    if printed.getvalue():
+        _log.debug("preloading NVIDIA libraries: %s", printed.getvalue().strip())

@@ -22,9 +22,9 @@ from scoring.runtime.runners import SessionRunner
 from scoring.runtime.scores import Scores as Scores  # noqa: PLC0414 - public names here too
 from scoring.runtime.scores import check_records as check_records  # noqa: PLC0414
 
-# Periods of padding that cost as much as an execution of their own, with what dividing and putting
-# together takes. `python -m benchmarks.micro.run_cost`: with 8 and with 39 periods, at 4 to 256 records,
-# anything from 48 to 96 is as good; 8 and 384 lose up to a third and more.
+# Periods of padding that cost as much as a separate execution, dividing and joining included.
+# `python -m benchmarks.micro.run_cost`: with 8 and with 39 periods, at 4 to 256 records, anything
+# from 48 to 96 is as good; 8 and 384 lose up to a third and more.
 RUN_COST = 96
 _NO_PREFERENCE = DeviceOptions()
 
@@ -37,22 +37,22 @@ class Scorer:
 
     Args:
         bundle: A verified bundle.
-        provider: Execution provider wanted.
-        strict: Raise where another provider would answer.
+        provider: Execution provider requested.
+        strict: Raise where another provider would be used.
         threads: Intra-op threads; None takes what affinity and CPU quota allow.
-        precision: Graphs wanted; one that the bundle does not hold answers in float32. In int8 the
+        precision: Precision requested; a graph that the bundle lacks in it runs in float32. In int8 the
             records of a batch share a scale: there, rows do influence each other.
         device: How an accelerator is used.
 
     Raises:
-        ProviderError: Strict, and the provider cannot answer.
+        ProviderError: Strict, and the provider is not available.
 
     Attributes:
         bundle: The bundle that is loaded.
         loaded_at: When it was loaded, UTC.
         provider: The active execution provider, as ONNX Runtime names it.
         provider_options: Its options that were set, as ONNX Runtime reports them; no paths.
-        precision: Graph name -> precision that answers.
+        precision: Graph name -> precision in use.
     """
 
     def __init__(
@@ -66,17 +66,17 @@ class Scorer:
         device: DeviceOptions = _NO_PREFERENCE,
     ) -> None:
         self.bundle = bundle
-        wanted = Precision(precision)
-        paths = [bundle.graph("risk", wanted), bundle.graph("score", wanted)]
+        requested = Precision(precision)
+        paths = [bundle.graph("risk", requested), bundle.graph("score", requested)]
         self.precision = {
-            name: wanted if path.name != bundle.manifest.graphs[name].file else Precision.FLOAT32
+            name: requested if path.name != bundle.manifest.graphs[name].file else Precision.FLOAT32
             for name, path in zip(("risk", "score"), paths, strict=True)
         }
         facts, periods = bundle.manifest.graphs, bundle.contract.periods.maximum
         lengths = {name: _lengths(facts[name], periods) for name in self.precision}
         profiles = [
-            ShapeProfile(facts[name].input, (some[0], some[-1]), len(bundle.contract.features))
-            for name, some in lengths.items()
+            ShapeProfile(facts[name].input, (runs[0], runs[-1]), len(bundle.contract.features))
+            for name, runs in lengths.items()
         ]
         sessions = open_sessions(
             paths, provider, strict=strict, threads=threads, device=device, profiles=profiles
@@ -110,10 +110,10 @@ class Scorer:
 
         Args:
             values: (records, periods, features) float32, raw units, NaN for missing; any number
-                of periods up to the contract's maximum. What stands from a record's length on
+                of periods up to the contract's maximum. Values beyond a record's length
                 cannot change the result.
             lengths: (records,) periods observed, 0 to `periods`.
-            forecast: Whether to run the score graph; (records,) to say so record by record.
+            forecast: Whether to run the score graph; (records,) to choose for each record.
 
         Returns:
             Scores with the records and periods of `values`.
@@ -165,7 +165,7 @@ def batches(lengths: Ints, buckets: Sequence[int]) -> Iterator[tuple[Positions, 
 
 
 def _joins(waiting: int, at: int, edges: Sequence[int], buckets: Sequence[int]) -> bool:
-    """Tell whether `waiting` records up to bucket `at` are better run with the next longer ones."""
+    """Return whether `waiting` records up to bucket `at` are better run with the next longer ones."""
     longer = next((later for later in range(at + 1, len(edges)) if edges[later] > edges[at]), None)
     return longer is not None and waiting * (buckets[longer] - buckets[at]) < RUN_COST
 
@@ -230,18 +230,18 @@ class _Graph:
         """
         outputs = result.shape[2]
         if len(different) == 1:
-            # One student, or all at the end: nothing to sort and nothing to hide.
+            # One student, or equally long histories: nothing to sort and nothing to mask.
             (longest,) = different
             starts = range(0, len(values) if longest else 0, CHUNK)
             for start in starts:
-                known = values[start : start + CHUNK, :longest]
-                result[start : start + CHUNK, :longest] = self._shaped(self.run(known), outputs)
+                part = values[start : start + CHUNK, :longest]
+                result[start : start + CHUNK, :longest] = self._shaped(self.run(part), outputs)
             return [min(CHUNK, len(values) - start) for start in starts]
         executions = []
         for rows, longest in batches(lengths, self.buckets):
             observed = (np.arange(longest) < lengths[rows, None])[:, :, None]
-            known = np.where(observed, values[rows, :longest], np.float32(np.nan))
-            output = self._shaped(self.run(known), outputs)
+            part = np.where(observed, values[rows, :longest], np.float32(np.nan))
+            output = self._shaped(self.run(part), outputs)
             result[rows, :longest] = np.where(observed, output, np.float32(np.nan))
             executions.append(len(rows))
         return executions

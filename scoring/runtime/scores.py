@@ -1,4 +1,4 @@
-"""Scores of records, and the check of what is to be scored."""
+"""Scores of records, and the check of arrays before scoring."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from records.errors import CohortError
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What the models say of each record after each of its periods.
+    """Estimates for each record after each of its periods.
 
     Attributes:
         risk: (records, periods) float32 probability, NaN from the record's length on.
         score: (records, periods, subjects) float32 forecast, raw units, NaN likewise, and where
-            none was asked for.
+            none was requested.
         executions: Records of each execution of the risk graph.
     """
 
@@ -29,7 +29,7 @@ class Scores:
 
     @classmethod
     def joined(cls, parts: Sequence[Self], places: Positions | None = None) -> Self:
-        """Put the scores of parts of the same records together.
+        """Concatenate the scores of parts.
 
         Args:
             parts: With the same periods and subjects.

@@ -1,7 +1,7 @@
-"""Count the CPU threads that this process may really use.
+"""Count the CPU threads that this process may use.
 
 ONNX Runtime's default is the host's physical cores: blind to CPU affinity and to the quota that a
-container gets, which makes many threads fight for few cores.
+container gets, so that many threads compete for few cores.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Fill in the relative features that students came without; `records.relative` has the formula."""
+"""Fill in the relative features that requests lack; `records.relative` has the formula."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,15 +19,15 @@ Origins = NDArray[np.int8]
 
 @dataclass(frozen=True, eq=False)
 class Relatives:
-    """The relative features of a contract and what is compared with unless a request says.
+    """The relative features of a contract, and the default reference.
 
     Attributes:
         layout: Which features are relative, and to what.
-        kept: What the bundle carries; None where it carries nothing, and nothing is filled in.
+        default: Moments of the bundle; None where it has none, and nothing is filled in.
     """
 
     layout: RelativeLayout
-    kept: Moments | None
+    default: Moments | None
 
     @classmethod
     def from_contract(cls, contract: Contract, reference: RelativeReference | None) -> Self | None:
@@ -40,47 +40,47 @@ class Relatives:
     def fill(
         self, values: Floats, moments: Moments | None = None, origin: int = BUNDLE
     ) -> tuple[Floats, Origins]:
-        """Fill in what is missing; a value that was sent stays.
+        """Fill in missing values; a value that was sent is never changed.
 
         Args:
             values: (rows, periods, features) float32, raw units, NaN for missing.
-            moments: What to compare with; what the bundle carries where None.
+            moments: What to compare with; the bundle's where None.
             origin: Position in `ORIGINS` of where the moments come from.
 
         Returns:
-            A copy of `values`, and (rows,) position in `ORIGINS`: 'sent' where nothing was filled
-            in as it had all been sent.
+            A copy of `values`, and (rows,) position in `ORIGINS`: 'sent' where every value had been
+            sent.
         """
         sent = (~np.isnan(values[:, :, self.layout.columns])).any(axis=(1, 2))
         if moments is None:
-            moments = self.kept
+            moments = self.default
         if moments is not None:
             values, filled = fill_relatives(values, moments)
             sent &= ~filled.any(axis=(1, 2))
         return values, np.where(sent, np.int8(SENT), np.int8(origin))
 
     def fill_from(self, students: StudentBatch, moments: Moments, origin: int) -> StudentBatch:
-        """Fill in students from moments that came with them."""
+        """Fill in students from the given moments."""
         values, reference = self.fill(students.values, moments, origin)
         return replace(students, values=values, reference=reference)
 
     def fill_from_batch(self, students: StudentBatch) -> StudentBatch:
-        """Fill in students from their own numbers: each counts up to the last period sent."""
+        """Fill in students from their own values; each counts up to the last period sent."""
         moments = learn_batch(self.layout, students.values, students.lengths)
         return self.fill_from(students, moments, BATCH)
 
     def leave(self, students: StudentBatch) -> StudentBatch:
-        """Fill nothing in: what is missing was not known to who sent the rest."""
+        """Fill in nothing: missing values were unknown to the sender."""
         return replace(students, reference=np.full(len(students.ids), SENT, np.int8))
 
     def complete(
         self, values: Floats, parts: Sequence[StudentBatch | LazyStudent]
     ) -> tuple[Floats, Origins]:
-        """Fill in the students of several requests in one go, unless they are filled in already.
+        """Fill in the students of several requests together, unless they are filled in already.
 
         Args:
             values: (rows, periods, features) of all parts, one after the other.
-            parts: Who they are; those with a `reference` stay as they are.
+            parts: Their requests; those with a `reference` are left unchanged.
 
         Returns:
             As `fill`.
@@ -91,14 +91,14 @@ class Relatives:
         if len(done) == len(parts):
             return values, np.concatenate(done)
         sizes = [len(part.ids) for part in parts]
-        waits: Bools = np.repeat([part.reference is None for part in parts], sizes)
+        is_pending: Bools = np.repeat([part.reference is None for part in parts], sizes)
         values, reference = values.copy(), np.empty(len(values), np.int8)
-        reference[~waits] = np.concatenate(done)
-        values[waits], reference[waits] = self.fill(values[waits])
+        reference[~is_pending] = np.concatenate(done)
+        values[is_pending], reference[is_pending] = self.fill(values[is_pending])
         return values, reference
 
 
 def learn_batch(layout: RelativeLayout, values: Floats, lengths: Ints) -> Moments:
-    """Compute the moments of students who count up to the last period sent."""
+    """Compute the moments of students, each up to the last period sent."""
     within = np.arange(values.shape[1]) < lengths[:, None]
     return learn_moments(layout, values, within)

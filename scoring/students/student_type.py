@@ -1,4 +1,4 @@
-"""The type of a student as JSON carries them, built from a contract."""
+"""The type of a student in JSON, built from a contract."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -38,7 +38,7 @@ def student_type_of(contract: Contract) -> type[msgspec.Struct]:
     )
 
 
-# NaN spares a conversion; a level's absence must be looked up like a level.
+# NaN needs no conversion; a missing level is looked up like a level.
 _ABSENT: dict[bool, float | None] = {False: math.nan, True: None}
 
 

@@ -110,7 +110,7 @@ class WhatIfReader:
             raise _refusal(str(error)) from None
         students = self._intake.read([body.student])
         if not students.ids:
-            detail = "The student cannot be scored; each error says what to mend."
+            detail = "The student cannot be scored; each error names what to correct."
             raise RequestError(STUDENTS, detail, students.faults)
         if body.reference == OWN:
             raise refuse_field("reference", "wrong_value", _EXPECTED["reference"])

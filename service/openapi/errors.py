@@ -52,7 +52,7 @@ _EXAMPLES: dict[int, dict[str, RequestError]] = {
     422: {
         "students": RequestError(
             STUDENTS,
-            "None of the students can be scored; each error says what to mend.",
+            "None of the students can be scored; each error names what to correct.",
             [_TWICE],
         ),
         "request": RequestError(INVALID, _EMPTY, [Fault(None, "students", "empty_list", _EMPTY)]),

@@ -1,8 +1,8 @@
-"""Read the body of a `score` request: bytes -> admitted students, or one precise refusal.
+"""Read the body of a `score` request: bytes -> a batch of students, or one precise error.
 
-A valid body is decoded in one pass of compiled code. Only when that fails is the body read again,
-tolerantly, so that the answer can say which student and which field is at fault while the other
-students are still scored.
+A valid body is decoded in one pass of compiled code. Only if that fails is the body read again,
+tolerantly, so that the response names the student and the field at fault while the other students
+are still scored.
 """
 
 import json
@@ -36,12 +36,12 @@ MOST_STUDENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """What a request asks for.
+    """A `score` request.
 
     Attributes:
-        students: Those that can be scored, and what is wrong with the others.
-        recommendations: Whether recommendations are wanted.
-        forecast: Whether the forecast of the next score is wanted.
+        students: The valid students, and what is wrong with the others.
+        recommendations: Whether recommendations are requested.
+        forecast: Whether the forecast of the next score is requested.
         reasons: Which view of the reasons is wanted; None for none.
     """
 
@@ -55,8 +55,8 @@ class RequestReader:
     """Reads `score` requests for one contract.
 
     Args:
-        intake: Takes the students in.
-        max_students: The most that one request may carry.
+        intake: Reads students.
+        max_students: The most that one request may hold.
         relatives: Fills relative features in; None where the contract has none.
     """
 
@@ -153,10 +153,10 @@ class RequestReader:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse JSON, NaN and infinity included, so that the student who has them can be named.
+    """Parse JSON, NaN and infinity included, so that the student with such a value can be named.
 
     Raises:
-        RequestError: It is no JSON even so; the detail says at which byte.
+        RequestError: It is not JSON even so; the detail names the byte.
     """
     try:
         text = body.decode("utf-8")
@@ -209,5 +209,5 @@ def _unknown_field(key: object) -> Fault:
     name = field_name(key)
     close = similar_name(name, FIELDS)
     known = ", ".join(f"`{one}`" for one in FIELDS)
-    advice = f"did you mean `{close}`?" if close else f"known are {known}."
+    advice = f"did you mean `{close}`?" if close else f"valid fields are {known}."
     return Fault(None, name, "unknown_field", f"`{name}` is no field of a request; {advice}")

@@ -1,4 +1,4 @@
-"""What relative features that are absent are computed from, as a request says it."""
+"""The reference that a request names for the relative features to be filled in."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from scoring.students.intake import StudentBatch
 from scoring.students.relatives import Relatives
 from service.http.problems import refuse_field
 
-# Where a request says nothing.
+# The default.
 KEPT = ORIGINS[BUNDLE]
 OWN = ORIGINS[BATCH]
 AS_SENT = ORIGINS[SENT]
-# What can be said in a word.
+# References that a request names by a word.
 WORDS = (KEPT, OWN, AS_SENT)
 
 
 def refer(students: StudentBatch, reference: Any, relatives: Relatives | None) -> StudentBatch:
-    """Fill relative features in from what a request says, before it is cut into slices.
+    """Fill in relative features from the reference of a request, before it is cut into slices.
 
     Args:
         students: All students of the request.
@@ -26,10 +26,10 @@ def refer(students: StudentBatch, reference: Any, relatives: Relatives | None) -
         relatives: Fills in; None where the contract has no relative feature.
 
     Returns:
-        The same students; for 'bundle' as they are, to be filled in with those of others.
+        The same students; unchanged for 'bundle', to be filled in together with those of other requests.
 
     Raises:
-        RequestError: 422, it is nothing of these, or does not fit the contract.
+        RequestError: 422, the reference is invalid or does not fit the contract.
     """
     if reference == KEPT:
         return students
@@ -44,7 +44,7 @@ def refer(students: StudentBatch, reference: Any, relatives: Relatives | None) -
         )
         raise refuse_field("reference", "wrong_type", message)
     if relatives is None:
-        message = "No feature of the contract is relative; leave `reference` out."
+        message = "No feature of the contract is relative; omit `reference`."
         raise refuse_field("reference", "wrong_value", message)
     try:
         moments = parse_reference(reference, relatives.layout).moments(relatives.layout)

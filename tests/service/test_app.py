@@ -187,7 +187,7 @@ def test_another_provider_than_asked_is_alive_but_not_ready(
 
     assert refused.status_code == 503
     assert kind(refused.json()) == "not-ready"
-    assert "'cuda' was asked for and CPUExecutionProvider answers" in refused.json()["detail"]
+    assert "'cuda' was requested and CPUExecutionProvider is in use" in refused.json()["detail"]
     assert (provider["asked"], provider["active"]) == ("cuda", "CPUExecutionProvider")
     assert answered.status_code == 200
 

@@ -81,7 +81,7 @@ def test_relative_features_are_computed_anew_by_the_one_formula() -> None:
     # (70 - 60) / 10 above the others
     expected = risk_of(marks=70, missing=2, overdue=10.5, standing=1, rating=0)
     assert found.trajectory[0].risk == pytest.approx(expected, abs=1e-5)
-    kept = relatives().kept
+    kept = relatives().default
     assert kept is not None
     moments = Moments(kept.layout, kept.count, kept.mean + 10, kept.spread)
     sent = future(answered(replace(own(marks=70), moments=moments)), "plan")

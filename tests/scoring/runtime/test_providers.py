@@ -112,7 +112,7 @@ def test_without_strict_mode_the_next_best_answers_and_a_warning_says_so(
     assert active_provider(session) != RUNTIME_NAMES[absent]
     assert len(caplog.messages) == 1
     assert f"'{absent}'" in caplog.messages[0]
-    assert "answers instead" in caplog.messages[0]
+    assert "is used instead" in caplog.messages[0]
 
 
 def test_a_provider_that_the_build_lacks_is_named_as_such(
