@@ -246,7 +246,7 @@ def _tell_case(session: Session, note: Note, *, answered: bool, at: datetime) ->
     elif note.contact is None:
         return
     book = Casebook(session)
-    for case in session.scalars(cases.with_for_update()).all():
+    for case in session.scalars(cases.order_by(Case.id).with_for_update()).all():
         payload = {"note_id": note.id, "on": note.happened_on.isoformat()}
         kind = EventKind.NOTE_WRITTEN
         if note.contact is not None:

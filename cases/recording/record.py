@@ -226,7 +226,7 @@ def _enrolments(
     session: Session, contract: str, source: str, keys: set[str], *, lock: bool = False
 ) -> dict[str, Enrolment]:
     """Return enrolments by key; locked, since the numbers of versions and generations count up."""
-    found: dict[str, Enrolment] = {}
+    found: list[Enrolment] = []
     asked = sorted(keys)
     for start in range(0, len(asked), _AT_ONCE):
         chosen = (
@@ -239,11 +239,19 @@ def _enrolments(
                 Student.erased_at.is_(None),
             )
         )
-        if lock:
-            chosen = chosen.order_by(Enrolment.id).with_for_update(of=Enrolment)
-            chosen = chosen.execution_options(populate_existing=True)
-        found.update({one.key: one for one in session.scalars(chosen)})
-    return found
+        found.extend(session.scalars(chosen))
+    if lock:
+        # By number, as everywhere: transactions that lock the same rows cannot block each other.
+        ids = sorted(one.id for one in found)
+        for start in range(0, len(ids), _AT_ONCE):
+            session.scalars(
+                select(Enrolment)
+                .where(Enrolment.id.in_(ids[start : start + _AT_ONCE]))
+                .order_by(Enrolment.id)
+                .with_for_update()
+                .execution_options(populate_existing=True)
+            ).all()
+    return {one.key: one for one in found}
 
 
 def _create(
