@@ -18,9 +18,9 @@ T = TypeVar("T")
 Predict = Callable[[Floats, Ints], Floats]
 # Yields (rows, periods, features), receives (rows, periods).
 Question = Generator[Floats, Floats, T]
-# Rows times periods of an execution: two to three milliseconds of a network of 64 units on one
-# core, so that others wait no longer. `python -m benchmarks.micro.explanations` prints the cost.
-STEP_CELLS: Final = 2560
+# Rows times periods of an execution: as many as ONNX Runtime works on at a time (`scoring.runtime.runners`), one to
+# four milliseconds on one core. `python -m benchmarks.micro.explanations` prints what a view costs.
+STEP_CELLS: Final = 1280
 # Questions that are asked side by side.
 _TOGETHER: Final = 64
 

@@ -1,7 +1,7 @@
 """Background work in steps that leaves the batches of plain scores their time.
 
 Work goes round, a step each. Where batches were answered since the last step, the next one waits
-nine times as long as a step takes: plain scores then lose about a tenth of their throughput to
+nineteen times as long as a step takes: plain scores then lose about a twentieth of their time to
 explanations, however many of these are asked for.
 """
 
@@ -20,7 +20,7 @@ from service.http.problems import INTERNAL, RequestError, stock_problem
 
 T = TypeVar("T")
 # Share of the time that background work has while batches are answered.
-SHARE: Final = 0.1
+SHARE: Final = 0.05
 
 
 class StepRunner(Protocol):

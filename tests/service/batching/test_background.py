@@ -126,7 +126,9 @@ def test_work_beyond_the_room_is_not_taken_in() -> None:
 
 
 @pytest.mark.parametrize("is_busy", [True, False])
-def test_steps_have_a_tenth_of_the_time_beside_batches_and_all_of_it_alone(is_busy: bool) -> None:
+def test_steps_have_a_twentieth_of_the_time_beside_batches_and_all_of_it_alone(
+    is_busy: bool,
+) -> None:
     step, steps = 0.01, 4
 
     def slow() -> Steps[str]:
