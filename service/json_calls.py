@@ -1,7 +1,7 @@
 """Let services that depend on Bellwether call it by JSON.
 
-BentoML's dependents send pickles to the services that they start, and whoever can reach the socket
-of such a service could send one that runs code in it. Bellwether takes none (`service.asgi`), so
+BentoML's dependents send pickles to the services that they start, and any process that reaches the
+socket of such a service could send one that runs code in it. Bellwether takes none (`service.asgi`), so
 `bentoml.depends(Bellwether)` has to call it as every other client does. BentoML has no setting for
 that; the dependency's client has an attribute that says how it encodes.
 """

@@ -10,7 +10,7 @@ from database.base import Base, RowId
 
 
 class Case(Base):
-    """One concern about one student: derived from its events, rebuilt by `cases.rebuild`.
+    """One concern about one student: derived from its events, rebuilt by `cases.upkeep.rebuild`.
 
     Attributes:
         concern: What it is about: `contract:<enrolment>` or `person:<topic>`. At most one case of a
@@ -105,7 +105,7 @@ class CaseEvent(Base):
     Attributes:
         seq: 1, 2, … within the case; two writers cannot append the same one.
         actor_id: The user; None for the desk itself.
-        sealed: Payload, by `cases.events`.
+        sealed: Payload, by `cases.casework.events`.
     """
 
     __tablename__ = "case_events"

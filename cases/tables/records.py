@@ -144,7 +144,7 @@ class Assessment(Base):
 
 
 class Standing(Base):
-    """Where an enrolment stands: derived from its assessments, rebuilt by `cases.rebuild`.
+    """Where an enrolment stands: derived from its assessments, rebuilt by `cases.upkeep.rebuild`.
 
     Attributes:
         tier: Shown tier: it falls only below a margin (the policy's `hysteresis`).

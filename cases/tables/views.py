@@ -13,7 +13,7 @@ class SavedView(Base):
     """A named filter of the worklist.
 
     Attributes:
-        filters: As `cases.worklist.Filters.to_json` writes them.
+        filters: As `cases.reading.filters.Filters.to_json` writes them.
     """
 
     __tablename__ = "saved_views"
