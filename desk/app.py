@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from access.keys import DeskKeys, load_secret
 from access.operation import AccessContext
+from access.sign_in.openid import OpenIdProvider
 from database.base import utc_now
 from database.migrate import upgrade
 from database.store import open_database
@@ -42,6 +43,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Desk:
     if settings.migrate:
         upgrade(database)
     keys = DeskKeys.from_secret(load_secret(settings.secret_file))
+    provider = None if settings.provider is None else OpenIdProvider(settings.provider)
     scorer = ScorerClient(settings.scorer, settings.scorer_token, settings.scorer_timeout)
     return Desk(
         settings=settings,
@@ -52,6 +54,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now) -> Desk:
         scorer=scorer,
         facts=FactsSource(scorer),
         now=now,
+        provider=provider,
     )
 
 
@@ -63,6 +66,8 @@ def create_app(desk: Desk) -> ASGIApp:
         await run_in_threadpool(desk.facts.refresh)
         yield
         desk.scorer.close()
+        if desk.provider is not None:
+            desk.provider.close()
         desk.database.close()
 
     app = FastAPI(

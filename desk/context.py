@@ -16,6 +16,7 @@ from access.csrf import form_token
 from access.operation import AccessContext, Operation, operate
 from access.roles import Action, Principal, permits, scope_of
 from access.sessions import SignedIn
+from access.sign_in.openid import OpenIdProvider
 from cases.errors import NotFoundError
 from cases.scope import Scope
 from database.store import Database
@@ -45,6 +46,7 @@ class Desk:
     scorer: ScorerClient
     facts: FactsSource
     now: Callable[[], datetime]
+    provider: OpenIdProvider | None = None
 
 
 @dataclass

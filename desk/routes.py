@@ -23,6 +23,8 @@ PUBLIC_ROUTES: tuple[Route, ...] = (
     Route("/sign-in/code", ("POST",), None, sign_in.code, is_public=True),
     Route("/sign-in/link/{secret}", ("GET",), None, sign_in.show_link, is_public=True),
     Route("/sign-in/link", ("POST",), None, sign_in.submit_link, is_public=True),
+    Route("/sign-in/provider", ("GET",), None, sign_in.begin_at_provider, is_public=True),
+    Route("/sign-in/provider/callback", ("GET",), None, sign_in.return_here, is_public=True),
     Route("/preferences", ("POST",), None, sign_in.preferences, is_public=True),
 )
 OWN_ROUTES: tuple[Route, ...] = (

@@ -78,6 +78,7 @@ class Cookies:
         prefix = "__Host-" if is_secure else ""
         self.session = f"{prefix}bellwether-session"
         self.form = f"{prefix}bellwether-form"
+        self.provider = f"{prefix}bellwether-provider"
         self.theme = f"{prefix}bellwether-theme"
         self.language = f"{prefix}bellwether-language"
 

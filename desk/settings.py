@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from access.sign_in.openid import ProviderSettings
 from desk.i18n.catalogues import LANGUAGES
 from records.errors import BellwetherError
 
@@ -38,6 +39,10 @@ class Settings(BaseModel):
         talks_per_week: How many talks an adviser can hold; what the capacity line counts against.
         page_size: Rows of a list.
         max_form_bytes: Larger forms are refused with 413.
+        provider_issuer: Address of an OpenID provider by which people may sign in; None for none.
+        provider_client_id: The desk's identifier there.
+        provider_client_secret: The desk's secret there; None for a public client.
+        provider_name: What people call it.
         migrate: Whether the database is brought to the newest revision at start.
     """
 
@@ -56,6 +61,10 @@ class Settings(BaseModel):
     talks_per_week: int = Field(default=20, ge=1, le=1000)
     page_size: int = Field(default=50, ge=5, le=200)
     max_form_bytes: int = Field(default=256 * 1024, ge=4096)
+    provider_issuer: str | None = Field(default=None, min_length=1)
+    provider_client_id: str | None = Field(default=None, min_length=1)
+    provider_client_secret: str | None = Field(default=None, min_length=1, repr=False)
+    provider_name: str = Field(default="OpenID", min_length=1, max_length=60)
     migrate: bool = False
 
     @field_validator("origin")
@@ -85,6 +94,24 @@ class Settings(BaseModel):
         if language not in LANGUAGES:
             raise ValueError(f"must be one of {', '.join(LANGUAGES)}")
         return language
+
+    @property
+    def provider(self) -> ProviderSettings | None:
+        """The OpenID provider; None where none is named.
+
+        Raises:
+            SettingsError: Its address is not https, or the desk's identifier is missing.
+        """
+        if self.provider_issuer is None:
+            return None
+        if self.provider_client_id is None:
+            raise SettingsError(f"{PREFIX}PROVIDER_CLIENT_ID: the provider needs it.")
+        return ProviderSettings(
+            issuer=self.provider_issuer,
+            client_id=self.provider_client_id,
+            client_secret=self.provider_client_secret,
+            redirect_uri=f"{self.origin}{self.base_path}/sign-in/provider/callback",
+        )
 
     @property
     def is_secure(self) -> bool:

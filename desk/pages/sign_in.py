@@ -1,13 +1,17 @@
 """Sign in and out, and choose appearance and language."""
 
-from starlette.responses import Response
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
 
 from access.errors import SignInRefusedError, TooManyAttemptsError
 from access.operation import operate
 from access.sessions import end_session
 from access.sign_in.flow import CodeNeeded, SignIn, Started
 from access.sign_in.links import Purpose, find_link
+from access.sign_in.openid import LASTS, OpenIdProvider
 from access.sign_in.throttle import Browser
+from cases.errors import NotFoundError
 from desk.context import Visit, is_own_path
 from desk.forms import Fault, FormState
 from desk.i18n.catalogues import LANGUAGES
@@ -83,6 +87,34 @@ def submit_link(visit: Visit) -> Response:
     return _signed_in(visit, result, "/")
 
 
+def begin_at_provider(visit: Visit) -> Response:
+    """Send the browser to the OpenID provider."""
+    provider = _provider(visit)
+    try:
+        departure = provider.begin(visit.desk.access, visit.query.get("back", "/"), visit.at)
+    except SignInRefusedError as error:
+        return _refused(visit, str(error), "/", status=502)
+    response = RedirectResponse(departure.url, 303)
+    cookies = visit.desk.cookies
+    seconds = int(LASTS.total_seconds())
+    cookies.put(response, cookies.provider, departure.state, seconds=seconds)
+    return response
+
+
+def return_here(visit: Visit) -> Response:
+    """Sign in by what the provider has sent back."""
+    provider, cookies = _provider(visit), visit.desk.cookies
+    state = visit.request.cookies.get(cookies.provider)
+    try:
+        arrival = provider.complete(visit.desk.access, visit.query, state, visit.at)
+        started = _flow(visit).with_provider(arrival.identity, _browser(visit), visit.at)
+    except SignInRefusedError as error:
+        return _refused(visit, str(error), "/")
+    response = _signed_in(visit, started, arrival.return_to)
+    cookies.drop(response, cookies.provider)
+    return response
+
+
 def sign_out(visit: Visit) -> Response:
     """End the session."""
     with operate(visit.desk.access, visit.principal, visit.at) as operation:
@@ -104,6 +136,17 @@ def preferences(visit: Visit) -> Response:
     if language:
         cookies.put(response, cookies.language, language, seconds=_YEAR)
     return response
+
+
+def _provider(visit: Visit) -> OpenIdProvider:
+    """Return the provider.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    if visit.desk.provider is None:
+        raise NotFoundError("There is no such page.")
+    return visit.desk.provider
 
 
 def _flow(visit: Visit) -> SignIn:
@@ -128,13 +171,15 @@ def _page(
     visit: Visit, form: FormState, back: str, *, challenge: str = "", status: int = 200
 ) -> Response:
     words = visit.words
-    institution = visit.desk.settings.institution
+    settings, back = visit.desk.settings, back if is_own_path(back) else "/"
     view = SignInView(
         title=words("Sign in"),
-        text=institution,
+        text=settings.institution,
         form=form,
-        back=back if is_own_path(back) else "/",
+        back=back,
         challenge=challenge,
+        provider="" if visit.desk.provider is None else settings.provider_name,
+        provider_url=visit.url("/sign-in/provider?" + urlencode({"back": back})),
     )
     return _with_form_cookie(visit, view, status)
 

@@ -13,6 +13,8 @@ class SignInView:
         link_secret: Secret of a one-time link; empty for the other forms.
         challenge: Of a sign-in whose password was right and that needs a code; empty otherwise.
         back: Path to show afterwards.
+        provider: What people call the OpenID provider; empty where there is none.
+        provider_url: Where signing in there begins.
     """
 
     title: str
@@ -21,3 +23,5 @@ class SignInView:
     back: str
     link_secret: str = ""
     challenge: str = ""
+    provider: str = ""
+    provider_url: str = ""

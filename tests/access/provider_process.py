@@ -24,20 +24,25 @@ def new_key(kid: str) -> RSAKey:
     return RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"}, private=True)
 
 
-def client(client_id: str) -> Mapping[str, Any]:
+def client(client_id: str, callback: str) -> Mapping[str, Any]:
     """Describe a client that is registered at the provider."""
     return {
         "client_id": client_id,
         "client_secret": CLIENT_SECRET,
-        "redirect_uris": [CALLBACK],
+        "redirect_uris": [callback],
         "grant_types": ["authorization_code"],
         "response_types": ["code"],
     }
 
 
 @contextmanager
-def run_provider(keys: Sequence[RSAKey], port: int = 0) -> Iterator[str]:
+def run_provider(keys: Sequence[RSAKey], port: int = 0, callback: str = CALLBACK) -> Iterator[str]:
     """Run the provider with two clients, `desk` and `other`.
+
+    Args:
+        keys: Sign tokens; the first is used.
+        port: Where it listens; 0 for any.
+        callback: Where it sends browsers back to.
 
     Yields:
         Its issuer.
@@ -59,7 +64,7 @@ def run_provider(keys: Sequence[RSAKey], port: int = 0) -> Iterator[str]:
         settings = {
             "port": port,
             "keys": [key.as_dict(private=True) for key in keys],
-            "clients": [client("desk"), client("other")],
+            "clients": [client("desk", callback), client("other", callback)],
         }
         process.stdin.write(json.dumps(settings))
         process.stdin.flush()
@@ -69,7 +74,7 @@ def run_provider(keys: Sequence[RSAKey], port: int = 0) -> Iterator[str]:
         process.stdin.close()
 
 
-def sign_in_at_provider(url: str, name: str) -> dict[str, str]:
+def sign_in_at_provider(url: str, name: str, callback: str = CALLBACK) -> dict[str, str]:
     """Sign in and consent, as a browser does.
 
     Returns:
@@ -81,7 +86,7 @@ def sign_in_at_provider(url: str, name: str) -> dict[str, str]:
             location = response.headers.get("location")
             if location is not None:
                 url = str(response.url.join(location))
-                if url.startswith(CALLBACK):
+                if url.startswith(callback):
                     return dict(parse_qsl(urlsplit(url).query))
                 response = browser.get(url)
                 continue
