@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from desk.charts.scale import Scale, Table, level_of, ticks
 from desk.i18n.words import Words
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 22, 12, 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def search(visit: Visit) -> Response:
         action=visit.url("/students"),
         query=query,
         caption=caption,
-        rows=_rows(visit, found, has_links=True),
+        rows=student_rows(visit, found, has_links=True),
         next_url="",
         empty=empty,
         may_assign=False,
@@ -70,7 +70,7 @@ def show_unassigned(visit: Visit) -> Response:
         caption=words.many(
             "{count} student on this page", "{count} students on this page", len(page.rows)
         ),
-        rows=_rows(visit, page.rows, has_links=visit.may(Action.VIEW_STUDENTS)),
+        rows=student_rows(visit, page.rows, has_links=visit.may(Action.VIEW_STUDENTS)),
         next_url=following,
         empty=Empty(
             words("Everybody is looked after"),
@@ -110,11 +110,11 @@ def assign(visit: Visit) -> Response:
     return visit.go("/unassigned", done="assigned")
 
 
-def _rows(
+def student_rows(
     visit: Visit, found: Sequence[FoundStudent], *, has_links: bool
 ) -> tuple[StudentRow, ...]:
+    """Return rows of a list; without the right to see students only who they are."""
     words, tiers = visit.words, visit.facts.tiers
-    # Without the right to see students, only who they are is shown: enough to assign somebody.
     standings = (
         standings_of_students(visit.session, [one.student_id for one in found]) if has_links else {}
     )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from access.roles import Action
 from cases.reading.filters import Filters
+from cases.reading.views import views_of
 from cases.reading.worklist import WorklistCounts, counts, worklist
 from desk.charts.small import Places, places
 from desk.context import Visit
@@ -103,7 +104,7 @@ def worklist_view(visit: Visit, filters: Filters, save_form: FormState | None = 
         capacity=_capacity(visit) if may_change else None,
         news_url=visit.url("/worklist/news") + query_of(filters, seen=seen),
         filters=filter_form(filters, visit.url("/worklist"), codes, facts.tiers, words),
-        saved=(),
+        saved=_saved(visit, query) if may_change else (),
         caption=_caption(number, visit),
         beside=_beside(visit, number, filters),
         columns=columns(facts.period_name, words),
@@ -117,6 +118,18 @@ def worklist_view(visit: Visit, filters: Filters, save_form: FormState | None = 
         may_save=may_change,
         save_form=save_form or FormState("view"),
     )
+
+
+def _saved(visit: Visit, query: str) -> tuple[Link, ...]:
+    """Return saved views as links; of the one that is shown also who entered and left it."""
+    links = []
+    for view in views_of(visit.session, visit.user_id):
+        own = query_of(Filters.from_json(view.filters))
+        links.append(Link(view.name, visit.url("/worklist") + own, own == query))
+        if own == query:
+            label = visit.words("{name}: who entered and left", name=view.name)
+            links.append(Link(label, visit.url(f"/views/{view.id}")))
+    return tuple(links)
 
 
 def _lead(visit: Visit, number: WorklistCounts, students: int) -> str:

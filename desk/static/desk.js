@@ -31,9 +31,6 @@ for (const lane of document.querySelectorAll(".lane")) {
   });
 }
 
-// Errors of a form come first; the page is read from there.
-document.getElementById("faults")?.focus();
-
 // Print by a button; the browser's own menu does the same.
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;

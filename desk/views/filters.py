@@ -1,7 +1,6 @@
 """Filters of the worklist: from the address, to the address, and as a form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from urllib.parse import parse_qs, urlencode
 
 from cases.casework.states import OPEN_STATES
@@ -59,11 +58,6 @@ def filters_of_query(encoded: str, user_id: int) -> Filters:
     """Read filters from the query of an address."""
     fields = parse_qs(encoded.removeprefix("?")[:2000], max_num_fields=20)
     return filters_from({name: values[0] for name, values in fields.items()}, user_id)
-
-
-def mine(filters: Filters, user_id: int) -> Filters:
-    """Let `me` of a stored view be the person who looks at it."""
-    return filters if filters.owner is None else replace(filters, owner=user_id)
 
 
 def filter_form(

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+from sqlalchemy import select
 
 from access.roles import Grant, Role
+from cases.casework.interventions import suggest
+from cases.casework.lifecycle import raise_concern
 from cases.people import NewStudent, add_students, assign_person, enrol
-from cases.recording.queue import score_queued
+from cases.recording.queue import drain
 from cases.recording.record import RecordRow, record
+from cases.tables.events import Case
+from cases.tables.people import Assignment
 from records.cohort import Cohort
 from records.load import load_cohort
 from tests.desk.running_desk import RunningDesk
@@ -59,6 +64,7 @@ def found(running: RunningDesk, students: int) -> Institution:
     numbers = _add_students(running, users, min(students, len(cohort.ids)))
     for period in range(1, PERIODS + 1):
         record_period(running, cohort, numbers, period)
+    _raise_concerns(running, users, numbers[:8])
     return Institution(running, users, numbers)
 
 
@@ -75,6 +81,7 @@ def record_period(
                 name: None if np.isnan(value) else float(value)
                 for name, value in zip(names, cohort.values[index, period - 1], strict=True)
             },
+            line=index + 1,
         )
         for index in range(len(numbers))
         if period <= cohort.lengths[index]
@@ -83,8 +90,20 @@ def record_period(
     at = datetime(2026, 9, 28, 18, tzinfo=UTC) + timedelta(days=7 * period)
     with desk.database.write() as session:
         record(session, cohort.contract, rows, source="sis", actor=None, at=at)
-    while (progress := score_queued(desk.database, desk.scorer, limit=500)).leased:
-        assert not progress.failed
+    progress = drain(desk.database, desk.scorer, limit=500)
+    assert progress.committed
+    assert not progress.failed
+
+
+def _raise_concerns(running: RunningDesk, users: dict[str, int], numbers: Sequence[int]) -> None:
+    """Let the lead raise concerns: how many cases estimates open depends on the tiny network."""
+    with running.desk.database.write() as session:
+        for number in numbers:
+            case = raise_concern(
+                session, number, topic="attendance", words="Rarely seen.", actor=users["lead"]
+            )
+            action = "Invite the student to a short talk."
+            suggest(session, case.id, action=action, actor=None, due=date(2026, 12, 7))
 
 
 def _add_students(running: RunningDesk, users: dict[str, int], count: int) -> list[int]:
@@ -111,3 +130,17 @@ def _add_students(running: RunningDesk, users: dict[str, int], count: int) -> li
                     session, student.id, users[person], "tutor", starts_on=date(2026, 9, 1)
                 )
         return [student.id for student in students]
+
+
+def open_cases(institution: Institution, person: str) -> list[Case]:
+    """Return the open cases of students who are assigned to a person, the most urgent first."""
+    with institution.running.desk.database.read() as session:
+        assigned = select(Assignment.student_id).where(
+            Assignment.user_id == institution.users[person]
+        )
+        found = session.scalars(
+            select(Case)
+            .where(Case.student_id.in_(assigned), Case.state != "closed")
+            .order_by(Case.rank.desc())
+        )
+        return list(found)

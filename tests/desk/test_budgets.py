@@ -14,6 +14,8 @@ QUERIES = {
     "/worklist?tier=high": 10,
     "/worklist/news": 3,
     "/board": 6,
+    "/cohort": 10,
+    "/cohort/students?tier=high": 5,
     "/students?q=a": 4,
     "/meeting?case=1&case=2&case=3&case=4": 7,
     "/students/{student}": 24,

@@ -4,23 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from access.audit.tables import AuditEntry
-from cases.tables.events import Case
-from cases.tables.people import Assignment
-from tests.desk.institution import Institution, address
-
-
-def _cases(institution: Institution, person: str) -> list[Case]:
-    """Return the open cases of students who are assigned to a person, the most urgent first."""
-    with institution.running.desk.database.read() as session:
-        assigned = select(Assignment.student_id).where(
-            Assignment.user_id == institution.users[person]
-        )
-        found = session.scalars(
-            select(Case)
-            .where(Case.student_id.in_(assigned), Case.state != "closed")
-            .order_by(Case.rank.desc())
-        )
-        return list(found)
+from tests.desk.institution import Institution, address, open_cases
 
 
 def _views(institution: Institution) -> int:
@@ -30,7 +14,7 @@ def _views(institution: Institution) -> int:
 
 
 def test_the_worklist_shows_the_cases_of_ones_own_students_alone(institution: Institution) -> None:
-    own, others = _cases(institution, "adviser"), _cases(institution, "other")
+    own, others = open_cases(institution, "adviser"), open_cases(institution, "other")
     assert own
     assert others
     with institution.running.signed_in(address("adviser")) as adviser:
@@ -54,7 +38,7 @@ def test_filters_in_the_address_narrow_the_list_and_stay_in_the_form(
 
 
 def test_a_students_page_shows_the_estimate_its_course_and_steps(institution: Institution) -> None:
-    case = _cases(institution, "adviser")[0]
+    case = open_cases(institution, "adviser")[0]
     with institution.running.signed_in(address("adviser")) as adviser:
         page = adviser.get(f"/students/{case.student_id}").text
         assert "What could help" in page
@@ -64,7 +48,7 @@ def test_a_students_page_shows_the_estimate_its_course_and_steps(institution: In
 
 
 def test_every_view_of_a_student_is_in_the_audit_trail(institution: Institution) -> None:
-    case = _cases(institution, "adviser")[0]
+    case = open_cases(institution, "adviser")[0]
     before = _views(institution)
     with institution.running.signed_in(address("adviser")) as adviser:
         adviser.get(f"/students/{case.student_id}")
@@ -73,7 +57,7 @@ def test_every_view_of_a_student_is_in_the_audit_trail(institution: Institution)
 
 
 def test_a_student_of_somebody_else_does_not_exist(institution: Institution) -> None:
-    case = _cases(institution, "other")[0]
+    case = open_cases(institution, "other")[0]
     before = _views(institution)
     with institution.running.signed_in(address("adviser")) as adviser:
         assert adviser.get(f"/students/{case.student_id}").status_code == 404
@@ -85,7 +69,7 @@ def test_a_student_of_somebody_else_does_not_exist(institution: Institution) -> 
 
 
 def test_turned_to_the_student_the_page_has_no_tier_and_no_forms(institution: Institution) -> None:
-    case = _cases(institution, "adviser")[0]
+    case = open_cases(institution, "adviser")[0]
     with institution.running.signed_in(address("adviser")) as adviser:
         adviser.get(f"/students/{case.student_id}")
         adviser.post(
@@ -105,7 +89,7 @@ def test_turned_to_the_student_the_page_has_no_tier_and_no_forms(institution: In
 
 
 def test_a_step_is_accepted_done_and_stands_on_the_timeline(institution: Institution) -> None:
-    case = next(one for one in _cases(institution, "adviser") if one.state in {"new", "seen"})
+    case = next(one for one in open_cases(institution, "adviser") if one.state in {"new", "seen"})
     with institution.running.signed_in(address("adviser")) as adviser:
         path = f"/students/{case.student_id}"
         page = adviser.get(path).text
@@ -119,7 +103,7 @@ def test_a_step_is_accepted_done_and_stands_on_the_timeline(institution: Institu
 
 
 def test_a_contact_counts_as_work_on_the_case(institution: Institution) -> None:
-    case = _cases(institution, "adviser")[-1]
+    case = open_cases(institution, "adviser")[-1]
     with institution.running.signed_in(address("adviser")) as adviser:
         path = f"/students/{case.student_id}"
         adviser.get(path)
@@ -135,7 +119,7 @@ def test_a_contact_counts_as_work_on_the_case(institution: Institution) -> None:
 def test_what_is_wrong_with_a_form_stands_beside_its_field_and_in_a_summary(
     institution: Institution,
 ) -> None:
-    case = _cases(institution, "adviser")[0]
+    case = open_cases(institution, "adviser")[0]
     with institution.running.signed_in(address("adviser")) as adviser:
         path = f"/students/{case.student_id}"
         adviser.get(path)
@@ -147,7 +131,7 @@ def test_what_is_wrong_with_a_form_stands_beside_its_field_and_in_a_summary(
 
 
 def test_ones_own_tier_replaces_the_estimates_until_its_day(institution: Institution) -> None:
-    case = _cases(institution, "adviser")[1]
+    case = open_cases(institution, "adviser")[1]
     tiers = list(institution.running.desk.facts.current().tiers.labels)
     with institution.running.signed_in(address("adviser")) as adviser:
         path = f"/students/{case.student_id}"
