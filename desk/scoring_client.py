@@ -13,6 +13,8 @@ from records.contract import Contract
 from scoring.policy.model import Policy
 
 _log = logging.getLogger(__name__)
+# For so many students in one request the service gives reasons.
+MOST_WITH_REASONS = 100
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -91,6 +93,26 @@ class ScorerClient:
         Raises:
             ScorerError: No answer, or a refusal of the request as a whole.
         """
+        size = MOST_WITH_REASONS if reasons else len(students)
+        batches = [
+            self._score(students[start : start + size], reference, reasons)
+            for start in range(0, len(students), size)
+        ]
+        if any(one.model != batches[0].model for one in batches):
+            message = "The scoring service changed its model while it answered."
+            raise ScorerError(message, is_temporary=True)
+        return ScoredBatch(
+            model=batches[0].model,
+            assessments={key: one for batch in batches for key, one in batch.assessments.items()},
+            problems={key: one for batch in batches for key, one in batch.problems.items()},
+        )
+
+    def _score(
+        self,
+        students: Sequence[StudentHistory],
+        reference: Mapping[str, Any] | None,
+        reasons: bool,
+    ) -> ScoredBatch:
         body: dict[str, Any] = {
             "students": [{"id": one.id, "periods": one.periods} for one in students]
         }
