@@ -32,7 +32,12 @@ def reasons_view(reasons: Mapping[str, Any], words: Words) -> Reasons:
     groups = list(reasons.get("groups", ()))[:5]
     bars = reason_bars([float(group.get("effect", 0)) for group in groups])
     items = tuple(
-        Reason(str(group.get("group", "")), _group_text(group, words), _effect(group, words), bar)
+        Reason(
+            str(group.get("group", "")),
+            _group_text(group, words, heading=str(group.get("group", ""))),
+            _effect(group, words),
+            bar,
+        )
         for group, bar in zip(groups, bars, strict=True)
     )
     return Reasons(_compared(reasons, words), items, _notes(reasons, words))
@@ -87,24 +92,27 @@ def evidence_text(advice: Mapping[str, Any], facts: Facts, words: Words) -> str:
     return label
 
 
-def _group_text(group: Mapping[str, Any], words: Words) -> str:
+def _group_text(group: Mapping[str, Any], words: Words, heading: str = "") -> str:
+    """Return what was recorded of a group; a label that stands above already is not repeated."""
     parts = []
     for feature in group.get("features", ()):
-        unit = str(feature.get("unit", ""))
-        value = value_text(feature.get("value"), unit, words)
+        unit, label = str(feature.get("unit", "")), str(feature.get("label", ""))
         usual = feature.get("usual")
-        label = str(feature.get("label", ""))
+        has_label = label != heading
         if usual is None:
-            parts.append(words("{label} {value}", label=label, value=value))
-        else:
-            parts.append(
-                words(
-                    "{label} {value} (typical: {usual})",
-                    label=label,
-                    value=value,
-                    usual=value_text(usual, unit, words),
-                )
-            )
+            value = value_text(feature.get("value"), unit, words)
+            parts.append(words("{label} {value}", label=label, value=value) if has_label else value)
+            continue
+        values = {
+            # The unit stands once, behind the second number.
+            "value": value_text(feature.get("value"), "%" if unit == "%" else "", words),
+            "usual": value_text(usual, unit, words),
+        }
+        parts.append(
+            words("{label} {value} (typical: {usual})", label=label, **values)
+            if has_label
+            else words("{value} (typical: {usual})", **values)
+        )
     return "; ".join(parts)
 
 
