@@ -137,15 +137,15 @@ def _bulk(
 ) -> Handler:
     async def answer(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         span = exchange.span
-        course = BulkTimings(perf_counter())
+        timings = BulkTimings(perf_counter())
 
         def count(status: int) -> None:
-            metrics.observe_course(course, status)
+            metrics.observe_table(timings, status)
             if tracing is not None and span is not None:
-                tracing.record_course(span, course)
+                tracing.record_table(span, timings)
 
         exchange.count = count
-        await route.answer(scope, receive, send, queue, course)
+        await route.answer(scope, receive, send, queue, timings)
 
     return answer
 

@@ -1,7 +1,7 @@
 """Decide, before a request is decoded, whether it can be answered in time.
 
-Work is reckoned in seconds, from the size of the body: `run + request + byte · bytes`, with costs
-that are measured when the model is loaded and kept true by what the work took since. A queue that
+Work is estimated in seconds from the size of the body, `run + request + byte · bytes`, with costs that are measured
+when the model is loaded and corrected by what work took since. A queue that
 counts requests would take a thousand single students for as much as a thousand classes.
 """
 
@@ -27,7 +27,7 @@ _COPIES = 64
 
 
 class Answering(Protocol):
-    """What costs are measured on: `service.responder.Responder`."""
+    """Answers requests while costs are measured: `service.responder.Responder`."""
 
     sample_request: bytes
 
@@ -42,11 +42,11 @@ class Answering(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """What answering takes, in seconds.
+    """Cost of answering, in seconds.
 
     Attributes:
-        run: For every pass, whatever is in it.
-        request: For every request in it.
+        run: For every batch.
+        request: For every request of a batch.
         byte: For every byte of their bodies.
     """
 
@@ -55,12 +55,12 @@ class CostModel:
     byte: float = 2e-7
 
     def of(self, size: int) -> float:
-        """Return the seconds that a body of `size` bytes adds to a pass."""
+        """Return the seconds that a body of `size` bytes adds to a batch."""
         return self.request + self.byte * size
 
 
 def measure_costs(responder: Answering) -> CostModel:
-    """Measure what answering takes on this machine, in a fraction of a second.
+    """Measure the cost of answering on this machine, in a fraction of a second.
 
     Three passes have three unknowns: the sample alone, many samples together, and one request
     with the sample's students many times over.
@@ -81,7 +81,7 @@ def measure_costs(responder: Answering) -> CostModel:
 
 
 def _seconds(responder: Answering, bodies: Sequence[bytes]) -> float:
-    """Return the least of a few measurements: whatever else ran only ever adds."""
+    """Return the smallest of a few measurements: other load only adds."""
     taken = []
     for _ in range(_REPEATS):
         started = perf_counter()
@@ -91,7 +91,7 @@ def _seconds(responder: Answering, bodies: Sequence[bytes]) -> float:
 
 
 class AdmissionController:
-    """The work that waits, and whether more would still be answered in time.
+    """Decides from the work that waits whether another request would be answered in time.
 
     Short requests wait for short ones and for one slice of a long one in each turn; long requests
     wait for the short ones and take turns with the long ones (`service.batching.batcher`).
@@ -117,8 +117,8 @@ class AdmissionController:
         self._limit = limit
         self._turn = turn
         self._slice = costs.run + costs.of(slice_bytes)
-        self._guest_seconds = step_seconds
-        self._guests = 0
+        self._step_seconds = step_seconds
+        self._background = 0
         self._factor = 1.0
         self._short = 0.0
         self._shorts = 0
@@ -126,32 +126,32 @@ class AdmissionController:
         self._longs = 0
 
     def admit(self, size: int, *, long: bool) -> float | None:
-        """Take a request in.
+        """Accept a request.
 
         Returns:
-            Its estimated seconds of work, to be given to `leave`; None where it would wait too
-            long, and then nothing has changed.
+            Its estimated seconds of work, the argument for `leave`; None where it would wait too long, and then
+            nothing changes.
         """
         return self._take(self._costs.of(size), long=long)
 
     def admit_background(self, seconds: float) -> float | None:
-        """Take in long work that others reckon, in seconds; to be given to `leave_background`."""
+        """Accept long work of `seconds`, estimated elsewhere; the result is the argument for `leave_background`."""
         work = self._take(seconds / self._factor, long=True)
-        self._guests += work is not None
+        self._background += work is not None
         return work
 
     def leave_background(self, work: float) -> None:
-        """Let go of a guest."""
-        self._guests -= 1
+        """End background work."""
+        self._background -= 1
         self.leave(work, long=True)
 
     def learn_background(self, seconds: float) -> None:
-        """Correct what a guest's step takes by what one really took."""
+        """Correct the cost of a background step by a measured one."""
         share = 1.0 - math.exp(-seconds / _MEMORY_SECONDS)
-        self._guest_seconds += share * (seconds - self._guest_seconds)
+        self._step_seconds += share * (seconds - self._step_seconds)
 
     def has_room(self, size: int, *, long: bool) -> bool:
-        """Say whether a request would be taken in now; nothing changes."""
+        """Return whether a request would be accepted now; nothing changes."""
         return self._fits(self._costs.of(size), long=long)
 
     def _take(self, work: float, *, long: bool) -> float | None:
@@ -166,7 +166,7 @@ class AdmissionController:
         return work
 
     def _fits(self, work: float, *, long: bool) -> bool:
-        # Before a short one that is alone there is a slice at most: to refuse it helps nobody.
+        # Before a single short request there is one slice at most: rejecting it would gain nothing.
         if not long and not self._shorts:
             return True
         wait = self.wait(long=long, work=work)
@@ -175,7 +175,7 @@ class AdmissionController:
         )
 
     def leave(self, work: float, *, long: bool) -> None:
-        """Let go of a request that was answered, or need not be any more."""
+        """End a request that is answered, or need not be."""
         if long:
             self._longs -= 1
             self._long = self._long - work if self._longs else 0.0
@@ -184,30 +184,30 @@ class AdmissionController:
             self._short = self._short - work if self._shorts else 0.0
 
     def wait(self, *, long: bool, work: float = math.inf) -> float:
-        """Return how many seconds a request that came now would wait before its work began.
+        """Return how many seconds a request that arrived now would wait before its work began.
 
         Args:
-            long: Whether it goes in slices; it then waits for others until its last one.
-            work: Its own estimated seconds. Long requests go round, a slice each: of every other
-                one it waits for as much as it has itself, or for a slice.
+            long: Whether it is processed in slices; it then waits for others until its last one.
+            work: Its own estimated seconds. Long requests are served round robin, a slice each: for every other one
+                it waits as long as its own work takes, or for a slice.
         """
         turns = self._shorts // self._turn + (self._shorts > 0)
         short = self._factor * (self._short + turns * self._costs.run)
-        # A guest's step is what it was seen to be: what slows a short turn down, a wait for the
-        # interpreter above all, is nothing beside it.
-        guest = self._guest_seconds if self._guests else 0.0
-        step = max(self._factor * self._slice, guest)
+        # A background step has its own measured cost: what slows short batches down, waiting for the interpreter
+        # above all, is small beside it.
+        background = self._step_seconds if self._background else 0.0
+        step = max(self._factor * self._slice, background)
         if long:
             each = max(self._factor * work, step)
             return short + min(self._factor * self._long, self._longs * each)
         return short + (turns + 1) * step if self._longs else short
 
     def learn(self, work: float, seconds: float) -> None:
-        """Correct the costs by what a pass really took.
+        """Correct the costs by the measured time of a batch.
 
         Args:
-            work: Estimated seconds of the requests in it, as `admit` returned them.
-            seconds: What it took, answers sent.
+            work: Estimated seconds of its requests, as `admit` returned them.
+            seconds: Its measured seconds, responses sent.
         """
         low, high = _FACTOR_BOUNDS
         measured = min(max(seconds / (work + self._costs.run), low), high)
@@ -216,5 +216,5 @@ class AdmissionController:
 
     @property
     def retry_after(self) -> int:
-        """Return in how many whole seconds a refused request may come back (RFC 9110, 10.2.3)."""
+        """Return after how many whole seconds a rejected request may be retried (RFC 9110, 10.2.3)."""
         return max(1, math.ceil(self.wait(long=True) - self._limit))

@@ -1,15 +1,13 @@
-"""Answer together what arrives together.
+"""Answer in one batch the requests that arrive together.
 
-`submit` -> `FairQueue` -> turns of the event loop, one pass of the model each -> `ResponseSink`.
+`submit` -> `FairQueue` -> a batch, one pass of the model -> `ResponseSink`.
 
-The first request that arrives schedules a turn with `call_soon`: it begins once every socket that
-was readable has been read, so an idle service adds no delay and a busy one finds its batches made.
-Each turn answers short requests, up to a number of rows, or one slice of a long one, in turns if
-both wait: nobody waits for the whole of a long request.
+The first request that arrives schedules a batch with `call_soon`. It begins once every readable socket has been read:
+an idle service adds no delay, and a busy one finds its batches complete. Each batch holds short requests, up to a
+number of rows, or one slice of a long one, alternately where both wait. No request waits for the whole of a long one.
 
-On a CPU the passes run on the event loop itself: a thread beside it would take the interpreter's
-lock in turns of five milliseconds, and a batch took up to three times as long. On a GPU, or where
-another process has the model, they run in a thread, and the next batch gathers meanwhile.
+On a CPU the model runs on the event loop itself: another thread would take the interpreter lock for five milliseconds
+at a time, and a batch took up to three times as long. On a GPU it runs in a thread while the next batch gathers.
 """
 
 import asyncio
@@ -32,14 +30,14 @@ from service.responder import Answered, Answers
 from service.routes import SCORE
 from service.rows.decoder import ScoreRequest
 
-# The rows of one pass: more no longer pay (design notes: the gates leave the L2 cache).
+# Rows of one batch: more rows no longer pay, since the gates of the network leave the L2 cache.
 ROWS = 256
 # A body of this size holds about 40 students; a larger one is a long request.
 LONG_BYTES = 32 * 1024
 
 
 class Model(Answering, Protocol):
-    """What answers: `service.responder.Responder`."""
+    """Answers requests: `service.responder.Responder`."""
 
     def answer(self, requests: Sequence[ScoreRequest]) -> Answers:
         """Answer several requests in one pass."""
@@ -54,15 +52,15 @@ class _Others(TypedDict):
 
 
 class Batcher:
-    """Gathers requests and answers them; for one event loop.
+    """Collects requests and answers them in batches; for one event loop.
 
     Args:
         model: Reads and answers requests.
-        workload: Decides what is taken in.
-        observe: Is told of every turn.
-        executor: Where passes run; None for the event loop itself.
-        beside: Where large bodies are decoded; None for the event loop itself.
-        rows: Most rows of one pass.
+        workload: Decides which requests are accepted.
+        observe: Called with the record of every batch.
+        executor: Runs the model; None for the event loop itself.
+        beside: Decodes large bodies; None for the event loop itself.
+        rows: Most rows of one batch.
 
     Attributes:
         batches: How many were answered.
@@ -83,12 +81,12 @@ class Batcher:
         self._workload = workload
         self._observe = observe
         self._executor = executor
-        self._lanes = FairQueue(model, rows, beside, lose=self._lose, wake=self._schedule)
+        self._queue = FairQueue(model, rows, beside, lose=self._lose, wake=self._schedule)
         self._scheduled = False
         self._closed = False
         self._refused = 0
         self._disconnected = 0
-        # Whether a short request was refused and nothing has left since: then all are.
+        # Whether a short request was rejected and nothing has ended since: then all are.
         self._full = False
         self._pace = RejectionPacer()
         self._ended = 0.0
@@ -96,10 +94,10 @@ class Batcher:
         self.background = BackgroundQueue(self)
 
     def submit(self, body: bytes, recipient: ResponseSink) -> bool:
-        """Take a request in; its recipient is told later, in another turn of the event loop.
+        """Accept a request; its sink gets the outcome later, in another round of the event loop.
 
         Returns:
-            Whether it is taken in; else `refusal` says why, and the recipient is told nothing.
+            Whether it is accepted; else its sink gets nothing, and `refusal` is the reason.
         """
         size = len(body)
         long = size > LONG_BYTES
@@ -108,63 +106,62 @@ class Batcher:
             self._refused += 1
             self._full = self._full or not long
             return False
-        self._lanes.add(Job(body, recipient, perf_counter(), work, work, long))
+        self._queue.add(Job(body, recipient, perf_counter(), work, work, long))
         return True
 
     def has_room(self, size: int) -> bool:
-        """Say of a body of `size` bytes, before it is read, whether `submit` might take it in.
+        """Return whether `submit` might accept a body of `size` bytes that has not been read yet.
 
-        Nothing is kept for it: a body that is slow to arrive holds no place. Where the answer is
-        no, the body need not be read, and `turn_away` counts the request.
+        Nothing is reserved: a body that arrives slowly holds no place. If not, the body need not be kept, and
+        `turn_away` counts the request.
         """
         if size <= LONG_BYTES:
             return not self._full
         return not self._closed and self._workload.has_room(size, long=True)
 
     def turn_away(self) -> None:
-        """Count a request that was refused without its body having been read."""
+        """Count a request that is rejected without its body having been kept."""
         self._refused += 1
-        if not self._scheduled:  # no turn comes that would tell of it
-            self._tell_of_others()
+        if not self._scheduled:  # no batch will report it
+            self._report_others()
 
     def admit(self, seconds: float) -> float | None:
-        """Take long work in that comes to `run_step` step by step.
+        """Accept long work that calls `run_step` for each of its steps.
 
         Args:
-            seconds: What all of it is reckoned to take.
+            seconds: Its estimated work.
 
         Returns:
-            What to give to `leave` once it is done; None where it would wait too long.
+            The argument for `leave` once it is done; None where it would wait too long.
         """
         return None if self._closed else self._workload.admit_background(seconds)
 
     def leave(self, work: float) -> None:
-        """Let go of work that `admit` took in."""
+        """End work that `admit` accepted."""
         self._workload.leave_background(work)
         self._full = self._closed
 
-    def run_step(self, step: Callable[[], T], told: Told[T]) -> None:
-        """Have a step of long work done when its turn comes, where passes run.
+    def run_step(self, step: Callable[[], T], outcome: Told[T]) -> None:
+        """Queue a step of long work; it runs where the model does.
 
-        It takes its place among the slices of long requests: short requests have every other turn.
+        It alternates with batches of short requests, as the slices of long requests do.
 
         Args:
-            step: What is to be done.
-            told: Gets what the step returns or raises; RequestError where the service is shutting
-                down.
+            step: Does the work.
+            outcome: Gets what the step returns or raises; RequestError where the service is shutting down.
         """
         if self._closed:
-            told.set_exception(self.refusal())
+            outcome.set_exception(self.refusal())
             return
-        self._lanes.add(BackgroundStep(step, told))
+        self._queue.add(BackgroundStep(step, outcome))
 
     @property
     def retry_after(self) -> int:
-        """Return in how many seconds a refused request may come back; 0 for never."""
+        """Return after how many seconds a rejected request may be retried; 0 for never."""
         return 0 if self._closed else self._workload.retry_after
 
     def hold(self, size: int) -> float:
-        """Return for how many seconds to keep a refusal back (`service.http.rejections.RejectionPacer`)."""
+        """Return by how many seconds to delay a rejection (`service.http.rejections.RejectionPacer`)."""
         return self._pace.delay(size, perf_counter())
 
     async def rejection_when_due(self, size: int) -> RequestError:
@@ -173,7 +170,7 @@ class Batcher:
         return self.refusal()
 
     def refusal(self) -> RequestError:
-        """Return what is told to those who are not taken in."""
+        """Return the rejection of a request that is not accepted."""
         if self._closed:
             return RequestError(NOT_READY, "The service is shutting down; ask another instance.")
         seconds = str(self.retry_after)
@@ -181,9 +178,9 @@ class Batcher:
         return RequestError(BUSY, detail, headers=[(b"retry-after", seconds.encode())])
 
     def close(self) -> None:
-        """Refuse what still waits, and everything that comes."""
+        """Reject everything that waits, and everything that follows."""
         self._closed = self._full = True
-        for one in self._lanes.clear():
+        for one in self._queue.clear():
             if not isinstance(one, BackgroundStep):
                 self._end(one, self.refusal())
             elif not one.outcome.done():
@@ -193,7 +190,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Return how many requests wait."""
-        return self._lanes.waiting
+        return self._queue.waiting
 
     @property
     def is_idle(self) -> bool:
@@ -202,21 +199,21 @@ class Batcher:
 
     @property
     def busy(self) -> bool:
-        """Return whether a turn runs or is due."""
+        """Return whether a batch runs or is scheduled."""
         return self._scheduled
 
     def _schedule(self) -> None:
-        if not self._scheduled and self._lanes.ready:
+        if not self._scheduled and self._queue.ready:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            asyncio.get_running_loop().call_soon(self._run_batch)
 
-    def _turn(self) -> None:
-        """Answer one batch of short requests, or one slice of a long one, or do a guest's step."""
-        if (guest := self._lanes.next_step()) is not None:
-            self._host(guest)
+    def _run_batch(self) -> None:
+        """Answer one batch of short requests, or one slice of a long one, or run a background step."""
+        if (step := self._queue.next_step()) is not None:
+            self._run_background(step)
             return
         started = perf_counter()
-        jobs = self._lanes.next_jobs()
+        jobs = self._queue.next_jobs()
         decoded = perf_counter()
         if not jobs:
             self._finish()
@@ -231,29 +228,29 @@ class Batcher:
             lambda passed: self._deliver(jobs, requests, passed.result(), started, decoded)
         )
 
-    def _host(self, guest: BackgroundStep) -> None:
-        """Do a guest's step."""
+    def _run_background(self, step: BackgroundStep) -> None:
+        """Run a step of long work."""
         started = perf_counter()
         if self._executor is None:
             try:
-                result = guest.step()
-            except Exception as error:  # noqa: BLE001 - it is told to whoever waits
-                guest.outcome.set_exception(error)
+                result = step.step()
+            except Exception as error:  # noqa: BLE001 - delivered to the caller
+                step.outcome.set_exception(error)
             else:
-                guest.outcome.set_result(result)
-            self._learn_guest(perf_counter() - started)
+                step.outcome.set_result(result)
+            self._learn_step(perf_counter() - started)
             self._finish()
             return
-        passing = asyncio.get_running_loop().run_in_executor(self._executor, guest.step)
+        passing = asyncio.get_running_loop().run_in_executor(self._executor, step.step)
 
         def hand_over(passed: asyncio.Future[Any]) -> None:
             error = passed.exception()
-            if not guest.outcome.done():
+            if not step.outcome.done():
                 if error is not None:
-                    guest.outcome.set_exception(error)
+                    step.outcome.set_exception(error)
                 else:
-                    guest.outcome.set_result(passed.result())
-            self._learn_guest(perf_counter() - started)
+                    step.outcome.set_result(passed.result())
+            self._learn_step(perf_counter() - started)
             self._finish()
 
         passing.add_done_callback(hand_over)
@@ -261,10 +258,10 @@ class Batcher:
     def _answer(
         self, requests: Sequence[ScoreRequest]
     ) -> tuple[list[Outcome | Explaining], list[Answers]]:
-        """Answer requests together; where that fails, each alone, so that one harms no other."""
+        """Answer requests together; where that fails, each alone, so that one does not harm the others."""
         try:
             answers = self._model.answer(requests)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others are answered
+        except Exception as error:  # noqa: BLE001 - the other requests are answered
             log_without_values(SCORE.path, error)
             if len(requests) == 1:
                 return [stock_problem(INTERNAL.status, b"")], []
@@ -282,7 +279,7 @@ class Batcher:
         started: float,
         decoded: float,
     ) -> None:
-        """Hand the outcomes of a turn over, and learn from it."""
+        """Deliver the outcomes of a batch, and learn from its time."""
         outcomes, answers = passed
         self.batches += 1
         began = [job for job in jobs if not job.done]
@@ -294,13 +291,12 @@ class Batcher:
             elif last is not None and self._end(job, last):
                 ended.append((job, last))
         now = perf_counter()
-        # Where requests waited all the time since the last turn, reading others took its part: it
-        # belongs to what this turn cost. Not more than the turn itself, or a storm of requests
-        # that are refused would let fewer and fewer in.
+        # Where requests waited all the time since the last batch, reading others is part of this batch's cost. It
+        # counts for no more than the batch itself, or a storm of rejected requests would let fewer and fewer in.
         reading = min(started - self._ended, now - started) if self._ended else 0.0
         self._workload.learn(sum(job.share for job in jobs), now - started + reading)
         self._full = self._closed
-        turn = BatchRecord(
+        record = BatchRecord(
             requests=requests,
             answers=answers,
             outcomes=[outcome for _, outcome in ended],
@@ -313,7 +309,7 @@ class Batcher:
             ended=now,
         )
         self._finish()
-        self._observe(turn)
+        self._observe(record)
 
     def _explain(self, job: Job, explaining: Explaining) -> None:
         """Have the reasons of an answer found before it is delivered."""
@@ -336,14 +332,14 @@ class Batcher:
             done(self.refusal())
 
     def _take_slice(self, job: Job, outcome: Outcome | Explaining) -> Outcome | Explaining | None:
-        """Keep a slice's answer; return the whole once it is complete."""
+        """Store the response to a slice; return the whole response once it is complete."""
         job.slices.popleft()
         if not isinstance(outcome, Answered):  # reasons are given of a slice at most
             return outcome
         job.done.append(outcome)
         if not job.slices:
             return joined(job.done)
-        self._lanes.add(job)
+        self._queue.add(job)
         return None
 
     def _end(self, job: Job, outcome: Outcome) -> bool:
@@ -370,7 +366,7 @@ class Batcher:
         """Deliver and record an outcome apart from a batch; None where nobody waits for it."""
         if outcome is None:
             self._disconnected += 1
-            self._tell_of_others()
+            self._report_others()
         elif self._hand_over(job, outcome):
             now = perf_counter()
             self._observe(
@@ -386,7 +382,7 @@ class Batcher:
                 )
             )
 
-    def _tell_of_others(self) -> None:
+    def _report_others(self) -> None:
         """Report rejections and disconnects that no batch will report."""
         now = perf_counter()
         self._observe(BatchRecord((), (), (), (), (), **self._others(), started=now, ended=now))
@@ -400,11 +396,11 @@ class Batcher:
         self._workload.leave(job.work, long=job.long)
         self._full = self._closed
 
-    def _learn_guest(self, seconds: float) -> None:
+    def _learn_step(self, seconds: float) -> None:
         self._workload.learn_background(seconds)
         self._full = self._closed
 
     def _finish(self) -> None:
         self._scheduled = False
-        self._ended = perf_counter() if self._lanes.ready else 0.0
+        self._ended = perf_counter() if self._queue.ready else 0.0
         self._schedule()

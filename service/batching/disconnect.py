@@ -1,4 +1,4 @@
-"""Notice over ASGI that a client has hung up while its answer is being made."""
+"""Notice over ASGI that a client has disconnected while its response is being computed."""
 
 import asyncio
 
@@ -6,20 +6,20 @@ from starlette.types import Receive
 
 from service.batching.jobs import PendingResponse
 
-# Most answers come sooner, and are spared the task that watches.
+# Most responses are ready earlier and need no task that watches.
 _WATCHED_AFTER = 0.02
 
 
 async def await_response(waiting: PendingResponse, receive: Receive) -> bytes:
-    """Wait for an answer as long as its client does.
+    """Wait for a response until it is ready or its client disconnects.
 
     Args:
-        waiting: Who waits; has gone as soon as its client hangs up.
-        receive: The request's ASGI channel, after all of the body has come.
+        waiting: The response; marked as disconnected once its client is.
+        receive: The request's ASGI channel, after the whole body has been received.
 
     Raises:
         RequestError: There is no answer, and why.
-        ClientDisconnectedError: The client hung up; what has not begun is left out.
+        ClientDisconnectedError: The client has disconnected; work that has not begun is skipped.
     """
     watching: list[asyncio.Task[None]] = []
 
@@ -36,7 +36,6 @@ async def await_response(waiting: PendingResponse, receive: Receive) -> bytes:
 
 
 async def _watch(waiting: PendingResponse, receive: Receive) -> None:
-    # After the body nothing but its end comes of a connection; whatever else a server says there,
-    # it is no reason to ask again and again.
+    # After the body, ASGI sends nothing but the disconnect; for any other message there is no second wait.
     if (await receive())["type"] == "http.disconnect":
         waiting.leave()

@@ -1,4 +1,4 @@
-"""Whose turn it is: short requests together, and long work in slices, taking turns."""
+"""Choose what runs next: a batch of short requests, and a slice of long work, alternately."""
 
 import asyncio
 from collections import deque
@@ -26,15 +26,15 @@ class Reader(Protocol):
 
 
 class FairQueue:
-    """What waits, in two lanes; for one event loop.
+    """Waiting work in two queues, short and long; for one event loop.
 
     Args:
         reader: Decodes requests.
-        rows: Most rows of one turn.
+        rows: Most rows of one batch.
         beside: Where large bodies are decoded; None for the event loop itself.
-        lose: Is told of requests that never come to a turn: which, and why; None where nobody
-            waits any more.
-        wake: Is called when something waits that did not before.
+        lose: Called for a request that ends without a batch, with its problem; None where its client has
+            disconnected.
+        wake: Called when work was added.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class FairQueue:
 
     @property
     def ready(self) -> bool:
-        """Return whether anything waits for nothing but its turn."""
+        """Return whether any work could run now."""
         return bool(self._short or self._long)
 
     @property
     def waiting(self) -> int:
-        """Return how much waits, what is being decoded included."""
+        """Return how many entries wait, those being decoded included."""
         return len(self._short) + len(self._long) + len(self._decoding)
 
     def add(self, one: Job | BackgroundStep) -> None:
-        """Let a request, or a step, wait for its turn."""
+        """Add a request or a step."""
         if isinstance(one, BackgroundStep) or (one.long and one.request is not None):
             self._long.append(one)
         elif not one.long:
@@ -80,7 +80,7 @@ class FairQueue:
         self._wake()
 
     def clear(self) -> Iterator[Job | BackgroundStep]:
-        """Let everything go, one after the other."""
+        """Remove and return everything, one after the other."""
         waiting = (*self._short, *self._long, *self._decoding)
         self._short.clear()
         self._long.clear()
@@ -88,19 +88,19 @@ class FairQueue:
         yield from waiting
 
     def next_step(self) -> BackgroundStep | None:
-        """Return the guest whose turn it is, if it is a guest's."""
+        """Return the background step that runs next, if it is one."""
         while self._long and (self._long_next or not self._short):
-            guest = self._long[0]
-            if not isinstance(guest, BackgroundStep):
+            step = self._long[0]
+            if not isinstance(step, BackgroundStep):
                 break
             self._long.popleft()
-            if not guest.outcome.done():  # who has gone waits no longer
+            if not step.outcome.done():  # else its client has disconnected
                 self._long_next = False
-                return guest
+                return step
         return None
 
     def next_jobs(self) -> list[Job]:
-        """Return the requests whose turn it is, decoded: some short ones, or one long one."""
+        """Return the requests that run next, decoded: some short ones, or one long one."""
         if self._long and (self._long_next or not self._short):
             self._long_next = False
             return self._next_slice()
@@ -123,7 +123,7 @@ class FairQueue:
         return jobs
 
     def _next_slice(self) -> list[Job]:
-        """Return the long request whose turn it is: they go round, a slice each."""
+        """Return the long request that runs next: round robin, a slice each."""
         while self._long:
             job = self._long[0]
             if isinstance(job, BackgroundStep):
@@ -138,7 +138,7 @@ class FairQueue:
         return []
 
     def _is_ready(self, job: Job) -> bool:
-        """Decode a request; tell of it where that is its end."""
+        """Decode a request; end it where that fails or its client has disconnected."""
         if job.recipient.disconnected:
             self._lose(job, None)
             return False
@@ -156,7 +156,7 @@ class FairQueue:
             return self._reader.read(body)
         except RequestError as refusal:
             return refusal
-        except Exception as error:  # noqa: BLE001 - the fault of one request is not the others'
+        except Exception as error:  # noqa: BLE001 - other requests go on
             log_without_values(SCORE.path, error)
             return stock_problem(INTERNAL.status, b"")
 
@@ -166,7 +166,7 @@ class FairQueue:
 
         def decoded(done: asyncio.Future[ScoreRequest | RequestError]) -> None:
             if job not in self._decoding:
-                return  # the service was closed meanwhile
+                return  # the service has been closed
             self._decoding.discard(job)
             if self._take(job, done.result()):
                 self.add(job)

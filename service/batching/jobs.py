@@ -1,4 +1,4 @@
-"""What waits for its turn, and who waits for it."""
+"""Work that waits in the queue, and the sinks that receive its outcome."""
 
 import asyncio
 import concurrent.futures
@@ -21,28 +21,28 @@ Told = asyncio.Future[T] | concurrent.futures.Future[T]
 
 
 class ResponseSink(Protocol):
-    """Who waits for an answer.
+    """Receives the outcome of a request.
 
     Attributes:
-        disconnected: Whether nobody waits any more; what has not begun is then left out.
+        disconnected: Whether its client has disconnected; work that has not begun is then skipped.
     """
 
     disconnected: bool
 
     def succeed(self, body: bytes) -> None:
-        """Take the answer."""
+        """Receive the response body."""
         ...
 
     def fail(self, refusal: RequestError) -> None:
-        """Take the reason why there is none."""
+        """Receive the problem that is sent in place of a response."""
         ...
 
 
 class PendingResponse:
-    """A recipient whose answer is awaited.
+    """A sink whose outcome is awaited.
 
     Args:
-        span: Where its request is traced.
+        span: Span of its request, where that is traced.
     """
 
     def __init__(self, span: Span | None = None) -> None:
@@ -53,11 +53,11 @@ class PendingResponse:
         )
 
     async def answer(self) -> bytes:
-        """Wait for the answer.
+        """Wait for the response body.
 
         Raises:
-            RequestError: There is none, and why.
-            ClientDisconnectedError: The client left (`leave`).
+            RequestError: The problem that is sent in its place.
+            ClientDisconnectedError: The client has disconnected (`leave`).
         """
         if self._future is None:
             raise RuntimeError("a response is awaited once")
@@ -74,16 +74,16 @@ class PendingResponse:
             self._future = outcome = None
 
     def leave(self) -> None:
-        """Wait no more: the client has hung up."""
+        """Stop waiting: the client has disconnected."""
         self.disconnected = True
         self._end(ClientDisconnectedError())
 
     def succeed(self, body: bytes) -> None:
-        """Take the answer."""
+        """Receive the response body."""
         self._end(body)
 
     def fail(self, refusal: RequestError) -> None:
-        """Take the reason why there is none."""
+        """Receive the problem that is sent in place of a response."""
         self._end(refusal)
 
     def _end(self, outcome: bytes | Exception) -> None:
@@ -93,18 +93,18 @@ class PendingResponse:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A `score` request on its way.
+    """A `score` request in the queue.
 
     Attributes:
-        body: JSON; let go once it is decoded.
-        recipient: Who waits.
-        arrived: When, on the clock of `perf_counter`.
+        body: JSON; released once it is decoded.
+        recipient: Receives the outcome.
+        arrived: Time of its last byte, on the clock of `perf_counter`.
         work: Estimated seconds.
-        share: Those of one turn; of a short request, all of them.
-        long: Whether it goes in slices.
-        request: What it asks for, once decoded.
-        slices: What is still to be answered of a long one.
-        done: Answers to the slices before.
+        share: Estimated seconds in one batch; of a short request, all of them.
+        long: Whether it is processed in slices.
+        request: The decoded request.
+        slices: Slices of a long request that are still to be processed.
+        done: Responses to the slices before.
     """
 
     body: bytes
@@ -119,7 +119,7 @@ class Job:
 
     @property
     def decoded(self) -> ScoreRequest:
-        """What it asks for; it is decoded before it is batched."""
+        """The decoded request; requests are decoded before they are batched."""
         if self.request is None:
             raise TypeError("a request is decoded before it is batched")
         return self.request
@@ -127,11 +127,11 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class BackgroundStep:
-    """A step of long work that is no `score` request: a slice of a cohort.
+    """A step of long work other than a `score` request, such as a slice of a table.
 
     Attributes:
-        step: Does it.
-        outcome: Whoever waits for it.
+        step: Does the work.
+        outcome: Future of its result.
     """
 
     step: Callable[[], Any]

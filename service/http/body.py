@@ -10,21 +10,21 @@ from service.http.body_budget import BodyBudget, PartialBody
 from service.http.problems import MALFORMED, MEDIA, SLOW, TOO_LARGE, RequestError
 
 JSON = b"application/json"
-# A sender that is refused while it still sends may never see the answer, so a body that is too
-# large is read on and thrown away, up to this many times the limit.
+# A client that is rejected while it still sends may never see the response. A body that is too large is therefore read
+# on and discarded, up to this many times the limit.
 _PATIENCE = 4
-# A sender that stops halfway would hold its connection for ever, and the server could not stop.
+# A client that stops halfway would hold its connection for ever, and the server could not shut down.
 ARRIVAL_SECONDS = 30.0
 # The same for a body that takes long as a whole: longest time without a byte.
 SILENCE = 30.0
 
 
-# Sent to nobody: what metrics and traces show where the client hung up before it had its answer.
+# Status in metrics and traces of a request whose client disconnected before it had its response; never sent.
 CLIENT_CLOSED_REQUEST = 499
 
 
 class ClientDisconnectedError(Exception):
-    """The client hung up before its request was complete; nobody is there to answer."""
+    """The client has disconnected; there is no one to respond to."""
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> bytes:

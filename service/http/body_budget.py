@@ -1,4 +1,4 @@
-"""How much memory the bodies that are still arriving may hold, over all connections of a worker.
+"""Limit the memory of bodies that are still arriving, over all connections of a worker.
 
 One body is bounded by its format, but nothing bounds how many connections send one, and a slow
 sender takes half a minute or longer. What counts is what has come, not what a head declares, so
@@ -61,7 +61,7 @@ class PartialBody:
         self.size = 0
 
     def add(self, piece: bytes, *, last: bool = False) -> None:
-        """Take what has come; without room for it, let go of everything.
+        """Add a piece; without room for it, release everything.
 
         Args:
             piece: Bytes behind those that have come before.
@@ -80,12 +80,12 @@ class PartialBody:
         self._pieces.append(piece)
 
     def drop(self) -> None:
-        """Let go of what has come, and keep nothing of what will."""
+        """Release what has arrived, and discard what follows."""
         self.is_kept = False
         self._let_go()
 
     def whole(self) -> bytes:
-        """Return all that has come and is kept, and let go of it."""
+        """Return the whole body and release it."""
         pieces = self._let_go()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

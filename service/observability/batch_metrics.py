@@ -1,6 +1,6 @@
-"""What the turns of the batcher did, noted as they end and written to the metrics together.
+"""Collect the records of batches and write them to the metrics together.
 
-Slices of cohorts are noted in the same place as passes over `score` requests.
+Slices of tables are collected in the same place as batches of `score` requests.
 """
 
 import asyncio
@@ -32,17 +32,17 @@ from service.responder import Answered, count_by_name, refused_rows
 from service.routes import BULK, SCORE
 
 STAGES = ("decode", "compute", "policy", "encode")
-# Short, so that no write keeps a request waiting for long: its length grows with what was noted.
-_NOTED_SECONDS = 0.1
+# Short, so that no write keeps a request waiting for long: its length grows with what is pending.
+_WRITE_SECONDS = 0.1
 _BETWEEN_PARTS_SECONDS = 0.003
-_NOTED_ROWS = 4096
+_WRITE_ROWS = 4096
 
 
 class BatchMetrics:
-    """Counts the turns of the batcher.
+    """Counts batches.
 
-    Writing a figure takes a microsecond, and a turn has some fifty: for a student alone that was a
-    seventh of the work. So turns are only noted, and written together: after `_NOTED_SECONDS`, in
+    Writing a figure takes a microsecond, and a batch has some fifty: for a single student that was a
+    seventh of the work. So records are collected and written together: after `_WRITE_SECONDS`, in
     parts between which requests are answered, or all at once when somebody asks (`write`).
 
     Args:
@@ -54,7 +54,7 @@ class BatchMetrics:
         figures = metrics()
         # All labels are resolved once, so that a figure that is still zero is shown too.
         self._seconds = figures.seconds.labels(SCORE.path)
-        self._cohort_seconds = figures.seconds.labels(BULK.path)
+        self._bulk_seconds = figures.seconds.labels(BULK.path)
         self._stages = {stage: figures.stage_seconds.labels(stage) for stage in STAGES}
         self._tiers = {tier: figures.tiers.labels(tier) for tier in tiers}
         self._statuses: dict[str, Counter] = {
@@ -66,53 +66,53 @@ class BatchMetrics:
             state: [figures.feature_values.labels(name, state) for name in names]
             for state in ("observed", "missing", "outlier")
         }
-        self._noted = PendingMetrics()
+        self._pending = PendingMetrics()
         self._features = len(names)
         self._parts: deque[Callable[[], None]] = deque()
 
-    def observe(self, turn: BatchRecord) -> None:
-        """Note a turn; to be called on the event loop."""
-        self._begin().add(turn)
+    def observe(self, record: BatchRecord) -> None:
+        """Collect the record of a batch; to be called on the event loop."""
+        self._begin().add(record)
         self._end()
 
     def observe_slice(self, worked: SliceResult) -> None:
-        """Note a slice of a cohort; to be called on the event loop."""
-        noted = self._begin()
-        noted.add_slice(worked)
+        """Collect a slice of a table; to be called on the event loop."""
+        pending = self._begin()
+        pending.add_slice(worked)
         if worked.table is not None:
-            _count(noted.tiers, count_by_name(self._tiers, worked.table.tier))
-            _count(noted.statuses, count_by_name(self._statuses, worked.table.status))
+            _count(pending.tiers, count_by_name(self._tiers, worked.table.tier))
+            _count(pending.statuses, count_by_name(self._statuses, worked.table.status))
         self._end()
 
-    def observe_course(self, course: BulkTimings, status: int) -> None:
-        """Note a request for a cohort that has ended.
+    def observe_table(self, timings: BulkTimings, status: int) -> None:
+        """Collect a request for a table that has ended.
 
         Args:
-            course: How it went.
-            status: What it was answered with.
+            timings: Its timings.
+            status: Its HTTP status.
         """
-        noted = self._begin()
-        noted.cohorts[status] += 1
-        noted.cohort_seconds.append(perf_counter() - course.arrived)
-        if course.started is not None:
-            noted.queued.append(course.started - course.arrived)
-        if course.students:
-            noted.sizes.append(course.students)
+        pending = self._begin()
+        pending.bulk[status] += 1
+        pending.bulk_seconds.append(perf_counter() - timings.arrived)
+        if timings.started is not None:
+            pending.queued.append(timings.started - timings.arrived)
+        if timings.students:
+            pending.sizes.append(timings.students)
         self._end()
 
     def _begin(self) -> "PendingMetrics":
-        noted = self._noted
-        if not noted.due:
-            noted.due = True
-            asyncio.get_running_loop().call_later(_NOTED_SECONDS, self._write_in_parts)
-        return noted
+        pending = self._pending
+        if not pending.due:
+            pending.due = True
+            asyncio.get_running_loop().call_later(_WRITE_SECONDS, self._write_in_parts)
+        return pending
 
     def _end(self) -> None:
-        if self._noted.rows > _NOTED_ROWS:
+        if self._pending.rows > _WRITE_ROWS:
             self.write()
 
     def write(self) -> None:
-        """Write what was noted."""
+        """Write what was collected."""
         self._begin_parts()
         while self._parts:
             self._parts.popleft()()
@@ -128,45 +128,45 @@ class BatchMetrics:
             asyncio.get_running_loop().call_later(_BETWEEN_PARTS_SECONDS, self._write_part)
 
     def _begin_parts(self) -> None:
-        """Turn what was noted into parts to write, and begin to note anew."""
-        noted, self._noted = self._noted, PendingMetrics()
+        """Split what was collected into parts to write, and start again."""
+        pending, self._pending = self._pending, PendingMetrics()
         for part in (self._write_times, self._write_sizes, self._write_counts, self._write_values):
-            self._parts.append(functools.partial(part, noted))
+            self._parts.append(functools.partial(part, pending))
 
-    def _write_times(self, noted: "PendingMetrics") -> None:
-        self._seconds.observe_many(noted.seconds)
-        self._cohort_seconds.observe_many(noted.cohort_seconds)
-        metrics().queue_seconds.observe_many(noted.queued)
-        add(self._stages, noted.stages)
+    def _write_times(self, pending: "PendingMetrics") -> None:
+        self._seconds.observe_many(pending.seconds)
+        self._bulk_seconds.observe_many(pending.bulk_seconds)
+        metrics().queue_seconds.observe_many(pending.queued)
+        add(self._stages, pending.stages)
 
-    def _write_sizes(self, noted: "PendingMetrics") -> None:
-        metrics().execution_rows.observe_many(noted.executions)
-        metrics().students_per_request.observe_many(noted.sizes)
+    def _write_sizes(self, pending: "PendingMetrics") -> None:
+        metrics().execution_rows.observe_many(pending.executions)
+        metrics().students_per_request.observe_many(pending.sizes)
 
-    def _write_counts(self, noted: "PendingMetrics") -> None:
-        add(self._tiers, noted.tiers)
-        add(self._statuses, noted.statuses)
-        add(self._outcomes, noted.students)
-        for status, number in noted.answers.items():
+    def _write_counts(self, pending: "PendingMetrics") -> None:
+        add(self._tiers, pending.tiers)
+        add(self._statuses, pending.statuses)
+        add(self._outcomes, pending.students)
+        for status, number in pending.answers.items():
             request_counter(SCORE.path, status).inc(number)
-        for status, number in noted.cohorts.items():
+        for status, number in pending.bulk.items():
             request_counter(BULK.path, status).inc(number)
-        for kind, number in noted.refusals.items():
+        for kind, number in pending.refusals.items():
             rejection_counter(kind).inc(number)
 
-    def _write_values(self, noted: "PendingMetrics") -> None:
-        for state, numbers in noted.count_values(self._features).items():
+    def _write_values(self, pending: "PendingMetrics") -> None:
+        for state, numbers in pending.count_values(self._features).items():
             for counter, number in zip(self._values[state], numbers, strict=True):
                 if number:
                     counter.inc(number)
 
 
 class PendingMetrics:
-    """What turns did, not yet written.
+    """Records that are not written yet.
 
     Attributes:
-        due: Whether a time to write is set.
-        rows: Students noted.
+        due: Whether a write is scheduled.
+        rows: Students collected.
     """
 
     def __init__(self) -> None:
@@ -181,20 +181,20 @@ class PendingMetrics:
         self.statuses: Tally[str] = Tally()
         self.students: Tally[str] = Tally()
         self.answers: Tally[int] = Tally()
-        self.cohorts: Tally[int] = Tally()
-        self.cohort_seconds: list[float] = []
+        self.bulk: Tally[int] = Tally()
+        self.bulk_seconds: list[float] = []
         self.refusals: Tally[str] = Tally()
         self._histories: list[Floats] = []
         self._periods: list[Ints] = []
         self._outliers: list[Positions] = []
 
-    def add(self, turn: BatchRecord) -> None:
-        """Note a turn."""
-        self.seconds += turn.seconds
-        self.queued += turn.queued
+    def add(self, record: BatchRecord) -> None:
+        """Note a record."""
+        self.seconds += record.seconds
+        self.queued += record.queued
         stages = self.stages
-        stages["decode"] += turn.decode
-        for answers in turn.answers:
+        stages["decode"] += record.decode
+        for answers in record.answers:
             stages["compute"] += answers.stages.compute
             stages["policy"] += answers.stages.policy
             stages["encode"] += answers.stages.encode
@@ -202,18 +202,18 @@ class PendingMetrics:
             _count(self.tiers, answers.tiers)
             _count(self.statuses, answers.statuses)
             self._outliers.append(answers.outliers)
-        if turn.refused:
-            self.answers[BUSY.status] += turn.refused
-            self.refusals[NAMESPACE + BUSY.code] += turn.refused
-        if turn.disconnected:
-            self.answers[CLIENT_CLOSED_REQUEST] += turn.disconnected
-        for outcome in turn.outcomes:
+        if record.refused:
+            self.answers[BUSY.status] += record.refused
+            self.refusals[NAMESPACE + BUSY.code] += record.refused
+        if record.disconnected:
+            self.answers[CLIENT_CLOSED_REQUEST] += record.disconnected
+        for outcome in record.outcomes:
             self._add_outcome(outcome)
-        for request in turn.requests:
+        for request in record.requests:
             self._add_values(request.students)
 
     def add_slice(self, worked: SliceResult) -> None:
-        """Note a slice of a cohort, but for its tiers and statuses."""
+        """Add a slice of a table, but for its tiers and statuses."""
         for name, seconds in worked.seconds._asdict().items():
             self.stages[name] += seconds
         self.executions += worked.executions

@@ -45,7 +45,7 @@ class Metrics:
 
     Attributes:
         requests: By `route` and `status`.
-        seconds: From the request's last byte, of a streamed cohort from its first MiB, to the
+        seconds: From the request's last byte, of a streamed table from its first MiB, to the
             answer, by `route`.
         students: By `outcome`: assessed, refused.
         students_per_request: Students that one request carries.

@@ -2,7 +2,7 @@
 
 One span a request, a child of the caller's where it sends `traceparent` (W3C Trace Context), and
 below it where its time went: queue, decode, compute, policy, encode. The last four are those of
-the whole pass, which the request shared with others. A cohort's stages each reach from its first
+the whole pass, which the request shared with others. A table's stages each reach from its first
 slice to its last, and say how many seconds of that they worked. No span holds anything of a
 student.
 """
@@ -71,15 +71,15 @@ class Tracing:
                 part.end(offset + round(end * 1e9))
                 begin = end
 
-    def record_course(self, span: Span, course: BulkTimings) -> None:
-        """Add to the request for a cohort where its time went."""
-        if course.started is None or not span.is_recording():
+    def record_table(self, span: Span, timings: BulkTimings) -> None:
+        """Add the stages of a table to the span of its request."""
+        if timings.started is None or not span.is_recording():
             return
         offset = time_ns() - round(perf_counter() * 1e9)
-        span.set_attribute("bellwether.slices", course.slices)
+        span.set_attribute("bellwether.slices", timings.slices)
         parent = set_span_in_context(span)
-        queue = ("queue", course.arrived, course.started, course.started - course.arrived)
-        stages = [(name, one.began, one.ended, one.seconds) for name, one in course.stages.items()]
+        queue = ("queue", timings.arrived, timings.started, timings.started - timings.arrived)
+        stages = [(name, one.began, one.ended, one.seconds) for name, one in timings.stages.items()]
         for name, began, ended, seconds in (queue, *stages):
             part = self._tracer.start_span(name, parent, start_time=offset + round(began * 1e9))
             part.set_attribute("bellwether.seconds", seconds)

@@ -1,17 +1,15 @@
-"""Accept connections as they come, by turns with the other workers on the socket that all share.
+"""Accept connections in batches, and leave some to the other workers on the same socket.
 
-libuv accepts one connection between two rounds of the event loop, each of which may answer hundreds
-of requests: the last of a thousand clients that come at once would wait for seconds. Here a round
-takes up to `_AT_ONCE`.
+libuv accepts one connection between two rounds of the event loop, each of which may answer hundreds of requests. The
+last of a thousand clients that connect at once would wait for seconds. Here a round accepts up to `_BATCH`.
 
-With several workers, one that accepts whatever waits may get every connection of a client. Here a
-worker that has clearly more than its share (`service.transport.connection_share`) leaves what waits where it is, in the
-socket's queue, and looks again a millisecond later. Nothing is handed over and nothing is BentoML's
-inside: the socket, its address, TLS and the check that nobody else listens there stay as they are,
-and what a worker has not accepted when it ends is for the others.
+With several workers, the first to wake may accept every connection of a client. A worker that is clearly above its fair
+share (`service.transport.connection_share`) leaves waiting connections in the socket's queue, and looks again a
+millisecond later. Nothing is handed over between processes. The socket, its address and TLS stay as BentoML made them,
+and connections that a worker has not accepted when it ends are accepted by the others.
 
-A worker that is busy takes its connections after its turn. One that does not for a second is set
-aside, so that a worker which hangs does not make clients wait again and again.
+A busy worker accepts after its current batch. One that does not for a second is excluded, so that a worker that hangs
+does not delay clients again and again.
 """
 
 import asyncio
@@ -28,10 +26,10 @@ import uvloop
 
 from service.transport.connection_share import ConnectionShare, share_of_this_worker
 
-# A few milliseconds.
-_AT_ONCE = 64
+# Takes a few milliseconds.
+_BATCH = 64
 _AGAIN = 0.001
-_LOOK_ROUND = 0.5
+_REBALANCE = 0.5
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _UNTIL_ROOM = 1.0
 
@@ -47,12 +45,12 @@ def loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractE
 
 
 class BalancingLoop(uvloop.Loop):
-    """uvloop's event loop, but for how it accepts on a socket that is given to it."""
+    """uvloop's event loop, with `BalancingServer` for a socket that is passed in."""
 
     async def create_server(
         self, protocol_factory: ProtocolFactory, *address: Any, **options: Any
     ) -> Any:
-        """Listen, as asyncio has it."""
+        """Listen, as `asyncio.AbstractEventLoop.create_server`."""
         sock = options.get("sock")
         if sock is None:
             return await super().create_server(protocol_factory, *address, **options)
@@ -62,12 +60,12 @@ class BalancingLoop(uvloop.Loop):
 
 
 class BalancingServer:
-    """Accepts a worker's share of the connections; has of `asyncio.Server` what uvicorn uses.
+    """Accepts a worker's share of the connections; has the methods of `asyncio.Server` that uvicorn calls.
 
     Args:
-        loop: Where it runs.
+        loop: Event loop of the worker.
         listener: The socket that all workers share; it listens.
-        share: This worker's.
+        share: Counts of this worker and the others.
         factory: Makes the protocol of a connection.
         ssl: For connections by TLS.
     """
@@ -87,9 +85,9 @@ class BalancingServer:
         self._is_closed = False
         self._is_full = False
         listener.setblocking(False)
-        share.arrive()
+        share.start()
         self._resume()
-        self._looking = loop.call_later(_LOOK_ROUND, self._look_round)
+        self._rebalancing = loop.call_later(_REBALANCE, self._look_round)
 
     def close(self) -> None:
         """Accept no more; connections stay open."""
@@ -97,7 +95,7 @@ class BalancingServer:
             return
         self._is_closed = True
         self._loop.remove_reader(self._listener)
-        self._looking.cancel()
+        self._rebalancing.cancel()
         self._share.leave()
         self._count(0)
 
@@ -107,13 +105,13 @@ class BalancingServer:
 
     def _look_round(self) -> None:
         self._share.rebalance()
-        self._looking = self._loop.call_later(_LOOK_ROUND, self._look_round)
+        self._rebalancing = self._loop.call_later(_REBALANCE, self._look_round)
 
     def _resume(self) -> None:
         if self._is_closed:
             return
-        if not _something_waits(self._listener):
-            self._share.await_nobody()
+        if not _has_waiting(self._listener):
+            self._share.forget_waiting()
         self._loop.add_reader(self._listener, self._accept)
 
     def _pause(self, seconds: float) -> None:
@@ -121,17 +119,17 @@ class BalancingServer:
         self._loop.call_later(seconds, self._resume)
 
     def _accept(self) -> None:
-        """Take what waits, as far as it is for this worker."""
-        self._share.tell()
-        for _ in range(_AT_ONCE):
-            if not self._is_our_turn():
+        """Accept waiting connections, up to this worker's share."""
+        self._share.publish()
+        for _ in range(_BATCH):
+            if not self._may_accept():
                 self._pause(_AGAIN)
                 return
             try:
                 accepted, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                self._share.await_nobody()
-                return  # nothing waits any more, or the loop calls again
+                self._share.forget_waiting()
+                return  # the queue is empty, or the loop calls again
             except OSError as error:
                 if error.errno not in _NO_ROOM:
                     raise
@@ -149,11 +147,11 @@ class BalancingServer:
         self._is_full = True
         self._pause(_UNTIL_ROOM)
 
-    def _is_our_turn(self) -> bool:
-        if self._share.may_take():
+    def _may_accept(self) -> bool:
+        if self._share.may_accept():
             return True
         self._share.await_others(self._loop.time())
-        return self._share.may_take()
+        return self._share.may_accept()
 
     def _start(self, accepted: socket.socket) -> None:
         connection = _Counted(accepted, functools.partial(self._count, -1))
@@ -166,7 +164,7 @@ class BalancingServer:
     async def _connect(self, connection: "_Counted") -> None:
         try:
             await self._loop.connect_accepted_socket(self._factory, connection, ssl=self._ssl)
-        except OSError:  # the client has gone, or knows no TLS
+        except OSError:  # the client disconnected, or does not speak TLS
             connection.close()
         except BaseException:
             connection.close()
@@ -178,18 +176,18 @@ class BalancingServer:
             self._all_closed.set()
 
 
-def _something_waits(listener: socket.socket) -> bool:
+def _has_waiting(listener: socket.socket) -> bool:
     poll = select.poll()
     poll.register(listener, select.POLLIN)
     return bool(poll.poll(0))
 
 
 class _Counted(socket.socket):
-    """A connection whose end is told once: the event loop detaches or closes it with the transport.
+    """A connection that reports its end once: the event loop detaches or closes it with the transport.
 
     Args:
-        accepted: The connection; cannot be used any more.
-        ended: Told.
+        accepted: The connection; unusable afterwards.
+        ended: Called at the end.
     """
 
     def __init__(self, accepted: socket.socket, ended: Callable[[], None]) -> None:
@@ -198,16 +196,16 @@ class _Counted(socket.socket):
         self._ended: Callable[[], None] | None = ended
 
     def detach(self) -> int:
-        """Give the descriptor away."""
-        self._tell()
+        """Return the descriptor and stop owning it."""
+        self._report()
         return super().detach()
 
     def close(self) -> None:
         """Close it."""
-        self._tell()
+        self._report()
         super().close()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         ended, self._ended = self._ended, None
         if ended is not None:
             ended()

@@ -1,13 +1,12 @@
-"""How many connections each worker has open, so that each takes its share of the next ones.
+"""Count the connections of each worker, so that new ones go to the workers that have fewest.
 
-All workers listen on one socket. Whoever wakes first could accept every connection of a client that
-opens many at once, and clients keep their connections: then the others have nothing to do. So each
-worker writes down how many it has open, in a page of memory that all of them see, and whoever has
-clearly more than the mean leaves the next connection to the others (`service.transport.accepting`).
+All workers listen on one socket. The first to wake could accept every connection of a client that opens many at once,
+and clients keep their connections, so that the other workers would stay idle. Each worker therefore publishes its
+number of open connections in a page of shared memory. A worker clearly above the mean leaves the next connection to
+the others (`service.transport.accepting`).
 
-The page is made where the service is imported first, which is before the workers are started; they
-inherit it. A worker keeps a lock on its place, which the kernel gives back however the worker ends:
-what the dead have written is not believed.
+The page is created where the service is imported first, before the workers start, and they inherit it. A worker holds a
+file lock on its slot. The kernel releases the lock however the worker ends, and slots without a lock are ignored.
 """
 
 import fcntl
@@ -20,134 +19,134 @@ from typing import Self
 from service import inherited_memory
 
 _MEMORY = "BELLWETHER_INTERNAL_SHARES", "bellwether-shares"
-# A place is two numbers of 64 bits: connections open, and how often the worker has told so.
+# A slot is two numbers of 64 bits: open connections, and how often the worker has published them.
 _WIDTH = 16
-_AWAY = -1
+_UNUSED = -1
 
-# Beyond the mean, a worker takes no more; well beyond it, it parts with some.
-_TAKES_UP_TO = (1.125, 1)
-_PARTS_ABOVE = (1.25, 2)
+# Above the first, a worker accepts no more; above the second, it closes some after their response.
+_ACCEPTS_UP_TO = (1.125, 1)
+_CLOSES_ABOVE = (1.25, 2)
 _PATIENCE = 1.0
 
 
 def prepare(workers: int) -> None:
-    """Make room for the workers that this process will start; only Linux has such memory.
+    """Create slots for the workers that this process will start; only Linux has such memory.
 
     Args:
-        workers: Processes that will answer requests; one has nobody to share with.
+        workers: Processes that will answer requests; one needs no slot.
     """
-    # Twice as many places: while workers are replaced there are more of them.
-    places = 2 * workers if workers > 1 else 0
-    inherited_memory.create(*_MEMORY, struct.pack("@qq", _AWAY, 0) * places)
+    # Twice as many slots: while workers are replaced there are more of them.
+    slots = 2 * workers if workers > 1 else 0
+    inherited_memory.create(*_MEMORY, struct.pack("@qq", _UNUSED, 0) * slots)
 
 
 @functools.cache
 def share_of_this_worker() -> "ConnectionShare | None":
-    """Return this process's share; None where it works alone."""
+    """Return this process's share; None where it is the only worker."""
     descriptor = inherited_memory.find(*_MEMORY)
     return None if descriptor is None else ConnectionShare.claim(descriptor)
 
 
 class ConnectionShare:
-    """This worker's place among the others.
+    """This worker's slot, and what the others publish.
 
     Args:
-        descriptor: Of the page; -1 for one of this worker's own.
-        place: Index of this worker's place, whose lock it holds.
+        descriptor: Of the page; -1 for a private one.
+        place: Index of this worker's slot, whose lock it holds.
 
     Attributes:
-        count: Connections that this worker has open.
-        surplus: Connections that it may part with until `rebalance` is called again.
+        count: Open connections of this worker.
+        surplus: Connections that it may close until `rebalance` is called again.
     """
 
     def __init__(self, descriptor: int, place: int) -> None:
         self._descriptor, self._place = descriptor, place
         page = memoryview(mmap.mmap(descriptor, 0 if descriptor >= 0 else _WIDTH)).cast("q")
-        self._counts, self._told = page[::2], page[1::2]
-        self._is_here = False
-        # Of those that should take what waits: what they had told, and since when no more.
+        self._counts, self._published = page[::2], page[1::2]
+        self._is_accepting = False
+        # For each worker that should accept next: its last publication, and since when that is unchanged.
         self._awaited: dict[int, tuple[int, float]] = {}
         self.count = 0
         self.surplus = 0
 
     @classmethod
     def alone(cls) -> Self:
-        """Return the share of who has nobody to share with: everything."""
+        """Return the share of a single worker: everything."""
         return cls(-1, 0)
 
     @classmethod
     def claim(cls, descriptor: int) -> Self | None:
-        """Take the first place that is free; None: there is none."""
+        """Lock the first free slot; return None if there is none."""
         places = os.fstat(descriptor).st_size // _WIDTH
         for place in range(places):
             if _lock(descriptor, place):
                 return cls(descriptor, place)
         return None
 
-    def arrive(self) -> None:
-        """Begin to take connections."""
-        self._is_here = True
-        self.tell()
+    def start(self) -> None:
+        """Start to accept."""
+        self._is_accepting = True
+        self.publish()
 
     def leave(self) -> None:
-        """Take no more connections."""
-        self._is_here = False
-        self._counts[self._place] = _AWAY
+        """Stop accepting."""
+        self._is_accepting = False
+        self._counts[self._place] = _UNUSED
         self.surplus = 0
 
-    def tell(self) -> None:
-        """Write down how many connections are open; who was set aside takes part again."""
-        if self._is_here:
+    def publish(self) -> None:
+        """Publish how many connections are open; an excluded worker takes part again."""
+        if self._is_accepting:
             self._counts[self._place] = self.count
-            self._told[self._place] += 1
+            self._published[self._place] += 1
 
     def add(self, connections: int) -> None:
         """Count connections that were opened, or closed if negative."""
         self.count += connections
-        self.tell()
+        self.publish()
 
-    def may_take(self) -> bool:
-        """Whether the next connection is not rather for somebody else."""
-        return self.count <= self._mean_beyond(*_TAKES_UP_TO)
+    def may_accept(self) -> bool:
+        """Return whether the next connection is for this worker."""
+        return self.count <= self._mean_beyond(*_ACCEPTS_UP_TO)
 
     def await_others(self, now: float) -> None:
-        """Leave what waits to the others, but for those that died or say nothing for a second.
+        """Exclude workers that have died, or have not accepted for a second, while connections wait.
 
         Args:
-            now: Seconds on any clock that never goes back.
+            now: Seconds on a monotonic clock.
         """
-        self._set_aside_the_dead()
+        self._exclude_dead()
         for place, count in enumerate(self._counts):
-            if not _AWAY < count < self.count:
+            if not _UNUSED < count < self.count:
                 continue
-            told, since = self._awaited.get(place, (None, now))
-            if told != self._told[place]:
-                self._awaited[place] = self._told[place], now
+            published, since = self._awaited.get(place, (None, now))
+            if published != self._published[place]:
+                self._awaited[place] = self._published[place], now
             elif now - since > _PATIENCE:
-                self._counts[place] = _AWAY
+                self._counts[place] = _UNUSED
 
-    def await_nobody(self) -> None:
-        """Forget whom `await_others` has waited for: nothing waits any more."""
+    def forget_waiting(self) -> None:
+        """Restart the timeouts of `await_others`: no connection waits."""
         self._awaited.clear()
 
     def rebalance(self) -> None:
-        """Find how many connections the others should have instead."""
-        self._set_aside_the_dead()
-        if self.count > self._mean_beyond(*_PARTS_ABOVE):
+        """Compute how many connections should move to other workers."""
+        self._exclude_dead()
+        if self.count > self._mean_beyond(*_CLOSES_ABOVE):
             self.surplus = int(self.count - self._mean_beyond(1, 0))
         else:
             self.surplus = 0
 
-    def _set_aside_the_dead(self) -> None:
+    def _exclude_dead(self) -> None:
         for place, count in enumerate(self._counts):
-            # The owner's lock ends with it, whatever ended it.
-            if count != _AWAY and place != self._place and _lock(self._descriptor, place):
-                self._counts[place] = _AWAY
+            # The owner's lock ends with its process.
+            if count != _UNUSED and place != self._place and _lock(self._descriptor, place):
+                self._counts[place] = _UNUSED
                 _unlock(self._descriptor, place)
 
     def _mean_beyond(self, factor: float, more: int) -> float:
-        here = [count for count in self._counts if count != _AWAY] or [self.count]
-        return factor * sum(here) / len(here) + more
+        counts = [count for count in self._counts if count != _UNUSED] or [self.count]
+        return factor * sum(counts) / len(counts) + more
 
 
 def _lock(descriptor: int, place: int) -> bool:

@@ -18,7 +18,7 @@ OTHER = """
 import sys
 from service.transport.connection_share import share_of_this_worker
 share = share_of_this_worker()
-share.arrive()
+share.start()
 for line in sys.stdin:
     share.add(int(line) - share.count)
     print("told", flush=True)
@@ -62,7 +62,7 @@ def another(page: int) -> Iterator[Other]:
 def claim(page: int) -> ConnectionShare:
     share = ConnectionShare.claim(page)
     assert share is not None
-    share.arrive()
+    share.start()
     return share
 
 
@@ -71,20 +71,20 @@ def test_who_has_clearly_more_than_the_mean_takes_no_more_and_parts_with_the_sur
 ) -> None:
     share = claim(page)
     share.add(40)
-    assert share.may_take()  # nobody else is there
+    assert share.may_accept()  # nobody else is there
     with another(page) as other:
         other.tell(0)
-        assert not share.may_take()
+        assert not share.may_accept()
         share.rebalance()
         assert share.surplus == 20
         other.tell(34)
-        assert share.may_take()  # the mean is 37
+        assert share.may_accept()  # the mean is 37
         share.rebalance()
         assert not share.surplus
     # A few more than the mean are nobody's to take away.
     with another(page) as other:
         other.tell(27)
-        assert not share.may_take()
+        assert not share.may_accept()
         share.rebalance()
         assert not share.surplus
 
@@ -96,10 +96,10 @@ def test_the_dead_are_not_waited_for_and_their_place_is_taken_again(page: int) -
         with another(page) as other:
             other.tell(0)
             share.await_others(now=0.0)
-            assert not share.may_take()
+            assert not share.may_accept()
             other.die()
             share.await_others(now=0.0)
-            assert share.may_take()
+            assert share.may_accept()
 
 
 def test_who_says_nothing_for_a_second_is_set_aside_until_it_tells(page: int) -> None:
@@ -109,19 +109,19 @@ def test_who_says_nothing_for_a_second_is_set_aside_until_it_tells(page: int) ->
         other.tell(0)
         for now, told in ((0.0, False), (0.9, True), (1.8, False)):
             share.await_others(now)
-            assert not share.may_take()
+            assert not share.may_accept()
             if told:
                 other.tell(0)
         share.await_others(2.9)
-        assert share.may_take()
+        assert share.may_accept()
         other.tell(0)
-        assert not share.may_take()
+        assert not share.may_accept()
 
         # Nothing waited meanwhile: its silence begins with the next that does.
         share.await_others(3.0)
-        share.await_nobody()
+        share.forget_waiting()
         share.await_others(9.0)
-        assert not share.may_take()
+        assert not share.may_accept()
 
 
 def test_who_leaves_counts_no_more(page: int) -> None:
@@ -131,8 +131,8 @@ def test_who_leaves_counts_no_more(page: int) -> None:
     share.add(40)
     with another(page) as other:
         other.tell(2)
-        assert not share.may_take()
-        share.arrive()
+        assert not share.may_accept()
+        share.start()
         share.leave()
         assert [count for count in share._counts if count >= 0] == [2]
 
