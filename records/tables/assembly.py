@@ -59,14 +59,14 @@ class Assembly:
         cells = self.reader.read(columns, rows, targets=True)
         faults = list(cells.faults)
         owner = np.repeat(np.arange(len(part.starts)), row_counts(part.starts, rows))
-        if (wrong := self.reader.wrong_ids(part.names)).any():
-            positions = np.flatnonzero(wrong[owner])
-            faults.append(CellFaults(positions, "id", "out_of_range", ID_CHARACTERS))
         sound = _without(faults, rows)
         words = self._words(columns)
         faults += _contradictions(words, part.starts, owner, sound)
         found = np.flatnonzero(sound)
         faults += order_faults(owner[found], cells.period[found], found)
+        if (wrong := self.reader.wrong_ids(part.names)).any():
+            positions = np.flatnonzero(wrong[owner])
+            faults.append(CellFaults(positions, "id", "out_of_range", ID_CHARACTERS))
         sound = _without(faults, rows)
         self._given |= cells.flags.keys() | words.keys()
         self._lay(part, cells, owner, sound, words)
