@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -220,3 +221,57 @@ def test_a_table_that_cannot_be_scored_leaves_nothing_behind(
     assert done.returncode == 1
     assert message in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_workers_end_with_their_parent_even_when_it_is_killed(
+    table: pa.Table, bundle_dir: Path, tmp_path: Path
+) -> None:
+    path, out = write(table, tmp_path / "a.parquet"), tmp_path / "b.parquet"
+    options = ("--out", out, "--bundle", bundle_dir, "--part", "2", "--workers", "2")
+    with subprocess.Popen(
+        command(path, *options), cwd=REPOSITORY, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 90
+        while not list(tmp_path.glob("b.parquet.partial/*.arrow")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    assert children
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.csv.rejected.csv"])
+def test_the_table_itself_is_never_written_over(
+    bundle_dir: Path, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("id,period\na,1\n")
+    done = score(path, "--out", tmp_path / "b.csv", "--bundle", bundle_dir)
+    assert done.returncode == 1
+    assert "written over" in done.stderr
+    assert path.read_text() == "id,period\na,1\n"
+
+
+def test_files_of_others_are_left_alone(bundle_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,period\na,1\n")
+    partial = tmp_path / "b.csv.partial"
+    partial.mkdir()
+    (partial / "thesis.txt").write_text("mine")
+    done = score(tmp_path / "a.csv", "--out", tmp_path / "b.csv", "--bundle", bundle_dir)
+    assert (done.returncode, (partial / "thesis.txt").read_text()) == (1, "mine")
+    assert "something else" in done.stderr
+
+
+def test_ids_are_no_formulas_and_other_scales_are_named(bundle_dir: Path, tmp_path: Path) -> None:
+    names = ["attendance", "assignments", "internal_marks", "quiz", "engagement"]
+    lines = [f"{'=' if at == 0 else ''}s{at},1,0.9,0.7,0.6,0.78,0.05" for at in range(30)]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(["id", "period", *names]), *lines]))
+    options = ("--bundle", bundle_dir, "--workers", "1", "--no-forecast", "--no-recommendations")
+    done = score(tmp_path / "a.csv", "--out", tmp_path / "b.csv", *options)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "b.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["id"] == "'=s0"
+    assert "`quiz`: 30 of 30 values lie outside" in done.stderr

@@ -114,6 +114,12 @@ def test_columns_of_json_are_admitted_as_rows_of_json(students: list[dict[str, A
             "wrong_length",
         ),
         ({"id": ["a"], "lengths": [1], "features": {"clicks": 1}}, "features.clicks", "wrong_type"),
+        ({"id": ["a"], "lengths": [1], "features": {"clicks": 0}}, "features.clicks", "wrong_type"),
+        (
+            {"id": ["a"], "lengths": [1], "features": {"clicks": False}},
+            "features.clicks",
+            "wrong_type",
+        ),
         ({"id": [], "lengths": [], "features": {}}, "id", "empty_list"),
         # Sixty bytes that stand for billions of rows.
         ({"id": ["a"], "lengths": [2**31], "features": {}}, "lengths", "out_of_range"),
