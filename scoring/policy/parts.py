@@ -13,7 +13,7 @@ Text = Annotated[str, Field(min_length=1, max_length=600)]
 
 
 class Measure(StrEnum):
-    """What a rule looks at: where a feature stands, where it is heading, or that it is absent."""
+    """What a rule measures: where a feature stands, where it is heading, or that it is missing."""
 
     LEVEL = "level"
     TREND = "trend"
@@ -54,7 +54,7 @@ class Tier(PolicyPart):
 
 
 class Minimum(PolicyPart):
-    """How much must be known of a student before a tier is given at all."""
+    """How much must be observed of a student before a tier is given."""
 
     periods: int = Field(
         default=1, ge=1, description="Periods in which at least one actionable value was observed."
@@ -87,8 +87,8 @@ class Rule(PolicyPart):
     window: int | None = Field(
         default=None,
         ge=1,
-        description="How many of the last observed values the measure uses: 1 unless told for a "
-        "level, 3 unless told for a trend.",
+        description="How many of the last observed values the measure uses: by default "
+        "1 for a level and 3 for a trend.",
     )
     # Strict, or `worse_than = true` would quietly mean 1.
     worse_than: Annotated[float, Field(strict=True)] | str | None = Field(
@@ -111,7 +111,7 @@ class Rule(PolicyPart):
         gt=0,
         le=1,
         description="Gap: count only periods in which at least this share of the reference "
-        "cohort has a value, so that nobody is chased for what nobody had to do.",
+        "cohort has a value: where none was due, none is missing.",
     )
     standard_deviations: float | None = Field(
         default=None,
@@ -123,7 +123,7 @@ class Rule(PolicyPart):
     tiers: tuple[Name, ...] | None = Field(
         default=None,
         min_length=1,
-        description="Tiers the rule speaks in; never the lowest. All others unless told.",
+        description="Tiers in which the rule applies, by default all but the lowest, which is never allowed.",
     )
     recommendation: Text = Field(description="What the owner is advised to do.")
     message: Text = Field(description="Helping words for the student; never blaming.")

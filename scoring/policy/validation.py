@@ -1,4 +1,4 @@
-"""Find where a policy contradicts itself or does not fit its contract."""
+"""Validate a policy: within itself and against its contract."""
 
 from collections.abc import Iterator
 
@@ -94,7 +94,7 @@ def faults_against_contract(policy: PolicyFields, contract: Contract) -> Iterato
             continue
         if rule.feature not in actionable:
             why = (
-                f"'{rule.feature}' is not actionable by the contract: nobody can mend it, so no "
+                f"'{rule.feature}' is not actionable by the contract: it cannot be changed, so no "
                 f"recommendation may rest on it (actionable: {', '.join(actionable) or 'none'})"
             )
             yield (*at, "feature"), why
@@ -121,7 +121,7 @@ def _against_feature(rule: Rule, feature: Feature) -> Iterator[tuple[str, str]]:
         yield "window", f"a {kind} feature has no mean: its level is the last observed value"
     elif directed and feature.better is Better.NEITHER:
         key = "worse_than" if rule.worse_than is not None else "measure"
-        yield key, "the contract does not say which direction of this feature is better"
+        yield key, "the contract does not define which direction of this feature is better"
     elif rule.is_any is not None:
         yield from _levels(rule, feature)
     elif rule.worse_than is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from records.errors import BellwetherError
 
 # Rows of one execution. 128 to 512 rows are fastest; from 1,024 on the gates of an LSTM(64) no
-# longer fit the L2 cache and a quarter of the speed is gone.
+# longer fit the L2 cache, and the speed falls by a quarter.
 CHUNK = 256
 # Rows that an accelerator is warmed up with.
 ROW_BUCKETS = (1, 8, 32, 128, CHUNK)

@@ -23,7 +23,7 @@ from scoring.students.relatives import Relatives
 from service.http.problems import INVALID, MALFORMED, RequestError, refuse_field
 from service.rows.reference import KEPT, refer
 
-# Whether an answer holds this part; true unless told.
+# Whether a response holds this part; true by default.
 OPTIONS = ("recommendations", "forecast")
 FIELDS = ("students", *OPTIONS, "reference", "reasons")
 VIEWS: tuple[View, ...] = get_args(View)
