@@ -67,6 +67,16 @@ def _texts(words: NDArray[np.uint64]) -> list[bytes]:
     return texts
 
 
+# A risk is one word too: "0." or "1.", and six decimals in two groups of three.
+_GROUP = 3
+_RISK_WIDTH = len("0.") + RISK_DECIMALS
+_ONES = _words([b"0.", b"1."])
+_UPPER, _LOWER = (
+    _words([b"\0" * at + b"%0*d" % (_GROUP, digits) for digits in range(10**_GROUP)])
+    for at in (len("0."), len("0.") + _GROUP)
+)
+
+
 class Trajectories:
     """Writes the risks after every period, with all their decimals.
 
@@ -75,13 +85,9 @@ class Trajectories:
     """
 
     def __init__(self, periods: int) -> None:
-        points = [
-            b'{"period":%d,"risk":%%.%df}' % (at, RISK_DECIMALS) for at in range(1, periods + 1)
-        ]
-        self._points = points
-        # By the number of periods: histories mostly have a risk in each.
-        self._whole = [b",".join(points[:count]) for count in range(periods + 1)]
-        self._width = len("0.") + RISK_DECIMALS
+        self._points = [b'{"period":%d,"risk":%%b}' % at for at in range(1, periods + 1)]
+        # From one period to another: most histories have a risk in each but the first ones.
+        self._stretches: dict[tuple[int, int], bytes] = {}
 
     def encode(self, risks: Doubles, lengths: Ints) -> tuple[list[bytes], list[bytes]]:
         """Return each row's last risk and its trajectory, the latter without brackets.
@@ -91,22 +97,44 @@ class Trajectories:
                 in its last period.
             lengths: (rows,) the last period.
         """
-        trajectories = list(map(self._trajectory, risks.tolist(), lengths.tolist()))
-        start, end = -self._width - 1, -1
-        return [text[start:end] or b"null" for text in trajectories], trajectories
+        periods = risks.shape[1]
+        is_shown = ~np.isnan(risks)
+        texts = _texts(_fixed_words(np.where(is_shown, risks, 0.0)).ravel())
+        latest: list[bytes] = []
+        trajectories: list[bytes] = []
+        columns = (is_shown.sum(axis=1), is_shown.argmax(axis=1), lengths)
+        facts = zip(*(column.tolist() for column in columns), strict=True)
+        for row, (count, first, length) in enumerate(facts):
+            start, end = row * periods + first, row * periods + length
+            if not count:
+                latest.append(b"null")
+                trajectories.append(b"")
+                continue
+            latest.append(texts[end - 1])
+            if count == length - first:
+                stretch = self._stretches.get((first, length)) or self._stretch(first, length)
+                trajectories.append(stretch % tuple(texts[start:end]))
+            else:
+                at = np.flatnonzero(is_shown[row]).tolist()
+                points = [self._points[one] % texts[row * periods + one] for one in at]
+                trajectories.append(b",".join(points))
+        return latest, trajectories
 
-    def _trajectory(self, risks: Sequence[float], length: int) -> bytes:
-        if not length or isnan(risks[length - 1]):
-            return b""
-        if not isnan(sum(risks[:length])):
-            return self._whole[length] % tuple(risks[:length])
-        numbered = zip(self._points, risks[:length], strict=False)
-        return b",".join([point % risk for point, risk in numbered if not isnan(risk)])
+    def _stretch(self, first: int, length: int) -> bytes:
+        template = self._stretches[first, length] = b",".join(self._points[first:length])
+        return template
 
 
-# A risk is one word too: six decimals in two groups of three, without zeros at the end.
-_GROUP = 3
-_RISK_WIDTH = len("0.") + RISK_DECIMALS
+def _fixed_words(risks: Doubles) -> NDArray[np.uint64]:
+    """Write risks with all six decimals."""
+    millionths = np.rint(risks * 10**RISK_DECIMALS).astype(np.int32)
+    upper, lower = np.divmod(millionths, np.int32(10**_GROUP))
+    ones = upper >= 10**_GROUP
+    upper[ones] = 0
+    return np.asarray(_ONES.take(ones) | _UPPER.take(upper) | _LOWER.take(lower))
+
+
+# The same without zeros at the end, as `risk_lists` writes risks.
 _FIRST = _words([b"0.%03d" % upper for upper in range(10**_GROUP)])
 _LAST = _words(
     [b"\0" * len("0.000") + (b"%03d" % lower).rstrip(b"0") for lower in range(10**_GROUP)]

@@ -11,52 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.cohort import Cohort
-from records.contract import Contract, load_contract
-from records.toml_file import parse_toml
+from records.contract import load_contract
 from scoring.students.intake import THOROUGH_FAULTS, Intake, LazyStudent, StudentBatch
 from scoring.students.writing import students_of
+from tests.scoring.mixed import INTAKE, MIXED
 
-MIXED = parse_toml(
-    """
-    name = "mixed"
-    version = 1
-    title = "One feature of each kind"
-    [periods]
-    name = "week"
-    maximum = 4
-    [[features]]
-    name = "clicks"
-    label = "Clicks"
-    minimum = 0
-    [[features]]
-    name = "balance"
-    label = "Balance"
-    [[features]]
-    name = "region"
-    label = "Region"
-    kind = "categorical"
-    levels = ["north", "south", "42"]
-    [[features]]
-    name = "effort"
-    label = "Effort"
-    kind = "ordinal"
-    levels = ["low", "middle", "high"]
-    better = "higher"
-    [[features]]
-    name = "enrolled"
-    label = "Enrolled"
-    kind = "flag"
-    [targets.risk]
-    label = "Fails"
-    [targets.score]
-    label = "Next mark"
-    minimum = 0
-    maximum = 100
-    """,
-    Contract,
-    name="mixed.toml",
-)
-INTAKE = Intake(MIXED)
 WEEK = {"period": 1, "clicks": 3, "balance": -2.5, "region": "south", "effort": "high"}
 
 

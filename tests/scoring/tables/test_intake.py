@@ -15,7 +15,7 @@ from records.tables.slices import SeenIds, StudentRows, students_of_rows, whole_
 from scoring.students.intake import StudentBatch
 from scoring.tables.intake import TableIntake
 from tests.scoring.arrow_tables import as_table, cut
-from tests.scoring.students.test_intake import INTAKE, MIXED
+from tests.scoring.mixed import INTAKE, MIXED
 
 TABLES = TableIntake(MIXED)
 _NUMBERS = st.one_of(

@@ -26,7 +26,7 @@ from service.bulk.streams import RequestStream
 from service.http.problems import RequestError
 from service.responder import Responder
 from tests.scoring.arrow_tables import as_table
-from tests.scoring.students.test_intake import INTAKE, MIXED
+from tests.scoring.mixed import INTAKE, MIXED
 from tests.scoring.tables.test_intake import STUDENTS, assert_same
 from tests.service.bulk_responders import bulk_of
 
