@@ -213,7 +213,11 @@ def test_every_measure_is_accepted_for_the_kinds_it_makes_sense_for(
         ('measure = "level"\nfeature = "rating"\nworse_than = "bad"', 17, "one of 'poor'"),
         ('measure = "level"\nfeature = "rating"\nworse_than = "poor"', 17, "nothing is worse"),
         ('measure = "level"\nfeature = "rating"\nworse_than = 1', 17, "one of 'poor'"),
-        ('measure = "level"\nfeature = "group"\nworse_than = "a"', 17, "not define which direction"),
+        (
+            'measure = "level"\nfeature = "group"\nworse_than = "a"',
+            17,
+            "not define which direction",
+        ),
         ('measure = "level"\nfeature = "tutored"\nworse_than = 1', 17, "use `is_any`"),
         ('measure = "level"\nfeature = "load"\nworse_than = 1', 17, "not define which direction"),
         ('measure = "trend"\nfeature = "load"\nworsens_by = 1', 15, "not define which direction"),
