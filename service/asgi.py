@@ -99,6 +99,7 @@ class Front:
         if cors is not None:
             self._requests = CORSMiddleware(self._dispatch, **cors)  # type: ignore[arg-type]
         self.parts: Parts | None = None
+        self._releasing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the application's life from start to end."""
@@ -186,10 +187,7 @@ class Front:
         return HTTPStatus.OK.value
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        releasing: asyncio.Task[None] | None = None
-
-        async def open_first(message: Message) -> None:
-            nonlocal releasing
+        async def open_and_close(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 self.open()
                 gc.collect()
@@ -197,17 +195,25 @@ class Front:
                 gc.set_threshold(*_GC_THRESHOLDS)
                 sys.setswitchinterval(_SWITCH_SECONDS)
                 self.drain.install(asyncio.get_running_loop())
-                releasing = asyncio.create_task(release_memory_when_idle(self._is_idle))
+                self._releasing = asyncio.create_task(release_memory_when_idle(self._is_idle))
+            elif message["type"].startswith("lifespan.shutdown."):
+                await (
+                    self._close()
+                )  # before it is sent: the server ends the process as soon as it hears it
             await send(message)
 
         try:
-            await self._bentoml.live(scope, receive, open_first)
+            await self._bentoml.live(scope, receive, open_and_close)
         finally:
-            if releasing is not None:
-                releasing.cancel()
-            if self.parts is not None:
-                self.parts.stop()
-                await asyncio.to_thread(self.parts.close)
+            await self._close()
+
+    async def _close(self) -> None:
+        parts, self.parts = self.parts, None
+        if self._releasing is not None:
+            self._releasing.cancel()
+        if parts is not None:
+            parts.stop()
+            await asyncio.to_thread(parts.close)
 
     def _is_idle(self) -> bool:
         return self.parts is not None and self.parts.score.batcher.is_idle
