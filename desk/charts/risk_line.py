@@ -10,6 +10,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 10, 44
 _LABEL_STEP = 17
 _LABEL_ROWS = 3
 _PLOT = 200
+# Of the band of a chart that shows no tiers.
+NO_TIER = 3
 # An average glyph of 12 pixels, to keep labels apart.
 _GLYPH = 6.4
 
@@ -190,7 +192,8 @@ def _bands(
     for position, (band, end) in enumerate(zip(bands, ends, strict=True)):
         top, base = up(end), up(band.begins)
         label_y = round((top + base) / 2 + 4, 1) if beside else top + 16
-        level = level_of(position, len(bands))
+        # Without tiers there is one band, which judges nothing.
+        level = level_of(position, len(bands)) if len(bands) > 1 else NO_TIER
         rects.append(Rect(top, round(base - top, 1), band.label, label_x, label_y, level))
     return tuple(rects)
 

@@ -17,7 +17,7 @@ from desk.views.marks import Link, joined
 from desk.views.meeting import Agreed, Meeting, Person
 from desk.views.reasons import evidence_text, first_reason
 from desk.views.worklist import Empty
-from desk.views.worklist_rows import due_text, year_text
+from desk.views.worklist_rows import year_text
 
 _MOST = 60
 
@@ -133,7 +133,7 @@ def _agreed(
         Agreed(
             what=one.action,
             who=names.get(one.owner_id or 0, "") or visit.facts.owner_label(one.owner_role),
-            by=due_text(one.due, visit.words)[0],
+            by=visit.words.day(one.due) if one.due else "",
         )
         for one in steps
     )
