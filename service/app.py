@@ -152,18 +152,19 @@ class Bellwether:
             raise BentoMLException(str(error)) from None
 
     @bentoml.api
-    def score(
+    def score(  # noqa: PLR0917 - fields of a request
         self,
         students: Students,
         recommendations: Option = True,
         forecast: Option = True,
         reference: Reference = "bundle",
         reasons: View = False,
+        estimates: Option = False,
     ) -> Annotated[ScoreAnswer, _AS_IT_IS]:
         """Assess one or many students at the end of the last period sent."""
         try:
             return self.responder.score_students(
-                students, recommendations, forecast, reference, reasons
+                students, recommendations, forecast, reference, reasons, estimates
             )
         except RequestError as refusal:
             raise _relayed(refusal) from None

@@ -26,10 +26,10 @@ from scoring.bundle.reader import read_bundle
 from scoring.results import STATUSES, AssessmentTable
 from scoring.runtime.providers import RUNTIME_NAMES, Provider, thread_count
 from scoring.runtime.scorer import Scorer
-from scoring.steps import finish
+from scoring.steps import Steps, finish
 from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
-from service.explain.reasons import Explaining, ReasonsResponder
+from service.explain.reasons import Explaining, Explanation, ReasonsResponder
 from service.explain.what_if import WhatIfResponder
 from service.http.problems import STUDENTS, RequestError
 from service.http.sample import sample_students
@@ -247,20 +247,23 @@ class Responder:
             raise result
         return finished(result)
 
-    def score_students(
+    def score_students(  # noqa: PLR0917 - fields of a request
         self,
         students: Any,
         recommendations: Any = True,
         forecast: Any = True,
         reference: Any = "bundle",
         reasons: Any = False,
+        estimates: Any = False,
     ) -> ScoreAnswer:
         """Respond to a `score` request whose fields are JSON-like Python objects.
 
         Raises:
             RequestError: As `score`.
         """
-        request = self._reader.admit(students, recommendations, forecast, reference, reasons)
+        request = self._reader.admit(
+            students, recommendations, forecast, reference, reasons, estimates
+        )
         admitted = request.students
         if not admitted.ids:
             raise _refusal(request)
@@ -276,9 +279,9 @@ class Responder:
             reference=origins,
         )
         assessments = self.assessor.to_assessments(table)
-        if request.reasons is None:
+        if not request.is_explained:
             return self._answer(request, assessments, of_student)
-        found = self.reasons.explain(values, admitted.lengths, table.trajectory, request.reasons)
+        found = finish(self._explanations(request, values, admitted.lengths, table))
         return self._answer(request, zip(assessments, found, strict=True), of_explained_student)
 
     @property
@@ -313,19 +316,24 @@ class Responder:
                 after = b'],"errors":%b}' % msgspec.json.encode(errors)
                 refused = refused_rows(errors)
             write = partial(encoded.listed, start, end, self._before, after)
-            if request.reasons is None:
+            if not request.is_explained:
                 answered.append(Answered(write(), end - start, refused))
             else:
-                part = slice(start, end)
+                found = self._explanations(
+                    request, values[start:end], lengths[start:end], table.part(start, end)
+                )
                 answered.append(
-                    self.reasons.explaining(
-                        *(values[part], lengths[part], table.trajectory[part], request.reasons),
-                        write=write,
-                        refused=refused,
-                    )
+                    self.reasons.explaining(found, end - start, write=write, refused=refused)
                 )
             start = end
         return answered
+
+    def _explanations(
+        self, request: ScoreRequest, values: Floats, lengths: Ints, table: AssessmentTable
+    ) -> Steps[list[Explanation]]:
+        return self.reasons.explain_in_steps(
+            values, lengths, table, view=request.reasons, has_estimates=request.estimates
+        )
 
     def _answer(
         self,

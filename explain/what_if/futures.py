@@ -86,12 +86,15 @@ class Futures:
         contract: What records hold.
         typical: Medians and ranges of the cohort; None leaves nothing to change.
         relatives: Compute relative features anew; None where the contract has none.
+
+    Attributes:
+        contract: What records hold.
     """
 
     def __init__(
         self, contract: Contract, typical: Typical | None, relatives: Relatives | None
     ) -> None:
-        self._contract = contract
+        self.contract = contract
         self._comparisons = Comparisons(contract, typical)
         self._relatives = relatives
         self._handed_in = {
@@ -113,7 +116,7 @@ class Futures:
         usual = usual or self._comparisons.usual_for(history, start)
         standing = self._comparisons.standing(history)
         clock = range(start, start + periods)
-        levers = find_levers(self._contract, usual, standing, clock, hidden)
+        levers = find_levers(self.contract, usual, standing, clock, hidden)
         course = self._comparisons.continued(history, usual, periods)
         return Outlook(history, course, usual, levers)
 

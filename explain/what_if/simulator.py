@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explain.questions import Predict, Question, answer_in_steps
+from explain.questions import Predict, Question, answer_all_in_steps, answer_in_steps
 from explain.what_if.describe import WhatIfDescriber
+from explain.what_if.estimates import RecommendationEstimate, estimate_recommendations
 from explain.what_if.futures import FutureRequest, Futures, Outlook
 from explain.what_if.levers import moves_of
 from explain.what_if.recourse import Combination, search
@@ -13,6 +14,7 @@ from records.arrays import Floats
 from records.contract import Contract
 from records.relative import Moments
 from records.typical import Typical
+from scoring.policy.model import Policy
 from scoring.policy.tiers import Tiers
 from scoring.rounding import round_risk
 from scoring.steps import Steps
@@ -90,6 +92,29 @@ class Simulator:
     def simulate_in_steps(self, request: WhatIfRequest) -> Steps[WhatIf]:
         """Answer a what-if, an execution of a few milliseconds in each step."""
         return answer_in_steps(self._predict, self.question(request))
+
+    def estimates_in_steps(
+        self,
+        histories: Sequence[Floats],
+        recommended: Sequence[Sequence[tuple[int, float]]],
+        policy: Policy,
+    ) -> Steps[list[tuple[RecommendationEstimate, ...]]]:
+        """Ask about the recommendations of several students, an execution in each step."""
+        return answer_all_in_steps(
+            self._predict,
+            (
+                self.estimates(history, policy, rules)
+                for history, rules in zip(histories, recommended, strict=True)
+            ),
+        )
+
+    def estimates(
+        self, history: Floats, policy: Policy, recommended: Sequence[tuple[int, float]]
+    ) -> Question[tuple[RecommendationEstimate, ...]]:
+        """Ask about recommendations; see `estimate_recommendations`."""
+        return estimate_recommendations(
+            self.futures, policy, history, recommended, self._hidden.features
+        )
 
     def question(self, request: WhatIfRequest) -> Question[WhatIf]:
         """Ask about the futures of one student."""

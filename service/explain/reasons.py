@@ -7,12 +7,16 @@ from time import perf_counter
 import msgspec
 import numpy as np
 
-from explain.bundles import explainer_of
+from explain.bundles import explainer_of, simulator_of
 from explain.reasons.types import Reasons, View
-from records.arrays import Doubles, Floats, Ints
+from explain.what_if.estimates import RecommendationEstimate
+from records.arrays import Floats, Ints
+from scoring.results import AssessmentTable
 from scoring.runtime.scorer import Scorer
 from scoring.steps import Steps
 
+Estimates = tuple[RecommendationEstimate, ...]
+Explanation = tuple[Reasons | None, Estimates | None]
 _json = msgspec.json.Encoder().encode
 
 
@@ -45,40 +49,72 @@ class ReasonsResponder:
 
     def __init__(self, scorer: Scorer) -> None:
         self._explainer = explainer_of(scorer)
+        self._simulator = simulator_of(scorer)
+        self._policy = scorer.bundle.policy
         self.seconds = self._measured()
 
-    def explain(
-        self, values: Floats, lengths: Ints, trajectories: Doubles, view: View
-    ) -> list[Reasons | None]:
-        """Explain students at once; as `explain.reasons.explainer.Explainer.explain`."""
-        return self._explainer.explain(values, lengths, trajectories, view)
-
-    def explaining(
+    def explain_in_steps(
         self,
         values: Floats,
         lengths: Ints,
-        trajectories: Doubles,
-        view: View,
+        table: AssessmentTable,
         *,
-        write: Callable[[Sequence[bytes]], bytes],
-        refused: int,
-    ) -> Explaining:
-        """Return what finds the reasons of a request's students.
+        view: View | None,
+        has_estimates: bool,
+    ) -> Steps[list[Explanation]]:
+        """Find reasons and estimates of assessed students.
 
         Args:
             values: (rows, periods, features) that were scored.
             lengths: (rows,) periods observed.
-            trajectories: (rows, periods) risk as it is shown.
-            view: Why the estimate is what it is, or why it changed.
+            table: Their assessments.
+            view: Which view of the reasons is wanted; None for none.
+            has_estimates: Whether estimates beside recommendations are wanted.
+
+        Returns:
+            One a row.
+        """
+        reasons: Sequence[Reasons | None] = [None] * len(values)
+        estimates: Sequence[Estimates | None] = [None] * len(values)
+        if view is not None:
+            reasons = yield from self._explainer.explain_in_steps(
+                values, lengths, table.trajectory, view
+            )
+        if has_estimates:
+            estimates = yield from self._simulator.estimates_in_steps(
+                [row[:length] for row, length in zip(values, lengths.tolist(), strict=True)],
+                _recommended(table),
+                self._policy,
+            )
+        return list(zip(reasons, estimates, strict=True))
+
+    def explaining(
+        self,
+        explanations: Steps[list[Explanation]],
+        students: int,
+        *,
+        write: Callable[[Sequence[bytes]], bytes],
+        refused: int,
+    ) -> Explaining:
+        """Return what adds explanations to the answer of a request.
+
+        Args:
+            explanations: What finds them.
+            students: How many they are of.
             write: Writes the answer, given the last fields of each student.
             refused: Students that were refused.
         """
 
         def steps() -> Steps[bytes]:
-            found = yield from self._explainer.explain_in_steps(values, lengths, trajectories, view)
-            return write([b',"reasons":' + _json(reasons) for reasons in found])
+            found = yield from explanations
+            return write(
+                [
+                    b',"reasons":%b,"estimates":%b' % (_json(reasons), _json(estimates))
+                    for reasons, estimates in found
+                ]
+            )
 
-        return Explaining(steps(), self.seconds * len(values), len(values), refused)
+        return Explaining(steps(), self.seconds * students, students, refused)
 
     def _measured(self) -> float:
         """Explain a student who differs from the typical one in everything, to the last period."""
@@ -90,3 +126,13 @@ class ReasonsResponder:
             began = perf_counter()
             self._explainer.explain(values, lengths, trajectory)
         return perf_counter() - began
+
+
+def _recommended(table: AssessmentTable) -> list[list[tuple[int, float]]]:
+    """Return position and expected value of the rules recommended to each row."""
+    advice = table.advice
+    found: list[list[tuple[int, float]]] = [[] for _ in range(len(table))]
+    columns = (advice.row.tolist(), advice.rule.tolist(), advice.expected.tolist())
+    for row, rule, expected in zip(*columns, strict=True):
+        found[row].append((rule, expected))
+    return found

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from explain.reasons.types import Reasons
+from explain.what_if.estimates import RecommendationEstimate
 from records.errors import Fault
 from scoring.assessment.assessor import Assessment
 
@@ -61,11 +62,18 @@ class StudentAssessment(Assessment, _Identified):
 
 @dataclass(frozen=True, slots=True)
 class ExplainedAssessment(StudentAssessment):
-    """What is said of one student, with the reasons that the request asked for."""
+    """What is said of one student, with the explanations that the request asked for."""
 
     reasons: Annotated[
         Reasons | None,
         Field(description="What counts towards the estimate; null where there is none."),
+    ] = None
+    estimates: Annotated[
+        tuple[RecommendationEstimate, ...] | None,
+        Field(
+            description="What the model would estimate if the features of recommendations reached "
+            "the policy's targets, the largest reduction first; null where not asked for."
+        ),
     ] = None
 
 
@@ -161,8 +169,10 @@ def of_student(name: str, row: int, assessment: Assessment) -> StudentAssessment
 
 
 def of_explained_student(
-    name: str, row: int, explained: tuple[Assessment, Reasons | None]
+    name: str,
+    row: int,
+    explained: tuple[Assessment, tuple[Reasons | None, tuple[RecommendationEstimate, ...] | None]],
 ) -> StudentAssessment:
     """Say whose assessment and reasons they are."""
-    assessment, reasons = explained
-    return ExplainedAssessment(*[name, row, *_of_assessment(assessment), reasons])
+    assessment, explanation = explained
+    return ExplainedAssessment(*[name, row, *_of_assessment(assessment), *explanation])

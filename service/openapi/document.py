@@ -270,6 +270,12 @@ def _request_schema() -> dict[str, Any]:
                     {"type": "string", "enum": ["level", "change"]},
                 ],
             },
+            "estimates": {
+                "type": "boolean",
+                "default": False,
+                "description": "Whether to ask the model what it would estimate if the features of "
+                "the recommendations reached the policy's targets.",
+            },
             "reference": {
                 "description": "What relative features that are absent are computed from: the "
                 "cohort kept in the bundle, the students of this request (`batch`, each counting "

@@ -25,7 +25,7 @@ from service.rows.reference import KEPT, refer
 
 # Whether a response holds this part; true by default.
 OPTIONS = ("recommendations", "forecast")
-FIELDS = ("students", *OPTIONS, "reference", "reasons")
+FIELDS = ("students", *OPTIONS, "reference", "reasons", "estimates")
 VIEWS: tuple[View, ...] = get_args(View)
 # Longer whole numbers fit no feature, and `int` takes quadratic time over their digits.
 _LONGEST_INTEGER = 400
@@ -43,12 +43,19 @@ class ScoreRequest:
         recommendations: Whether recommendations are requested.
         forecast: Whether the forecast of the next score is requested.
         reasons: Which view of the reasons is wanted; None for none.
+        estimates: Whether estimates beside recommendations are wanted.
     """
 
     students: StudentBatch | LazyStudent
     recommendations: bool = True
     forecast: bool = True
     reasons: View | None = None
+    estimates: bool = False
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether the model is asked about more than the student's own record."""
+        return self.estimates or self.reasons is not None
 
 
 class RequestReader:
@@ -73,6 +80,7 @@ class RequestReader:
                 *((option, bool, True) for option in OPTIONS),
                 ("reference", str | dict[str, Any], KEPT),
                 ("reasons", bool | Literal["level", "change"], False),
+                ("estimates", bool, False),
             ],
             forbid_unknown_fields=True,
             gc=False,
@@ -96,16 +104,21 @@ class RequestReader:
         else:
             collected = self._intake.collect(request.students)
             students = refer(collected, request.reference, self._relatives)
-        reasons = _view(request.reasons, len(request.students))
-        return ScoreRequest(students, request.recommendations, request.forecast, reasons)
+        reasons = _view(request.reasons)
+        found = ScoreRequest(
+            students, request.recommendations, request.forecast, reasons, request.estimates
+        )
+        _check_explained(found, len(request.students))
+        return found
 
-    def admit(
+    def admit(  # noqa: PLR0917 - fields of a request
         self,
         students: object,
         recommendations: object = True,
         forecast: object = True,
         reference: object = KEPT,
         reasons: object = False,
+        estimates: object = False,
     ) -> ScoreRequest:
         """Read a request whose fields are already JSON-like Python objects.
 
@@ -120,9 +133,11 @@ class RequestReader:
             for name, value in zip(OPTIONS, (recommendations, forecast), strict=True)
         )
         self._check_number(students)
-        view = _view(reasons, len(students))
+        view, has_estimates = _view(reasons), _boolean("estimates", estimates)
         admitted = refer(self._intake.read(students), reference, self._relatives)
-        return ScoreRequest(admitted, has_advice, has_forecast, view)
+        found = ScoreRequest(admitted, has_advice, has_forecast, view, has_estimates)
+        _check_explained(found, len(students))
+        return found
 
     def _read_tolerantly(self, body: bytes) -> ScoreRequest:
         request = parse_json(body)
@@ -138,7 +153,10 @@ class RequestReader:
         recommendations, forecast = (request.get(option, True) for option in OPTIONS)
         reference = request.get("reference", KEPT)
         reasons = request.get("reasons", False)
-        return self.admit(request["students"], recommendations, forecast, reference, reasons)
+        estimates = request.get("estimates", False)
+        return self.admit(
+            request["students"], recommendations, forecast, reference, reasons, estimates
+        )
 
     def _check_number(self, students: Sequence[object]) -> None:
         if not students:
@@ -189,19 +207,23 @@ def _boolean(name: str, value: object) -> bool:
     return value
 
 
-def _view(reasons: object, students: int) -> View | None:
+def _check_explained(request: ScoreRequest, students: int) -> None:
+    if request.is_explained and students > MOST_STUDENTS:
+        field = "estimates" if request.reasons is None else "reasons"
+        message = (
+            f"`students` holds {students:,}; `{field}` is answered for {MOST_STUDENTS} at once. "
+            "Send the rest in further requests."
+        )
+        raise refuse_field(field, "too_many_students", message)
+
+
+def _view(reasons: object) -> View | None:
     """Return the view of the reasons that a request asks for; None for none."""
     if reasons is False:
         return None
     if reasons not in (True, *VIEWS) or (isinstance(reasons, int | float) and reasons is not True):
         message = "`reasons` must be true, false, 'level' or 'change'."
         raise refuse_field("reasons", "wrong_type", message)
-    if students > MOST_STUDENTS:
-        message = (
-            f"`students` holds {students:,}; reasons are given for {MOST_STUDENTS} at once. "
-            "Send the rest in further requests."
-        )
-        raise refuse_field("reasons", "too_many_students", message)
     return "change" if reasons == "change" else "level"
 
 

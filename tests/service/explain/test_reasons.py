@@ -32,6 +32,7 @@ def test_reasons_come_with_each_assessment_and_change_nothing_else(responder: Re
     plain = asked(responder, *STUDENTS, UNKNOWN, {"id": "wrong", "periods": 7})
     explained = asked(responder, *STUDENTS, UNKNOWN, {"id": "wrong", "periods": 7}, reasons=True)
     reasons = [assessment.pop("reasons") for assessment in explained["assessments"]]
+    assert {assessment.pop("estimates") for assessment in explained["assessments"]} == {None}
     assert explained == plain
     assert [one is None for one in reasons] == [
         assessment["risk"] is None for assessment in plain["assessments"]
@@ -102,6 +103,7 @@ def test_reasons_are_served_beside_plain_scores(http: httpx.Client) -> None:
     plain = score(http, student()).json()["assessments"][0]
     [explained] = score(http, student(), reasons=True).json()["assessments"]
     groups = explained.pop("reasons")["groups"]
+    assert explained.pop("estimates") is None
     assert explained == plain
     assert groups
     assert groups[0]["text"].startswith("Counts ")
@@ -123,3 +125,28 @@ def test_what_is_recorded_can_be_computed_again(responder: Responder) -> None:
         for found in (first, second)
     ]
     np.testing.assert_allclose(effects[0], effects[1], atol=1e-5)
+
+
+def test_estimates_are_given_of_the_recommendations(responder: Responder) -> None:
+    weak = [
+        {"period": at, "attendance": 30, "assignments": 20, "quiz": 15, "engagement": 1}
+        for at in (1, 2, 3)
+    ]
+    [found] = asked(responder, student(periods=weak), estimates=True)["assessments"]
+    assert found["reasons"] is None
+    rules = {one["rule"] for one in found["recommendations"]}
+    assert found["estimates"]
+    assert {one["rule"] for one in found["estimates"]} <= rules
+    changes = [one["change"] for one in found["estimates"]]
+    assert changes == sorted(changes)
+    typed = responder.score_students([student(periods=weak)], estimates=True)
+    [written] = json.loads(TypeAdapter(type(typed)).dump_json(typed))["assessments"]
+    assert written["estimates"] == found["estimates"]
+
+
+def test_estimates_are_asked_for_by_true_or_false(http: httpx.Client) -> None:
+    body = problem(score(http, student(), estimates="yes"), 422)
+    assert body["errors"][0]["field"] == "estimates"
+    many = [student(f"s-{at}") for at in range(MOST_STUDENTS + 1)]
+    body = problem(score(http, *many, estimates=True), 422)
+    assert body["errors"][0]["field"] == "estimates"
