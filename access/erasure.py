@@ -9,8 +9,8 @@ def erase_student(operation: Operation, student_id: int) -> None:
     """Erase a student for good.
 
     Cases delete the student's rows and destroy the student's key. What leads from the audit trail to the student,
-    break-glass and links go with the key (foreign keys see to that, whoever destroys it). The trail's entries stay
-    and still verify; nobody can tell any more whom they concern, nor read what was sealed in them.
+    break-glass and links go with the key (foreign keys see to that). The trail's entries stay
+    and still verify; whom they concern and what was sealed in them can no longer be read.
 
     Args:
         operation: By whom and when.

@@ -65,7 +65,7 @@ _READ_MODEL: Mapping[Action, Extent] = {
     Action.VIEW_POLICY: Extent.EVERYONE,
 }
 
-# Administrators run the desk and see no student's page by that: whoever needs both holds two roles.
+# Administrators run the desk and see no student's page by that; a person who needs both holds two roles.
 PERMISSIONS: Mapping[Role, Mapping[Action, Extent]] = MappingProxyType(
     {
         Role.VIEWER: {
@@ -171,7 +171,7 @@ class Principal:
     """Who makes a request, with every right that the request has.
 
     Attributes:
-        kind: A person, a program, the desk itself, or nobody yet.
+        kind: A person, a program, the desk itself, a student, or not signed in.
         id: Identifier of the user or token, as text; the command's name for the system.
         name: Name to show.
         user_id: Number of the user; None for all but people.

@@ -47,8 +47,8 @@ def start_session(
         user: The person.
         method: How: password, link or provider.
         limits: How long the session lasts.
-        old_cookie: Value of the session cookie that the browser sent, if any; that session ends, so nobody can make a
-            person sign in to a session that is known to others (session fixation).
+        old_cookie: Value of the session cookie that the browser sent, if any. That session ends, so that a person
+            cannot be made to sign in to a session that others hold (session fixation).
 
     Returns:
         The cookie's value. Only its SHA-256 is stored.

@@ -48,7 +48,7 @@ def create_token(
         programmes: Students of these programmes only; None for all.
 
     Returns:
-        The stored row, and the token itself, which nobody can show again.
+        The stored row, and the token itself, which cannot be shown again.
 
     Raises:
         AccessError: The name is empty, a scope is for people only, or the lifetime is out of range.

@@ -135,7 +135,7 @@ class Authorizer:
         """Read the tokens of the settings `tokens` and `tokens_file`, of which one at most is set.
 
         Raises:
-            TokenFileError: The file cannot be read, a line is malformed, or there is no token: nobody could ask.
+            TokenFileError: The file cannot be read, a line is malformed, or there is no token.
         """
         path = None if file is None else Path(file)
         if tokens is not None:
@@ -145,7 +145,9 @@ class Authorizer:
         else:
             return cls()
         if not found:
-            raise TokenFileError("There is no token among the lines, so nobody could ask.")
+            raise TokenFileError(
+                "There is no token among the lines, so every request would be refused."
+            )
         return cls(found, path)
 
     @property

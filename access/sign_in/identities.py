@@ -12,7 +12,7 @@ from access.tables import ProviderIdentity
 def person_of(operation: Operation, identity: Identity) -> int:
     """Find the person, by the provider's identifier or, the first time, by the address that it vouches for.
 
-    Nobody is created here: an administrator invites people, and roles are the desk's own.
+    No account is created here: an administrator invites people, and roles are the desk's own.
 
     Returns:
         The user's number.

@@ -27,7 +27,7 @@ def verify_password(stored: str | None, password: str) -> bool:
 
     Args:
         stored: The hash; None where there is no such account or it has no password. That takes the same time, so
-            that nobody can tell which accounts exist.
+            that the time does not show which accounts exist.
         password: As typed in.
     """
     try:

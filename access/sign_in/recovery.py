@@ -81,7 +81,7 @@ def request_reset(
     """Make a reset link where there is such an account. The page answers the same in both cases.
 
     Returns:
-        The link's secret, to be mailed to the address and shown to nobody; None where there is no account. Mail is
+        The link's secret, to be mailed to the address and shown nowhere; None where there is no account. Mail is
         sent after the answer, so that the time of the answer tells nothing.
 
     Raises:
@@ -119,7 +119,7 @@ def check_password(
 
 
 def _store(operation: Operation, user: User, hashed: str, cookie: str | None) -> None:
-    """Store a new password; whoever knew the old one is signed out."""
+    """Store a new password and end sessions that the old one opened."""
     user.password = hashed
     end_sessions_of(operation.session, user.id, except_cookie=cookie)
     operation.record("password.changed", user=user.id)

@@ -256,7 +256,7 @@ def test_settings_refuse_what_cannot_be_used(tmp_path: Path) -> None:
     assert Settings.from_environment({"BELLWETHER_TOKENS_FILE": str(file)}).tokens_file
     for variables, match in (
         ({"BELLWETHER_TOKENS": "secret-by-mistake"}, "line 1"),
-        ({"BELLWETHER_TOKENS": "# none"}, "nobody could ask"),
+        ({"BELLWETHER_TOKENS": "# none"}, "every request would be refused"),
         ({"BELLWETHER_TOKENS_FILE": str(tmp_path / "none")}, "cannot be read"),
         ({"BELLWETHER_TOKENS": _LINE, "BELLWETHER_TOKENS_FILE": str(file)}, "set one of"),
     ):

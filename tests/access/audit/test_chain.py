@@ -200,7 +200,7 @@ _DELETE_LAST = ["DELETE FROM audit_parts WHERE seq = 4", "DELETE FROM audit_entr
 def test_tampering_in_the_database_is_found(
     context: AccessContext, students: list[int], statements: list[str]
 ) -> None:
-    """Whoever owns the database can drop its triggers, and is found out all the same."""
+    """An owner of the database can drop its triggers; the change is found all the same."""
     with context.database.read() as session:
         assert students
         assert _some(session, context).is_valid

@@ -1,4 +1,4 @@
-"""Passwords are set by links that work once, and whoever knew the old one is signed out."""
+"""Passwords are set by links that work once; sessions that the old one opened end."""
 
 import pytest
 
