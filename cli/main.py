@@ -12,7 +12,7 @@ from cli import access
 from cli.bundles import bundle, evaluate, export, policy
 from cli.cases import group as cases
 from cli.console import errors
-from cli.data import check, contract, reference, request, simulate
+from cli.data import check, contract, pseudonymize, reference, request, simulate
 from cli.serving import demo, desk, score, serve, token
 from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 app.command("simulate")(simulate.simulate)
 app.command("check")(check.check)
+app.command("pseudonymize")(pseudonymize.pseudonymize)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)

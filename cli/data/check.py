@@ -67,8 +67,23 @@ def check(
     console.print(summary)
     for line in _scales(cohort, bundle):
         console.print(f"Warning: {line}", soft_wrap=True)
+    for line in _persons(cohort):
+        console.print(f"Warning: {line}", soft_wrap=True)
     for line in _sufficiency(cohort):
         console.print(line, soft_wrap=True)
+
+
+def _persons(cohort: "Cohort") -> list[str]:
+    """Name columns of text that look as if they named persons."""
+    from records.personal import personal_values
+
+    columns = {"id": cohort.ids, "student": cohort.students, **cohort.audit}
+    found = {name: personal_values(values[:5000].tolist()) for name, values in columns.items()}
+    return [
+        f"'{name}' looks like {kind}; `bellwether pseudonymize` replaces ids and leaves out the rest."
+        for name, kind in found.items()
+        if kind is not None
+    ]
 
 
 def _sufficiency(cohort: "Cohort") -> list[str]:

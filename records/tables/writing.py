@@ -20,21 +20,33 @@ GROUP_ROWS = 65_536
 
 def write_chunks(chunks: Iterable[Cohort], path: Path) -> None:
     """Write the cohorts one after the other; complete under `path` or not at all."""
+    write_batches((batch for table in _tables(chunks) for batch in table.to_batches()), path)
+
+
+def write_batches(batches: Iterable[pa.RecordBatch], path: Path) -> None:
+    """Write record batches of one schema as a table; complete under `path` or not at all.
+
+    Args:
+        batches: At least one.
+        path: Its suffix names the format.
+
+    Raises:
+        CohortError: The suffix names no format, the folder is missing, or there is no batch.
+    """
     kind = _format(path)
     if not path.parent.is_dir():
         raise CohortError(f"{path.parent}: no such folder; make it first.")
     partial = path.with_name(f"{path.name}.partial")
-    tables = _tables(chunks)
-    first = next(tables, None)
+    rest = iter(batches)
+    first = next(rest, None)
     if first is None:
         raise CohortError("there is nothing to write: no records were handed in.")
     try:
         is_packed = path.name.lower().endswith(".gz")
         with gzip.open(partial, "wb") if is_packed else partial.open("wb") as sink:
             writer = open_writer(kind, first.schema)
-            for table in chain([first], tables):
-                for batch in table.to_batches():
-                    sink.write(writer.write(batch))
+            for batch in chain([first], rest):
+                sink.write(writer.write(batch))
             sink.write(writer.finish())
         partial.replace(path)
     finally:
