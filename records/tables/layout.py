@@ -3,6 +3,7 @@
 Whole columns are checked and laid out at once, without Python for each row or value.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -116,8 +117,23 @@ def _regular(contract: Contract, columns: StudentColumns) -> Layout | None:
 
 
 def number_limits(feature: Feature) -> tuple[float, float]:
-    """Return the smallest and largest number allowed: the contract's, or else float32's."""
-    return max(feature.lower_bound, -_FLOAT32_LIMIT), min(feature.upper_bound, _FLOAT32_LIMIT)
+    """Return the smallest and largest number allowed: the contract's, or else float32's.
+
+    Arrays hold float32. A number that becomes the float32 next to a bound lies within it: a bound of
+    131072.375 is written as 131072.38, the shortest text of that float32.
+    """
+    lower = max(feature.lower_bound, -_FLOAT32_LIMIT)
+    upper = min(feature.upper_bound, _FLOAT32_LIMIT)
+    return min(lower, _farthest(lower, -math.inf)), max(upper, _farthest(upper, math.inf))
+
+
+def _farthest(bound: float, towards: float) -> float:
+    """Return the last number that rounds to the float32 of a bound, in the given direction."""
+    nearest = np.float32(bound)
+    if not abs(bound) < _FLOAT32_LIMIT:
+        return bound
+    middle = (float(nearest) + float(np.nextafter(nearest, np.float32(towards)))) / 2
+    return math.nextafter(middle, float(nearest))
 
 
 def beyond(feature: Feature, values: NDArray[np.floating]) -> Bools | None:
