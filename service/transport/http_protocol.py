@@ -12,6 +12,7 @@ httptools parses every byte. Added here:
 import asyncio
 import functools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -304,14 +305,26 @@ class HttpProtocol(HttpToolsProtocol):
 async def _notice_disconnects(
     app: Any, cycle: Any, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Run an application with a `send` that raises once the client has hung up; uvicorn's says nothing."""
+    """Run an application that ends quietly once its client has disconnected.
+
+    Its `send` raises then, which uvicorn's does not, and its `receive` reports it: uvicorn's writes
+    `100 Continue`, also to a connection that is closed or ends, which raises.
+    """
+
+    async def receiving() -> Message:
+        try:
+            return await receive()
+        except RuntimeError:
+            cycle.disconnected = True
+            return {"type": "http.disconnect"}
 
     async def noticing(message: Message) -> None:
         await send(message)
         if cycle.disconnected:
             raise ClientDisconnectedError
 
-    await app(scope, receive, noticing)
+    with suppress(ClientDisconnectedError):
+        await app(scope, receiving, noticing)
 
 
 def render_problem(

@@ -53,6 +53,16 @@ def test_hostile_files_and_command_lines_end_in_messages(bundle_dir: Path) -> No
     assert {part for part, _ in tally.outcomes} == {"tables", "bundles", "commands"}
 
 
+def test_clients_that_hang_up_leave_no_traceback(server: Running) -> None:
+    before = len(server.said())
+    load = Load("127.0.0.1", port(server), Tally(), SEED, time.monotonic() + 12)
+    load.heads(6000)
+    time.sleep(0.5)
+
+    assert "Traceback" not in server.said()[before:]
+    assert "RuntimeError" not in server.said()[before:]
+
+
 @pytest.mark.parametrize("value", [False, 0, 0.0, "", {}])
 @pytest.mark.parametrize("key", ["features.quiz", "period"])
 def test_what_is_no_list_in_columnar_json_is_refused(
