@@ -10,7 +10,8 @@ from records.arrays import Bools, Floats, Positions, Strings
 from records.cohort import Cohort
 from records.errors import CohortError
 from records.ids import differ_in_capitals, match_keys
-from records.tables.cells import CellFaults, CellReader, Cells, order_faults
+from records.tables.cells import CellReader, Cells
+from records.tables.faults import CellFaults, order_faults
 from records.tables.layout import FeatureColumn, StudentColumns, lay_out
 from records.tables.numbers import plain_text
 from records.tables.slices import StudentRows, row_counts

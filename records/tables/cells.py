@@ -4,7 +4,6 @@ Every feature becomes one number a cell, as in a cohort's `values`. Text is read
 every format and every command.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,25 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from records.arrays import Bools, Positions
+from records.arrays import Bools
 from records.contract import Contract, Feature, Kind
 from records.ids import match_keys
+from records.tables.faults import CellFaults, ColumnFaults
 from records.tables.layout import NO_PERIOD, FeatureColumn, beyond
 from records.tables.numbers import (
     UNREADABLE,
     is_number,
     is_text,
     numbers_of,
-    plain_text,
     read_words,
-    reason_of,
 )
 from records.tables.options import PLAIN, ReadOptions
 from records.wording import (
-    DUPLICATE_PERIOD,
     ID_LENGTH,
     OR_MISSING,
-    UNORDERED_PERIODS,
     period_expected,
     value_expected,
 )
@@ -45,23 +41,6 @@ _NOT_OBSERVED = (
     "a row with observed = false must have no feature values and eligible = false; it stands for "
     "a period that was not observed."
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CellFaults:
-    """One thing that is wrong with some rows of a batch.
-
-    Attributes:
-        positions: The rows, counted from 0 within the batch.
-        column: Name of the column, or None where the whole row is at fault.
-        code: As in `records.errors.Fault`.
-        message: As in `records.errors.Fault`.
-    """
-
-    positions: Positions
-    column: str | None
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +127,7 @@ class CellReader:
     def _feature(
         self, feature: Feature, column: pa.Array, faults: list[CellFaults]
     ) -> FeatureColumn:
-        found = _ColumnFaults(feature.name, column, value_expected(feature), faults)
+        found = ColumnFaults(feature.name, column, value_expected(feature), faults)
         if feature.kind is Kind.NUMERIC:
             values = numbers_of(column, self.missing, self.options)
             outside = beyond(feature, values)
@@ -175,7 +154,7 @@ class CellReader:
         if not wrong.any():
             return values
         message = f"`{name}` must be {expected}, {OR_MISSING}"
-        _ColumnFaults(name, column, message, faults).add_unreadable(wrong, "wrong_type")
+        ColumnFaults(name, column, message, faults).add_unreadable(wrong, "wrong_type")
         return np.where(wrong, np.nan, values)
 
     def _score(
@@ -201,7 +180,7 @@ class CellReader:
             wrong = ~((numbers >= 1) & (numbers <= maximum) & (np.trunc(numbers) == numbers))
             period = np.where(wrong, NO_PERIOD, numbers).astype(np.int64)
         if wrong.any():
-            found = _ColumnFaults("period", column, period_expected(self.contract), faults)
+            found = ColumnFaults("period", column, period_expected(self.contract), faults)
             unreadable = wrong & self._is_unreadable(column)
             found.add_unreadable(unreadable, "wrong_type")
             found.add(wrong & ~unreadable, "out_of_range")
@@ -284,74 +263,6 @@ class CellReader:
 
     def _kind(self, name: str) -> Kind | None:
         return self.contract.feature(name).kind if name in self.contract.feature_names else None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _ColumnFaults:
-    """Collects the faults of one column.
-
-    Attributes:
-        name: Of the column.
-        column: Its cells.
-        expected: What they must be.
-        faults: Where faults are added.
-    """
-
-    name: str
-    column: pa.Array
-    expected: str
-    faults: list[CellFaults]
-
-    def add(self, wrong: Bools, code: str) -> None:
-        """Report cells that hold what they must not."""
-        if wrong.any():
-            positions = np.flatnonzero(wrong)
-            self.faults.append(CellFaults(positions, self.name, code, self.expected))
-
-    def add_unreadable(self, wrong: Bools, code: str) -> None:
-        """Report cells that cannot be read, by what seems to be the reason."""
-        if not is_text(self.column.type):
-            self.add(wrong, code)
-            return
-        positions = np.flatnonzero(wrong)
-        groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        texts = plain_text(self.column.take(pa.array(positions))).to_pylist()
-        for position, text in zip(positions.tolist(), texts, strict=True):
-            marker, reason = reason_of(text or "", numeric=code == "wrong_type")
-            if marker:
-                message = f"'{marker}' in `{self.name}`: is that missing? {reason}"
-                groups["missing_marker", message].append(position)
-            else:
-                groups[code, f"{self.expected} {reason}".rstrip()].append(position)
-        for (found, message), rows in groups.items():
-            self.faults.append(CellFaults(np.array(rows, np.intp), self.name, found, message))
-
-
-def order_faults(owner: Positions, period: NDArray[np.int64], rows: Positions) -> list[CellFaults]:
-    """Find periods that do not come after the ones before them.
-
-    Args:
-        owner: (rows,) position of each row's student, ascending.
-        period: (rows,) the periods; all are allowed ones.
-        rows: (rows,) positions to report.
-    """
-    key = owner * (period.max(initial=0) + 2) + period
-    latest = np.maximum.accumulate(key) if key.size else key
-    before = np.concatenate([[-1], latest[:-1]])
-    late = key <= before
-    if not late.any():
-        return []
-    _, first = np.unique(key, return_index=True)
-    duplicate = np.ones(len(key), np.bool_)
-    duplicate[first] = False
-    return [
-        CellFaults(rows[mask], "period", code, message)
-        for mask, code, message in (
-            (duplicate, "duplicate_period", DUPLICATE_PERIOD),
-            (late & ~duplicate, "unordered_periods", UNORDERED_PERIODS),
-        )
-        if mask.any()
-    ]
 
 
 def _positions(words: pa.Array, levels: Sequence[str]) -> NDArray[np.float64]:

@@ -32,8 +32,9 @@ from records.contract import Contract
 from records.errors import CohortError, Fault, TableError
 from records.progress import Progress
 from records.tables.assembly import Assembly, SliceRows
-from records.tables.cells import CellFaults, CellReader
+from records.tables.cells import CellReader
 from records.tables.codecs.base import Batch
+from records.tables.faults import CellFaults
 from records.tables.formats import open_table
 from records.tables.header import select_columns
 from records.tables.options import PLAIN, ReadOptions

@@ -13,7 +13,8 @@ import pyarrow as pa
 from records.arrays import Bools, Positions
 from records.contract import Contract
 from records.errors import Fault
-from records.tables.cells import CellFaults, CellReader, Cells, order_faults
+from records.tables.cells import CellReader, Cells
+from records.tables.faults import CellFaults, order_faults
 from records.tables.header import select_columns
 from records.tables.layout import NO_PERIOD, FeatureColumn, Layout, StudentColumns, lay_out
 from records.tables.options import PLAIN, ReadOptions
