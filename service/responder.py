@@ -6,7 +6,7 @@ The students of several requests go through the model and the policy together. E
 made of the rows and faults of its own request alone.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -16,11 +16,9 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from records.arrays import Bools, Floats, Ints, Positions
-from records.errors import Fault
 from scoring.assessment.assessor import Assessor
 from scoring.bundle.reader import read_bundle
 from scoring.results import STATUSES, AssessmentTable
@@ -29,6 +27,7 @@ from scoring.runtime.scorer import Scorer
 from scoring.steps import Steps, finish
 from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
+from service.answered import Answered, StageSeconds, count_by_name, refused_rows
 from service.explain.reasons import Explaining, Explanation, ReasonsResponder
 from service.explain.what_if import WhatIfResponder
 from service.http.problems import STUDENTS, RequestError
@@ -52,36 +51,6 @@ _NOTHING, _NO_STUDENT = np.empty(0, np.intp), np.empty(0, np.int8)
 _NO_CARD = (
     "This bundle has no model card: it was exported by an earlier version. Export it again.\n"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The response to a `score` request, and what the metrics count.
-
-    Attributes:
-        body: JSON.
-        assessed: Students assessed.
-        refused: Students refused.
-    """
-
-    body: bytes
-    assessed: int
-    refused: int
-
-
-@dataclass(frozen=True, slots=True)
-class StageSeconds:
-    """Where the time of one pass over several requests went, in seconds.
-
-    Attributes:
-        compute: Lazy students to arrays, then `Scorer.score`, both graphs.
-        policy: `Assessor.tabulate`: tiers, trajectories, rules.
-        encode: Assessments to JSON.
-    """
-
-    compute: float = 0.0
-    policy: float = 0.0
-    encode: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,14 +336,3 @@ def _requested(options: Sequence[bool], requests: Sequence[ScoreRequest]) -> boo
 def _refusal(request: ScoreRequest) -> RequestError:
     detail = "None of the students can be scored; each error names what to correct."
     return RequestError(STUDENTS, detail, request.students.faults)
-
-
-def count_by_name(names: Collection[str], positions: NDArray[np.int8]) -> dict[str, int]:
-    """Count positions by name; negative ones are not counted."""
-    counts = np.bincount(positions + 1, minlength=len(names) + 1).tolist()[1:]
-    return dict(zip(names, counts, strict=True))
-
-
-def refused_rows(errors: Sequence[Fault]) -> int:
-    """Count the students that have errors."""
-    return len({error.row for error in errors if error.row is not None})

@@ -16,6 +16,7 @@ from concurrent.futures import Executor
 from time import perf_counter
 from typing import Any, Protocol, TypedDict
 
+from service.answered import Answered
 from service.batching.admission import AdmissionController, Answering
 from service.batching.background import BackgroundQueue, problem_of
 from service.batching.fair_queue import FairQueue
@@ -26,7 +27,7 @@ from service.explain.reasons import Explaining
 from service.http.error_log import log_without_values
 from service.http.problems import BUSY, INTERNAL, NOT_READY, RequestError, stock_problem
 from service.http.rejections import RejectionPacer
-from service.responder import Answered, Answers
+from service.responder import Answers
 from service.routes import SCORE
 from service.rows.decoder import ScoreRequest
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol, TypeVar
 
 from opentelemetry.trace import Span
 
+from service.answered import Answered
 from service.http.body import ClientDisconnectedError
 from service.http.problems import RequestError
-from service.responder import Answered
 from service.rows.decoder import ScoreRequest
 
 Outcome = Answered | RequestError

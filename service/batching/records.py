@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service.answered import Answered
 from service.http.problems import RequestError
-from service.responder import Answered, Answers
+from service.responder import Answers
 from service.rows.decoder import ScoreRequest
 
 

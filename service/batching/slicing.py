@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scoring.students.intake import LazyStudent
-from service.responder import Answered
+from service.answered import Answered
 from service.rows.decoder import ScoreRequest
 
 # No text of an answer can hold these bytes: JSON escapes the quotes inside of text.

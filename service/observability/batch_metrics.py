@@ -17,6 +17,7 @@ from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
 from scoring.results import STATUSES
 from scoring.students.intake import LazyStudent, StudentBatch
+from service.answered import Answered, count_by_name, refused_rows
 from service.batching.records import BatchRecord
 from service.bulk.pending import SliceResult
 from service.bulk.timings import BulkTimings
@@ -28,7 +29,6 @@ from service.observability.metrics import (
     rejection_counter,
     request_counter,
 )
-from service.responder import Answered, count_by_name, refused_rows
 from service.routes import BULK, SCORE
 
 STAGES = ("decode", "compute", "policy", "encode")

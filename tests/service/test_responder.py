@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from records.load import load_cohort
 from scoring.runtime.providers import Provider
 from scoring.students.writing import students_of
+from service.answered import Answered
 from service.http.problems import RequestError
-from service.responder import Answered, Answers, Responder
+from service.responder import Answers, Responder
 from service.settings import Settings
 from tests.service.asking import student
 

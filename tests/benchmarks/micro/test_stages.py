@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.micro.stages import measure_stages
-from service.responder import Answered, Answers, Responder
+from service.answered import Answered
+from service.responder import Answers, Responder
 from service.rows.decoder import ScoreRequest
 
 
