@@ -34,7 +34,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Open cases, and those of them that nobody has contacted or that have no owner."""
+    """Open cases, and those of them without a contact or without an owner."""
 
     open_cases: int
     new: int

@@ -56,7 +56,7 @@ def estimate_recommendations(
 
     Returns:
         The largest reduction first. Rules whose feature cannot be changed, or is at the target
-        already, have none; nobody has any after the contract's last period.
+        already, have none; no student has any after the contract's last period.
     """
     contract = futures.contract
     periods = min(PERIODS, contract.periods.maximum - len(history))

@@ -1,4 +1,4 @@
-"""Pseudonyms by the command line: what leaves names nobody, and only the key leads back."""
+"""Pseudonyms by the command line: what leaves holds no name, and only the key leads back."""
 
 from pathlib import Path
 
