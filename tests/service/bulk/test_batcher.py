@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from records.arrays import Bools, Floats, Ints
 from records.load import load_cohort
 from records.tables.formats import TableFormat
-from scoring.assessment.assessor import Assessor
 from scoring.runtime.scorer import Scorer, Scores
 from scoring.steps import Steps, advance
 from scoring.students.writing import students_of
@@ -221,7 +220,10 @@ def test_others_have_turns_between_the_stages(
     responder: Responder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns(monkeypatch)
-    scored, decided = turns.of(Scorer, "score"), turns.of(Assessor, "tabulate")
+    scored, decided = (
+        turns.of(Scorer, "score"),
+        turns.of(bulk_of(responder)._tables.assessor, "tabulate"),
+    )
     written = turns.of(AnswerTables, "batch")
 
     answered(responder, [Sent.of(responder, part_of(at, 300)) for at in range(2)])
