@@ -65,7 +65,7 @@ def period_at(session: Session, contract: str, programme: str, day: date) -> int
 def add_holiday(
     session: Session, *, starts_on: date, ends_on: date, name: str, programme: str = "*"
 ) -> Holiday:
-    """Add days on which nobody is expected to act.
+    """Add days on which no action is expected.
 
     Raises:
         InvalidError: They end before they start.

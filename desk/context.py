@@ -55,7 +55,7 @@ class Visit:
 
     Attributes:
         session: Reads; open while the request is handled.
-        signed_in: The browser's session; None where nobody has signed in.
+        signed_in: The browser's session; None before sign-in.
         form: Fields of an unsafe request; empty otherwise.
         secret: What the form token is derived from: the session's cookie, or one for forms alone.
         frame: What surrounds the page.
@@ -79,7 +79,7 @@ class Visit:
 
     @property
     def user_id(self) -> int:
-        """Number of the person; 0 for whoever is none, so that nothing belongs to them."""
+        """Number of the person; 0 for a system or a token, so that nothing belongs to them."""
         return self.principal.user_id or 0
 
     @cached_property

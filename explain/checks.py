@@ -29,7 +29,7 @@ EXPLAINED: Final = 60
 # What-if hides what raises the estimate for more than this share of at least so many records.
 LIMIT: Final = 0.05
 FEWEST: Final = 20
-# A rise that nobody would see is none.
+# A rise that is too small to see is none.
 _RISE: Final = 1e-3
 _ORDERS: Final = 8
 _SEED: Final = 7

@@ -1,7 +1,7 @@
 """Questions to the model, apart from how it is asked.
 
-A question yields histories of one length and receives the risk after every period of each. Whoever
-asks it decides how many rows the model gets at a time, and whether others work in between.
+A question yields histories of one length and receives the risk after every period of each. The
+caller decides how many rows the model gets at a time, and whether other work runs in between.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence

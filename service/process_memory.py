@@ -51,7 +51,7 @@ def share_memory() -> None:
 
     By default Arrow keeps an allocator of its own, and the C library another heap for each thread
     that reads a cohort; each keeps what it once needed, and a worker becomes larger by the sum. The
-    work of a worker is done a step at a time, so that nobody waits for the one heap. A C library
+    work of a worker is done a step at a time, so that no thread waits for the one heap. A C library
     that is not GNU's is left as it is.
     """
     pa.set_memory_pool(pa.system_memory_pool())

@@ -49,7 +49,7 @@ class Settings(BaseModel):
         device: GPU, as CUDA counts them.
         device_memory: Most memory of CUDA's arena, MiB; None: as much as there is.
         engine_cache: Folder where TensorRT's engines are kept, so that only the first start
-            compiles them; nobody else may write there.
+            compiles them; only its owner may write there.
         threads: Intra-op threads of each worker; None takes the worker's share of what affinity
             and CPU quota allow.
         workers: Processes that answer requests.

@@ -70,7 +70,7 @@ class Seen:
         probe_p99: As p50, of requests for health and metrics, by path.
         accepted: Accepted requests that p50 and p99 rest on.
         faults: Answers that were neither 200 nor 429, requests without one, health and metrics that
-            output no: whoever saw them.
+            output no: from either side.
         lag_p99: 99% of our client's requests were sent at most so late.
     """
 

@@ -95,7 +95,7 @@ def assign(
     version: int | None = None,
     at: datetime | None = None,
 ) -> int:
-    """Give the case to a user, or to nobody."""
+    """Give the case to a user, or to none."""
     return _append(session, case_id, version, EventKind.ASSIGNED, {"to": to}, actor=actor, at=at)
 
 

@@ -136,7 +136,7 @@ class _People:
                     year=self.chance.randint(1, 3),
                     on=begins,
                 )
-                # One student in twenty has nobody yet.
+                # One student in twenty has no adviser yet.
                 if self.advisers and self.chance.random() > 0.05:
                     adviser = self.chance.choice(self.advisers)
                     assign_person(session, student.id, adviser, "adviser", starts_on=begins)

@@ -22,8 +22,8 @@ class ProcessFigures:
         contacted: Of them, those with a contact or an attempt.
         days_to_contact: Median days from opening to the first one; None without any.
         days_to_contact_p90: Within so many days nine in ten of those contacted were.
-        without_owner: Open cases of nobody.
-        no_answer: Closed since nobody answered, or open with two attempts or more.
+        without_owner: Open cases without an owner.
+        no_answer: Closed without an answer, or open with two attempts or more.
         interventions: Suggested.
         done, dismissed: Of them.
         closed, improved: Cases closed, and closed as improved.

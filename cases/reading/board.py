@@ -133,7 +133,7 @@ def board(
 def raised(session: Session, user_id: int, *, limit: int = 100) -> list[RaisedConcern]:
     """Return the concerns that a user raised, the newest first; their scope does not matter.
 
-    Whoever raised a concern sees how it ended, also where they may not see the student's page.
+    The person who raised a concern sees how it ended, also where they may not see the student's page.
     """
     rows = session.execute(
         select(Case, Identity.value)

@@ -1,4 +1,4 @@
-"""Find students, by the beginning of a name or number, and those whom nobody looks after."""
+"""Find students, by the beginning of a name or number, and those without an adviser."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def find_students(
 def unassigned(
     session: Session, scope: Scope, *, limit: int = 50, after: str | None = None
 ) -> Page[FoundStudent]:
-    """List students with an active enrolment whom nobody looks after."""
+    """List students with an active enrolment and no adviser."""
     today = utc_now().date()
     lasting = select(Assignment.student_id).where(
         Assignment.starts_on <= today,

@@ -130,5 +130,5 @@ def queue(session: Session, enrolments: Iterable[Enrolment], at: datetime) -> No
         if (row := waiting.get(enrolment.id)) is None:
             row = QueuedScore(enrolment_id=enrolment.id, contract=enrolment.contract, queued_at=at)
             session.add(row)
-        # What a worker has leased is stale now; whoever comes next takes the new values.
+        # What a worker has leased is stale now; the next worker takes the new values.
         row.not_before, row.lease, row.attempts = at, None, 0

@@ -24,7 +24,7 @@ class CalendarPeriod(Base):
 
 
 class Holiday(Base):
-    """Days on which nobody is expected to act; due dates move past them."""
+    """Days on which no action is expected; due dates move past them."""
 
     __tablename__ = "holidays"
     __table_args__ = (Index("ix_holidays_programme", "programme", "starts_on"),)

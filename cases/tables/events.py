@@ -23,7 +23,7 @@ class Case(Base):
         next_step: What is to be done next, in words.
         snoozed_until: Hidden from the worklist until that day, except in search.
         last_contact_at: Last recorded contact.
-        waiting_since: Last contact, or else the opening: since when nobody has acted.
+        waiting_since: Last contact, or else the opening: the time since the last action.
         change: As in the enrolment's standing, 0 where unknown; not derived from events.
         attempts: Contacts tried since the last answer.
         close_reason, outcome, closed_at: Of closed cases.

@@ -1,4 +1,4 @@
-"""Find students, and give those whom nobody looks after to somebody."""
+"""Find students, and assign those without an adviser."""
 
 from collections.abc import Sequence
 
@@ -52,7 +52,7 @@ def search(visit: Visit) -> Response:
 
 
 def show_unassigned(visit: Visit) -> Response:
-    """Show the students with an active enrolment whom nobody looks after."""
+    """Show the students with an active enrolment and no adviser."""
     words = visit.words
     page = unassigned(
         visit.session,

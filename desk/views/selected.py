@@ -12,7 +12,7 @@ class Selected:
     Attributes:
         id_name: Name of the field that holds each of `ids`.
         names: Of the students, as a sentence.
-        people: Who can be chosen; empty where nobody is.
+        people: Who can be chosen; empty where there is none.
         roles: In which role a person is assigned; empty where that is not asked.
         asks_until: Whether a day and a reason are asked for.
     """

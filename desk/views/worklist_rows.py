@@ -87,7 +87,7 @@ def year_text(year: int | None, words: Words) -> str:
 
 
 def contact_text(row: WorklistRow, words: Words) -> str:
-    """Return when there was contact last, and how often nobody answered since."""
+    """Return when there was contact last, and how many attempts since had no answer."""
     if row.last_contact_at is None:
         return words("none yet")
     day = words.day(row.last_contact_at)

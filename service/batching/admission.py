@@ -94,7 +94,7 @@ class AdmissionController:
     """Decides from the work that waits whether another request would be answered in time.
 
     Short requests wait for short ones and for one slice of a long one in each turn; long requests
-    wait for the short ones and take turns with the long ones (`service.batching.batcher`).
+    wait for the short ones and alternate with the long ones (`service.batching.batcher`).
 
     Args:
         costs: What answering takes.

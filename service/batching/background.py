@@ -53,7 +53,7 @@ class _Work:
         steps: What is to be done.
         admitted: What the runner reckons with.
         is_wanted: Whether somebody still waits for it.
-        done: Gets the result, the error, or None where nobody waited any more.
+        done: Gets the result, the error, or None where the client has disconnected.
     """
 
     steps: Steps[Any]
@@ -87,7 +87,7 @@ class BackgroundQueue:
         Args:
             steps: What is to be done; what it returns must not be None.
             seconds: What all of it is reckoned to take.
-            is_wanted: Asked before every step; work that nobody wants is dropped.
+            is_wanted: Asked before every step; work of disconnected clients is dropped.
             done: Gets the result, the error, or None where the work was dropped.
 
         Returns:

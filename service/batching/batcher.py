@@ -359,12 +359,12 @@ class Batcher:
         return True
 
     def _lose(self, job: Job, outcome: RequestError | None) -> None:
-        """End a request that never comes to a pass: it is refused, or nobody waits for it."""
+        """End a request that never comes to a pass: it is rejected, or its client has disconnected."""
         self._leave(job)
         self._deliver_alone(job, outcome)
 
     def _deliver_alone(self, job: Job, outcome: Outcome | None) -> None:
-        """Deliver and record an outcome apart from a batch; None where nobody waits for it."""
+        """Deliver and record an outcome apart from a batch; None where its client has disconnected."""
         if outcome is None:
             self._disconnected += 1
             self._report_others()

@@ -98,4 +98,4 @@ def has_many_rows(body: bytes, kind: TableFormat) -> bool:
     try:
         return count_rows(body, kind) > _WHOLE_ROWS
     except TableError:
-        return False  # whoever reads it says so
+        return False  # the reader reports it

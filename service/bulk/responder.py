@@ -46,7 +46,7 @@ _SLICE_OF_TEXT = 128
 _TEXT = (TableFormat.CSV, TableFormat.JSON_LINES)
 
 # A turn goes on to the next step until so much time has passed: a cohort of a few hundred students
-# is answered in a single turn, and who waits for it waits little longer than for an execution.
+# is answered in a single turn, and other requests wait little longer than for an execution.
 TURN_SECONDS = 0.002
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class BulkResponder:
     ) -> Iterator[ResponseChunk]:
         """Answer a request, slice by slice as the answer is ready.
 
-        The body is read by whoever iterates, who may have to wait for it; what is then done to a
+        The caller reads the body by iterating, and may have to wait for it; what is then done to a
         slice is done in its turn.
 
         Args:

@@ -106,7 +106,7 @@ class BulkRoute:
             work = self._stream(body, _nothing_more, exchange)
         else:
             work = self._whole(body, receive, exchange)
-        del body  # whoever works on it has it; a refusal that is held back holds nothing
+        del body  # the reader holds it; a delayed rejection holds nothing
         await work
 
     async def _document_of(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> bytes:
@@ -151,7 +151,7 @@ class BulkRoute:
         queue = exchange.queue
         work = None
         if self._streams < MAX_STREAMS:
-            # What is held stands for the whole: it goes on, but nobody waits for all of it.
+            # What is held stands for the whole: it continues, but no client waits for all of it.
             work = queue.batcher.admit(queue.costs.of(exchange.request, len(held)))
         if work is None:
             raise self._no_place(queue.batcher)

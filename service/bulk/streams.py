@@ -115,7 +115,7 @@ class ResponseFile:
         """Append a chunk.
 
         Raises:
-            ClientDisconnectedError: Nobody is there to read it.
+            ClientDisconnectedError: The client has disconnected.
         """
         if self._is_discarded:
             raise ClientDisconnectedError

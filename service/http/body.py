@@ -102,8 +102,8 @@ async def receive_body(
         RequestError: 408, it does not come in time; 413, it is larger; 400, its length header is
             no number.
         UnwantedBodyError: It is not wanted, or `budget` had no room for it. It was read and dropped,
-            since a client that sends does not see a refusal; but who waits to be asked for what is
-            not wanted (Expect: 100-continue) is not asked.
+            since a client that sends does not see a rejection. A client that waits to be asked for it
+            (Expect: 100-continue) is not asked.
         ClientDisconnectedError: The client hung up.
     """
     body = PartialBody(budget)

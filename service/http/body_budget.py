@@ -41,7 +41,7 @@ class BodyBudget:
 class PartialBody:
     """A body that arrives in pieces: kept while the budget has room, else only counted.
 
-    Whoever receives it calls `whole` or `drop` in the end, whatever happens; both may be repeated.
+    The receiver calls `whole` or `drop` in the end, in every case; both may be repeated.
 
     Args:
         budget: Has room for it or not.

@@ -1,6 +1,6 @@
 """The page at `/` and `/docs`: Swagger UI over our description, loading nothing from other hosts.
 
-BentoML's own page carries a vendor's tag manager; a service for students' records calls nobody.
+BentoML's own page carries a vendor's tag manager; a service for students' records connects to no vendor.
 """
 
 DOCS_HEADERS = [

@@ -133,7 +133,7 @@ def stock_problem(status: int, body: bytes) -> RequestError:
     """Put an error answer of BentoML or Starlette into the one shape.
 
     Of its body only two things are taken over: a problem of ours that BentoML relays, and the
-    place and reason of pydantic's faults. Other text is replaced: nobody has checked what is in it.
+    place and reason of pydantic's faults. Other text is replaced: its content is unchecked.
 
     Args:
         status: Its HTTP status, at least 400.

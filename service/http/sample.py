@@ -13,7 +13,7 @@ def sample_students(contract: Contract, reference: Reference, count: int) -> lis
 
     The first lies one spread on the better side of the cohort, the last one spread on the worse;
     what is never observed in a period is left out, and what is relative, too, as the service
-    computes it. Deterministic, and nobody's data.
+    computes it. Deterministic, and no person's data.
 
     Args:
         contract: What a record holds.

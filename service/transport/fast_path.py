@@ -132,7 +132,7 @@ class ScoreRequest:
         more_body: Whether its body is incomplete.
         response_started: Never: a response is sent as a whole.
         response_complete: Whether it is answered.
-        message_event: Set by uvicorn, for nobody.
+        message_event: Set by uvicorn; nothing waits for it.
     """
 
     __slots__ = (

@@ -11,7 +11,7 @@ Behaviour = Callable[[int], int]
 
 
 class Server(ThreadingHTTPServer):
-    """Serves each connection in a thread that nobody waits for."""
+    """Serves each connection in a thread that is not joined."""
 
     daemon_threads = True
     # As many as connect at once, while this process is busy with sending: beyond the usual five,
@@ -19,7 +19,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that have gone: some tests are about them."""
+        """Log no disconnected clients: some tests are about them."""
 
 
 @pytest.fixture

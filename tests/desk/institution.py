@@ -41,7 +41,7 @@ class Institution:
         running: The desk.
         users: Numbers of people by the names above.
         students: Numbers of students, in the order in which they were added: even ones are
-            assigned to the adviser, odd ones to the other, every ninth to nobody.
+            assigned to the adviser, odd ones to the other, every ninth to none.
     """
 
     running: RunningDesk

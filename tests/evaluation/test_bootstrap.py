@@ -1,4 +1,4 @@
-"""The paired bootstrap: luck is told from skill, whoever is called the model."""
+"""The paired bootstrap: luck and skill are separated, with either model first."""
 
 from dataclasses import replace
 from time import perf_counter

@@ -1,4 +1,4 @@
-"""TOML files: what is wrong is told with its line, whatever the layout."""
+"""TOML files: faults are reported with their line, in every layout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The report of a real run: complete, self-contained, and nobody's id in it."""
+"""The report of a real run: complete, self-contained, and without any student's id."""
 
 import csv
 import json

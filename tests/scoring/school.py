@@ -58,7 +58,7 @@ CONTRACT = Contract.model_validate(
         },
     }
 )
-# Marks: nobody has one in period 4. Late: no spread in period 6.
+# Marks: none in period 4. Late: no spread in period 6.
 REFERENCE = Reference(
     features=FEATURES,
     count=((100, 80, 90, 100, 9),) * 3 + ((5, 80, 90, 100, 9),) + ((100, 80, 90, 100, 9),) * 2,

@@ -291,7 +291,7 @@ def test_a_websocket_handshake_is_answered_as_if_it_asked_for_no_upgrade(server:
 
 
 def test_parallel_clients_each_get_their_own_answers(server: Running, http: httpx.Client) -> None:
-    """Random histories, alone and in large requests, all at once: nobody gets another's answer."""
+    """Random histories, alone and in large requests, all at once: no client gets another's answer."""
     requests = [
         [
             student(f"s-{number}-{row}", [

@@ -77,7 +77,7 @@ def test_what_was_taken_in_is_answered_and_the_server_ends(
 def test_health_and_metrics_answer_while_more_is_asked_than_can_be_done(
     bundle_dir: Path, tmp_path: Path
 ) -> None:
-    """And nobody gets anything but an answer or a refusal in time that says when to come back.
+    """Every client gets an answer, or in time a rejection with `Retry-After`.
 
     Bursts come faster than any client could ask: each is sent whole before an answer is read.
     """

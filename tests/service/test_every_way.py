@@ -1,4 +1,4 @@
-"""However students are grouped and sent, each is told the same."""
+"""However students are grouped and sent, each gets the same answer."""
 
 import io
 import json
@@ -79,7 +79,7 @@ def responder(bundle: Path) -> Responder:
 
 @pytest.fixture(scope="module")
 def alone(responder: Responder, students: list[Student]) -> dict[str, Told]:
-    """What each is told who comes alone."""
+    """What each is answered alone."""
     return {one["id"]: _rows(responder, [[one]])[one["id"]] for one in students}
 
 

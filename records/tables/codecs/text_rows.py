@@ -9,7 +9,7 @@ import pyarrow as pa
 from records.errors import TableError
 from records.tables.codecs.base import BATCH_ROWS, Batch, Misfit, Select
 
-# Every table has these columns, which is how a header is told from the titles above it.
+# Every table has these columns, which distinguishes a header from the titles above it.
 HEADER_COLUMNS = frozenset({"id", "period"})
 # Rows above the header, such as a title and the date of the export.
 MAX_TITLE_ROWS = 20

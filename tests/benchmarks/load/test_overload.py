@@ -1,4 +1,4 @@
-"""More than the capacity is offered to the real service, and what comes of it is told apart."""
+"""More than the capacity is offered to the real service, and outcomes are counted apart."""
 
 import shutil
 import subprocess

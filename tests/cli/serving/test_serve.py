@@ -57,7 +57,7 @@ def test_stopping_the_command_stops_the_server(bundle_dir: Path, tmp_path: Path)
             serving.terminate()
             serving.wait(timeout=30)
             with socket.create_server(("127.0.0.1", port)):
-                pass  # nobody listens there any more
+                pass  # the port is free again
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(serving.pid, signal.SIGKILL)

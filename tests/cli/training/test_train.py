@@ -1,4 +1,4 @@
-"""`bellwether train`: options reach the run, and what the run did is told."""
+"""`bellwether train`: options reach the run, and the run's results are printed."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ INFO = (
 )
 
 # One presentation of 28 days. Student 1 stays; 2 leaves on day 10; 3 before the start; 4 comes on
-# day 9 with a result carried over; 5 is called Withdrawn, but nobody wrote down when.
+# day 9 with a result carried over; 5 is called Withdrawn, but the date is missing.
 FILES: Mapping[str, Table] = {
     "courses": ["code_module,code_presentation,module_presentation_length", "AAA,2013J,28"],
     "studentInfo": [
@@ -63,7 +63,7 @@ FILES: Mapping[str, Table] = {
         "8,AAA,2013J,forumng,?,?",
         "9,AAA,2013J,oucontent,?,?",
     ],
-    # Somebody was logged on days 7, 14 and 28, nobody on day 21.
+    # The log has entries on days 7, 14 and 28, none on day 21.
     "studentVle": [
         "code_module,code_presentation,id_student,id_site,date,sum_click",
         "AAA,2013J,1,9,-4,3",

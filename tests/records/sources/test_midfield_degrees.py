@@ -93,7 +93,7 @@ def test_each_institution_is_censored_by_its_own_last_term(
 
 
 def test_years_whose_degrees_were_not_recorded_tell_nothing(tmp_path: Path) -> None:
-    # Every year from 2000 to 2015 has one senior who graduates, but in 2006 nobody did.
+    # Every year from 2000 to 2015 has one senior who graduates, but 2006 has none.
     seniors = {f"S{year}": 10 * year + 3 for year in range(2000, 2016)}
     entries = {"BEFORE": 20001, "INTO": 20003, "WITHIN": 20061, "AFTER": 20071}
     cohort = load(

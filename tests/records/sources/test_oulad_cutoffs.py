@@ -86,7 +86,7 @@ def histories(draw: st.DrawFn) -> tuple[int, Events, Events]:
         .then(draw(events(day + 1 + BETWEEN, day + BETWEEN + 200)).only("2013B"))
         for _ in range(2)
     ]
-    # Whoever was not registered by the cutoff registers at some time after it.
+    # Students who were not registered by the cutoff register at some time after it.
     late = {
         (name, student): day + 9 + (BETWEEN if name == "2013B" else 0)
         for name, student in ENROLMENTS

@@ -42,7 +42,7 @@ def test_columns_are_found_by_name_and_others_ignored(tmp_path: Path) -> None:
         b"\xef\xbb\xbf" + GOOD.encode(),
         GOOD.replace("\n", "\r\n").encode(),
         GOOD.replace("x", '"x"').replace("student", '"student"').encode(),
-        # Text that nobody asks for may be in any encoding.
+        # Text that is not read may be in any encoding.
         GOOD.encode("latin-1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Students by feature name become arrays, and a faulty one keeps out nobody but itself."""
+"""Students by feature name become arrays, and a faulty one excludes only itself."""
 
 import json
 import math

@@ -14,7 +14,7 @@ from service.http.problems import BUSY, RequestError
 
 
 class Runner:
-    """Does every step in the next turn of the event loop; batches are answered if it is told so."""
+    """Does every step in the next turn of the event loop; batches are answered if asked to."""
 
     def __init__(self, *, is_busy: bool = False, room: int = 99) -> None:
         self.batches = 0

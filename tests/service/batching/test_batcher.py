@@ -93,7 +93,7 @@ class Bench:
         )
 
     def ask(self, *bodies: bytes) -> list[Asker]:
-        """Submit all at once; return who asked, once nobody waits any more."""
+        """Submit all at once; return the clients, once all are answered."""
 
         async def all_answered() -> list[Asker]:
             askers = [Asker() for _ in bodies]
@@ -340,5 +340,5 @@ def test_there_is_no_room_from_a_refusal_until_something_leaves(responder: Respo
     asyncio.run(ask())
     # A long request waits four times its own work on top, so a short one may leave room for it.
     assert seen == [(True, True), (True, True), (False, True), (True, True), (False, False)]
-    # Who is turned away while nobody is answered is told of at once.
+    # A request that is rejected while none is answered is counted at once.
     assert [turn.refused for turn in bench.turns] == [1, 1, 0]

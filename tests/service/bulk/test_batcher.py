@@ -63,7 +63,7 @@ def in_columns(responder: Responder, students: Sequence[Any]) -> bytes:
 
 @dataclass
 class Sent:
-    """A body, how it is written, and who waits for its answer."""
+    """A body, how it is written, and the client of its answer."""
 
     body: bytes
     request: BulkRequest

@@ -1,4 +1,4 @@
-"""Cohorts and single students beside each other: nobody starves, too much is refused at once."""
+"""Cohorts and single students beside each other: none starves, excess is rejected at once."""
 
 import asyncio
 import io

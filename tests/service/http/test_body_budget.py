@@ -100,7 +100,7 @@ def test_slow_senders_hold_no_more_than_the_budget(tight: Site, data: bytes) -> 
         taken_in = [answer for answer in answers if answer.startswith(WRONG)]
         assert len(taken_in) == LIMIT // (len(data.partition(b"\r\n\r\n")[2]) - 10 + 64)
         assert len(refused) == CROWD - len(taken_in)
-        for link in crowd:  # whoever was refused goes on
+        for link in crowd:  # a rejected client continues
             link.send(request())
             assert link.answer().startswith(b"HTTP/1.1 200 ")
 

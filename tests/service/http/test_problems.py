@@ -1,4 +1,4 @@
-"""Errors of BentoML and Starlette are put into the one shape without what nobody has checked."""
+"""Errors of BentoML and Starlette are put into the one shape without unchecked text."""
 
 import json
 

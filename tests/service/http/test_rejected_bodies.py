@@ -218,7 +218,7 @@ def test_a_body_that_is_too_large_is_told_so_even_then(full: Site) -> None:
 
 
 def test_refused_bodies_do_not_pile_up(full: Site) -> None:
-    """A thousand connections that are told nothing yet hold no bodies."""
+    """A thousand connections without an answer yet hold no bodies."""
     with full.link() as link:
         link.send(request(GARBAGE)[:-10])
         time.sleep(0.1)

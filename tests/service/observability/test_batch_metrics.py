@@ -33,7 +33,7 @@ class Counted:
             assert self.batcher.submit(msgspec.json.encode({"students": [student()]}), one)
         for one in waiting:
             await one.answer()
-        await asyncio.sleep(0)  # the turn is noted once all are told
+        await asyncio.sleep(0)  # the batch is recorded once all are answered
 
     def grown(self) -> set[float]:
         """Return by how much the figures have grown, which the parts write one after the other."""

@@ -1,4 +1,4 @@
-"""Traces reach a collector, name the caller's, and say where the time went, of nobody."""
+"""Traces reach a collector, name the caller's, and show where the time went, without any student."""
 
 import gzip
 import http.server

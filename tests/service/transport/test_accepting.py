@@ -134,7 +134,7 @@ def share(page: int, monkeypatch: pytest.MonkeyPatch) -> ConnectionShare:
 
 
 def run(main: Callable[[socket.socket], Coroutine[None, None, None]]) -> None:
-    """Run `main` with a socket that is bound, on the event loop that takes turns."""
+    """Run `main` with a socket that is bound, on the event loop that balances connections."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         asyncio.Runner(loop_factory=BalancingLoop) as runner,

@@ -13,7 +13,7 @@ from service.transport.connection_share import ConnectionShare, prepare
 from tests.conftest import REPOSITORY
 from tests.service.conftest import SHARES
 
-# Another worker: takes its place with as many connections as it is told, and again for each line.
+# Another worker: reports as many connections as it is given, and again for each line.
 OTHER = """
 import sys
 from service.transport.connection_share import share_of_this_worker
@@ -71,7 +71,7 @@ def test_who_has_clearly_more_than_the_mean_takes_no_more_and_parts_with_the_sur
 ) -> None:
     share = claim(page)
     share.add(40)
-    assert share.may_accept()  # nobody else is there
+    assert share.may_accept()  # no other worker is there
     with another(page) as other:
         other.tell(0)
         assert not share.may_accept()
@@ -81,7 +81,7 @@ def test_who_has_clearly_more_than_the_mean_takes_no_more_and_parts_with_the_sur
         assert share.may_accept()  # the mean is 37
         share.rebalance()
         assert not share.surplus
-    # A few more than the mean are nobody's to take away.
+    # A few more than the mean are not given away.
     with another(page) as other:
         other.tell(27)
         assert not share.may_accept()

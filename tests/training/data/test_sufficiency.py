@@ -99,7 +99,7 @@ def test_intakes_with_few_students_or_one_outcome_are_named_in_one_note() -> Non
         f"risk), 2005 ({counted['2005']} students, all at risk): fewer than 30 students"
     )
     assert thin_spots(cohort) == []
-    # One intake alone is told of as the records that it is.
+    # One intake alone is described as the records that it is.
     assert thin_spots(thin.take(thin.cohorts == "2003"))[1:] == []
     many = small_cohort(120, cohorts=12)
     note = thin_spots(many)[-1]
@@ -111,7 +111,7 @@ def test_thin_intakes_are_told_of_the_part_that_they_are_thin_in() -> None:
     (note,) = [n for n in part_notes(replace(PARTS, test=test)) if "cohort 20" in n and "test" in n]
     assert note.startswith("cohort 2009 (4 students")
     assert "2010" not in note
-    # A split by chance leaves few of each intake in the test part, and nobody judges them apart.
+    # A split by chance leaves few of each intake in the test part, and they are not judged apart.
     by_chance = replace(PARTS, test=PARTS.test.take(np.arange(40)))
     assert not [n for n in part_notes(by_chance) if n.startswith("cohort") and "test" in n]
 

@@ -57,7 +57,7 @@ def test_the_loss_is_that_of_the_network_on_the_validation_part(
 ) -> None:
     _, best = searched
     prepared = prepare(COHORT, GRID.settings)
-    # A test part of strangers changes nothing: nobody looks at it.
+    # A test part of strangers changes nothing: it is not read.
     parts = replace(prepared.parts, test=small_cohort(30, seed=8))
     again = fit_preset(replace(prepared, parts=parts), "score", best.preset, 0, lambda *_: None)
     assert again.network is not None
