@@ -27,10 +27,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from records.errors import CohortError, TableError
+from records.learnt.relative import Moments, RelativeLayout
+from records.learnt.relative_reference import RelativeReference, moments_reference
+from records.learnt.scales import ScaleCounts
 from records.progress import Progress
-from records.relative import Moments, RelativeLayout
-from records.relative_reference import RelativeReference, moments_reference
-from records.scales import ScaleCounts
 from records.tables.codecs.base import TableWriter, without_misfits
 from records.tables.codecs.comma_separated import CsvWriter, harmless
 from records.tables.formats import TableFormat, open_table, open_writer

@@ -17,7 +17,7 @@ from cli.serving import demo, desk, score, serve, token
 from cli.training import compare, models, report, reproduce, search, train
 from records.errors import BellwetherError
 from records.usage_reports import switch_off_usage_reports
-from service.bentoml_home import choose_home
+from service.process.bentoml_home import choose_home
 
 app = typer.Typer(
     name="bellwether",

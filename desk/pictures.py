@@ -9,9 +9,13 @@ the developers' environment has.
 import argparse
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_WIDE, _PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
+
+_WIDE: "ViewportSize" = {"width": 1440, "height": 900}
+_PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
 
 def photograph(link: str, out: Path) -> list[Path]:

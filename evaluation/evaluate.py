@@ -15,7 +15,7 @@ from evaluation.weighted import Judged
 from records.arrays import Floats
 from records.cohort import Cohort
 from records.errors import CohortError
-from records.replace import FolderKind, json_object_with
+from records.files.replace import FolderKind, json_object_with
 
 _NO_NAIVE_ROWS = (
     "the bundle does not say what the naive rows need of its training records; train and export "

@@ -7,7 +7,7 @@ import numpy as np
 
 from records.arrays import Bools, Floats
 from records.contract import Contract, Kind
-from records.typical import Typical
+from records.learnt.typical import Typical
 
 ComparisonKind = Literal["typical", "own_course", "nothing"]
 _NAN = np.float32(np.nan)

@@ -15,7 +15,7 @@ from export.pack import pack, seal, write_card
 from export.specification import PORTABLE_OPSET, SPECIFICATIONS
 from records.contract import SHIPPED
 from records.errors import BellwetherError
-from records.replace import FolderKind, check_free, json_object_with, new_folder
+from records.files.replace import FolderKind, check_free, json_object_with, new_folder
 from scoring.bundle.reader import ADDITIONS, CONTENTS, MANIFEST, VARIANT_FILES
 from scoring.policy.model import load_policy, policy_text
 from scoring.precision import Precision

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from records.errors import ContractError
-from records.toml_file import parse_toml, read_toml
+from records.files.toml_file import parse_toml, read_toml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 SHIPPED = ("simulated", "semesters", "oulad", "midfield")
@@ -40,7 +40,7 @@ class _Frozen(BaseModel):
 class Relative(_Frozen):
     """What makes a feature relative: where the student stands among the others of that period.
 
-    `records.relative` computes it where it is missing: the standard deviations that the feature
+    `records.learnt.relative` computes it where it is missing: the standard deviations that the feature
     `of` lies above its mean among the others, within the feature's own minimum and maximum.
     """
 

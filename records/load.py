@@ -9,8 +9,8 @@ from typing import Literal
 from records.cohort import Cohort
 from records.contract import SHIPPED, Contract, load_contract
 from records.errors import CohortError
+from records.learnt.relative import with_own_relatives
 from records.progress import Progress
-from records.relative import with_own_relatives
 from records.tables.options import PLAIN, ReadOptions
 
 OnError = Literal["fail", "reject-rows"]

@@ -7,7 +7,7 @@ from explain.reasons.explainer import Explainer
 from explain.what_if.futures import Futures
 from records.arrays import Floats, Ints
 from records.cohort import Cohort
-from records.reference import Reference
+from records.learnt.reference import Reference
 from report.tables import Table
 from scoring.bundle.manifest import ExplanationChecks
 from scoring.runtime.scorer import pad_periods

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from report.drawing import Figure
+from report.figures.drawing import Figure
 from report.tables import Table
 
 # (anchor, heading, names); a name also stands for all that begin with it and an underscore.

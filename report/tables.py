@@ -9,7 +9,7 @@ from evaluation.figures import RiskFigures, RunMetrics, ScoreFigures
 from evaluation.metrics import spread_horizons
 from records.contract import Contract
 from report import papers
-from report.drawing import risks, scores
+from report.figures.drawing import risks, scores
 from training.run_folder import RunFolder
 
 Cell = str | float | int | None

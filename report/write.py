@@ -8,13 +8,13 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from records.replace import FolderKind, check_free, new_folder
+from records.files.replace import FolderKind, check_free, new_folder
 from report.complexity import measure_all, table
-from report.drawing import Figure, specification
 from report.explanation_tables import explanation_tables
 from report.fairness_tables import fairness_tables
-from report.figures import run_figures
-from report.reading_figures import contribution_table
+from report.figures.drawing import Figure, specification
+from report.figures.reading import contribution_table
+from report.figures.run import run_figures
 from report.sections import sections
 from report.source import Source, read_source
 from report.summary import summary

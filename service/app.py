@@ -18,8 +18,6 @@ from pydantic import WithJsonSchema
 from records.contract import Contract
 from records.errors import BellwetherError
 from scoring.policy.model import Policy
-from service import announced
-from service.announced import Announced
 from service.asgi import Front, Parts
 from service.bundle_store import NAME, find_bundle
 from service.composition import build
@@ -34,7 +32,9 @@ from service.observability.metrics import show_model
 from service.observability.metrics_folder import make_metrics_folder, use_metrics_folder
 from service.observability.telemetry import switch_off_usage_reports
 from service.openapi.document import OpenApiDocument, describe
-from service.process_memory import keep_pandas_out, share_memory
+from service.process import announced
+from service.process.announced import Announced
+from service.process.memory import keep_pandas_out, share_memory
 from service.responder import Responder
 from service.routes import OURS, WHAT_IF
 from service.settings import Settings, SettingsError

@@ -35,7 +35,7 @@ from service.http.responses import (
 )
 from service.observability.metrics import count_rejection, count_request
 from service.observability.tracing import Tracing
-from service.process_memory import release_memory_when_idle
+from service.process.memory import release_memory_when_idle
 from service.routes import READY, ROUTES, Route
 
 _LOADING = "The model is not loaded yet; ask again in a moment."

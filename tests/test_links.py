@@ -47,12 +47,12 @@ def test_dead_links_and_stale_names_are_seen() -> None:
     assert _leads_somewhere(readme, "docs/records.md")
     assert not _leads_somewhere(readme, "docs/absent.md")
     assert not _leads_somewhere(readme, "docs/records.md#no-such-heading")
-    assert _exists_as_path("records/replace.py")
+    assert _exists_as_path("records/files/replace.py")
     assert not _exists_as_path("records/absent.py")
-    assert _exists_as_module("records.replace.new_folder")
-    assert _exists_as_module("records.replace.FolderKind.holds")
+    assert _exists_as_module("records.files.replace.new_folder")
+    assert _exists_as_module("records.files.replace.FolderKind.holds")
     assert not _exists_as_module("records.absent")
-    assert not _exists_as_module("records.replace.absent")
+    assert not _exists_as_module("records.files.replace.absent")
 
 
 def _links(passage: Passage) -> Iterator[str]:

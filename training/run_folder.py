@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from evaluation.figures import RunMetrics
-from records.calibration import Calibration
 from records.cohort import Cohort
 from records.contract import Contract
 from records.errors import BellwetherError
-from records.fences import Fences
-from records.intervals import Intervals
-from records.reference import Reference
-from records.replace import FolderKind, json_object_with
-from records.toml_file import parse_toml
+from records.files.replace import FolderKind, json_object_with
+from records.files.toml_file import parse_toml
+from records.learnt.calibration import Calibration
+from records.learnt.fences import Fences
+from records.learnt.intervals import Intervals
+from records.learnt.reference import Reference
 from training.data.selection import Selection
 from training.settings import TrainingSettings
 

@@ -17,8 +17,8 @@ from evaluation.metrics import run_metrics
 from evaluation.naive import learn_naive
 from evaluation.predictions import risk_predictions, score_predictions
 from records.cohort import Cohort
+from records.files.replace import check_free, new_folder
 from records.progress import Progress
-from records.replace import check_free, new_folder
 from training.data.prepare import Prepared, prepare
 from training.data.targets import known_risk, known_score
 from training.environment import environment

@@ -11,10 +11,10 @@ from pyarrow import parquet
 
 from evaluation.figures import RunMetrics
 from evaluation.predictions import Predictions, write_predictions
-from records.calibration import Calibration
 from records.cohort import Cohort
 from records.contract import SHIPPED, Contract, load_contract, shipped_text
-from records.intervals import Intervals
+from records.learnt.calibration import Calibration
+from records.learnt.intervals import Intervals
 from records.tables.read_write import write_table
 from training import run_folder as names
 from training.data.prepare import Prepared

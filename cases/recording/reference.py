@@ -11,8 +11,8 @@ from cases.tables.people import Enrolment, EnrolmentStatus
 from cases.tables.records import Import, RecordedReference
 from database.store import Database
 from records.contract import Contract
-from records.relative import Moments, RelativeLayout, learn_moments
-from records.relative_reference import moments_reference
+from records.learnt.relative import Moments, RelativeLayout, learn_moments
+from records.learnt.relative_reference import moments_reference
 from scoring.students.intake import Intake
 
 _AT_ONCE = 1000

@@ -80,9 +80,9 @@ def evaluate(
     from evaluation.csv_tables import csv_tables
     from evaluation.evaluate import EVALUATION
     from evaluation.evaluate import evaluate as judge
+    from records.files.replace import check_free
+    from records.learnt.scales import ScaleCounts
     from records.load import load_cohort, row_policy
-    from records.replace import check_free
-    from records.scales import ScaleCounts
     from scoring.bundle.reader import read_bundle
     from scoring.runtime.scorer import Scorer
 
@@ -154,8 +154,8 @@ def _check_contract(cohort: "Cohort", bundle: "Bundle") -> None:
 
 def _completed(cohort: "Cohort", bundle: "Bundle", reference: str) -> "Cohort":
     """Fill relative features in, from the cohort itself or as the service would without it."""
-    from records.relative import fill_relatives, with_own_relatives, without_relatives
-    from records.relative_reference import read_reference
+    from records.learnt.relative import fill_relatives, with_own_relatives, without_relatives
+    from records.learnt.relative_reference import read_reference
     from scoring.students.relatives import Relatives
 
     if reference == "batch":
@@ -250,7 +250,7 @@ def _write(
     from evaluation.csv_tables import csv_tables
     from evaluation.evaluate import EVALUATION, JSON, PREDICTIONS
     from evaluation.predictions import risk_predictions, score_predictions, write_predictions
-    from records.replace import new_folder
+    from records.files.replace import new_folder
 
     with new_folder(out, EVALUATION, overwrite=True) as folder:
         (folder / JSON).write_text(found.model_dump_json(indent=2), encoding="utf-8")

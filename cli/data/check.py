@@ -75,7 +75,7 @@ def check(
 
 def _persons(cohort: "Cohort") -> list[str]:
     """Name columns of text that look as if they named persons."""
-    from records.personal import personal_values
+    from records.identity.personal import personal_values
 
     columns = {"id": cohort.ids, "student": cohort.students, **cohort.audit}
     found = {name: personal_values(values[:5000].tolist()) for name, values in columns.items()}
@@ -98,7 +98,7 @@ def _sufficiency(cohort: "Cohort") -> list[str]:
 
 def _scales(cohort: "Cohort", bundle: str | None) -> list[str]:
     """Name columns that seem to be on another scale."""
-    from records.scales import ScaleCounts, narrow_columns
+    from records.learnt.scales import ScaleCounts, narrow_columns
     from scoring.bundle.reader import read_bundle
     from service.bundle_store import find_bundle
 

@@ -13,7 +13,7 @@ from records.errors import CohortError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from records.personal import Personal
+    from records.identity.personal import Personal
     from records.tables.codecs.base import Batch
 
 _IDS = ("id", "student")
@@ -41,7 +41,7 @@ def pseudonymize(
     Columns that look like names, e-mail addresses, contact details, dates of birth or student
     numbers are refused, or left out with --drop.
     """
-    from records.pseudonyms import make_key, read_key
+    from records.identity.pseudonyms import make_key, read_key
     from records.tables.formats import open_table
 
     if out.exists() and not overwrite:
@@ -72,7 +72,7 @@ def _with_ids(schema: "pa.Schema") -> list[str]:
 
 def _suspects(batches: "Iterable[Batch]", keep: set[str]) -> "dict[str, Personal]":
     """Return the columns, other than ids, that look as if they named persons."""
-    from records.personal import personal_header, personal_values
+    from records.identity.personal import personal_header, personal_values
 
     values: dict[str, list[str]] = {}
     for batch in batches:
@@ -109,7 +109,7 @@ def _write(batches: "Iterable[Batch]", out: Path, key: bytes, left_out: set[str]
 def _replaced(batch: "pa.RecordBatch", key: bytes, left_out: set[str]) -> "pa.RecordBatch":
     import pyarrow as pa
 
-    from records.pseudonyms import pseudonyms
+    from records.identity.pseudonyms import pseudonyms
 
     columns = {}
     for name in batch.schema.names:

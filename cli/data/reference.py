@@ -32,9 +32,9 @@ def reference(
 
     Send it as `reference` of a `score` request, or pass it to `score` and `evaluate --reference`.
     """
+    from records.files.replace import check_not_an_input, json_object_with, write_file
+    from records.learnt.relative_reference import learn_relatives
     from records.load import load_cohort, row_policy
-    from records.relative_reference import learn_relatives
-    from records.replace import check_not_an_input, json_object_with, write_file
 
     check_not_an_input(out, [Path(data)])
     with progress() as report:

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from cli.console import console
-from records.replace import json_object_with, write_file
+from records.files.replace import json_object_with, write_file
 from scoring.students.writing import students_of
 
 

@@ -61,7 +61,7 @@ def score(
     Students with faults are listed beside the output, in OUT.rejected.csv, and the exit code is 3.
     """
     from batch.local import ScoreJob, score_file
-    from records.relative_reference import RelativeReference, read_reference
+    from records.learnt.relative_reference import RelativeReference, read_reference
     from records.tables.formats import WRITABLE, TableFormat
     from scoring.bundle.reader import read_bundle
     from scoring.tables.assessor import Wanted

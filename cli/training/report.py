@@ -24,7 +24,7 @@ def report(
     ] = False,
 ) -> None:
     """Write a run's report: one HTML file, every table as CSV, every figure as SVG and PNG."""
-    from records.replace import check_free
+    from records.files.replace import check_free
     from report.write import REPORT, measure_complexity, report_folder, write_report
     from training.run_folder import RunFolder
 

@@ -135,9 +135,9 @@ def train(
     from cli.bundles.horizon_tables import comparison_tables
     from cli.training.metrics_table import metrics_tables
     from cli.training.split_summary import split_summary
+    from records.files.replace import check_free, check_not_an_input
+    from records.learnt.scales import narrow_columns
     from records.load import load_cohort, row_policy
-    from records.replace import check_free, check_not_an_input
-    from records.scales import narrow_columns
     from report.write import REPORT, report_folder, write_report
     from training.run_folder import RUN
     from training.train import train as fit

@@ -23,12 +23,12 @@ from cases.tables.people import EnrolmentStatus
 from desk.context import Visit
 from desk.forms import FormState, choices
 from desk.queries import colleagues, user_names
-from desk.views import student_estimate as estimate
 from desk.views.marks import Link, TierMark, joined
 from desk.views.reasons import reasons_view
-from desk.views.student import Student, StudentForms
-from desk.views.student_history import chart_events, notes_of, people_of, timeline_of
-from desk.views.student_steps import case_view, steps_of
+from desk.views.student import estimate
+from desk.views.student.history import chart_events, notes_of, people_of, timeline_of
+from desk.views.student.page import Student, StudentForms
+from desk.views.student.steps import case_view, steps_of
 from desk.views.words_of_cases import (
     assignment_roles,
     close_reasons,

@@ -9,7 +9,7 @@ from typing import Any
 from desk.charts.small import reason_bars
 from desk.facts import Facts
 from desk.i18n.words import Words
-from desk.views.student import Reason, Reasons
+from desk.views.student.page import Reason, Reasons
 
 _STRONG, _SLIGHT = 0.3, 0.1
 

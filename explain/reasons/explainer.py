@@ -14,7 +14,7 @@ from explain.reasons.when import describe_course, find_turn
 from records.arrays import Doubles, Floats, Ints
 from records.contract import Contract
 from records.groups import FeatureGroup, feature_groups
-from records.typical import Typical
+from records.learnt.typical import Typical
 from scoring.steps import Steps, finish
 
 

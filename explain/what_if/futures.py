@@ -11,8 +11,8 @@ from explain.what_if.levers import Lever, find_levers
 from explain.what_if.types import Preset
 from records.arrays import Floats, Positions
 from records.contract import Contract
-from records.relative import Moments
-from records.typical import Typical
+from records.learnt.relative import Moments
+from records.learnt.typical import Typical
 from scoring.students.relatives import Relatives
 
 

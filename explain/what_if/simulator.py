@@ -12,8 +12,8 @@ from explain.what_if.recourse import Combination, search
 from explain.what_if.types import Recourse, WhatIf
 from records.arrays import Floats
 from records.contract import Contract
-from records.relative import Moments
-from records.typical import Typical
+from records.learnt.relative import Moments
+from records.learnt.typical import Typical
 from scoring.policy.model import Policy
 from scoring.policy.tiers import Tiers
 from scoring.rounding import round_risk

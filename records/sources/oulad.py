@@ -12,8 +12,8 @@ from records.arrays import Bools, Doubles, Floats
 from records.cohort import Cohort
 from records.contract import Contract, load_contract
 from records.errors import CohortError
+from records.learnt.relative import RelativeLayout, own_relatives
 from records.progress import Progress
-from records.relative import RelativeLayout, own_relatives
 from records.sources.oulad_clicks import weekly_clicks
 from records.sources.oulad_coursework import Coursework, Weekly, next_score, weekly_coursework
 from records.sources.oulad_others import weekly_others
@@ -44,7 +44,7 @@ def load_oulad(
     - Score: the next tutor-marked score, in eligible weeks.
     - Other enrolments of the same student count by the calendar, whichever presentations are
       asked for; see `oulad_others.weekly_others`.
-    - Standings are against the module and presentation; see `records.relative`.
+    - Standings are against the module and presentation; see `records.learnt.relative`.
     - Clicks are NaN where the log does not reach; see `oulad_clicks.weekly_clicks`.
     - Gender, region, education, deprivation, age and disability are audit attributes only.
 

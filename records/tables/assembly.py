@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from records.arrays import Bools, Floats, Positions, Strings
 from records.cohort import Cohort
 from records.errors import CohortError
-from records.ids import differ_in_capitals, match_keys
+from records.identity.ids import differ_in_capitals, match_keys
 from records.tables.cells import CellReader, Cells
 from records.tables.faults import CellFaults, order_faults
 from records.tables.layout import FeatureColumn, StudentColumns, lay_out

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from records.arrays import Bools
 from records.contract import Contract, Feature, Kind
-from records.ids import match_keys
+from records.identity.ids import match_keys
 from records.tables.faults import CellFaults, ColumnFaults
 from records.tables.layout import NO_PERIOD, FeatureColumn, beyond
 from records.tables.numbers import (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from records.arrays import Positions
 from records.errors import TableError
-from records.ids import match_keys
+from records.identity.ids import match_keys
 from records.tables.numbers import is_text, plain_text
 
 
@@ -186,7 +186,7 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 def students_in(ids: pa.Array) -> tuple[Positions, list[str | None]]:
     """Return the rows at which another student begins, ascending from 0, and their ids.
 
-    Ids that no reader can tell apart (`records.ids`) are one student's.
+    Ids that no reader can tell apart (`records.identity.ids`) are one student's.
     """
     if not len(ids):
         return np.empty(0, np.intp), []

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from records.arrays import Bools, Doubles, Floats, Ints, Positions
-from records.intervals import Intervals
+from records.learnt.intervals import Intervals
 from scoring.policy.parts import Minimum
 from scoring.policy.tiers import Tiers
 from scoring.results import NO_TIER, STATUS_BY_FACTS

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from records.arrays import Bools, Floats, Ints
 from records.contract import Contract
-from records.fences import Fences
-from records.intervals import Intervals
+from records.learnt.fences import Fences
+from records.learnt.intervals import Intervals
 from scoring.assessment.decisions import DecisionInputs, decide
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommender

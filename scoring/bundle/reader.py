@@ -18,12 +18,12 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from records.calibration import Calibration
 from records.contract import Contract, load_contract
 from records.errors import BellwetherError, CohortError, ContractError
-from records.fences import Fences
-from records.intervals import Intervals
-from records.reference import Reference
+from records.learnt.calibration import Calibration
+from records.learnt.fences import Fences
+from records.learnt.intervals import Intervals
+from records.learnt.reference import Reference
 from scoring.bundle.manifest import Manifest
 from scoring.policy.model import Policy, load_policy
 from scoring.policy.tiers import Tiers, tiers_of

@@ -13,7 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from records.arrays import Doubles
 from records.contract import SHIPPED, Contract
 from records.errors import ContractError
-from records.toml_file import Key, line_of_keys, parse_toml
+from records.files.toml_file import Key, line_of_keys, parse_toml
 from scoring.policy.parts import Measure, Minimum, Owner, PolicyFields, Praise, Rule, Tier
 from scoring.policy.validation import faults_against_contract, faults_within
 

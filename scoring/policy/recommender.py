@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from records.arrays import Bools, Doubles, Floats, Ints, Positions
 from records.contract import Contract
-from records.reference import Reference
+from records.learnt.reference import Reference
 from scoring.policy.model import Policy
 from scoring.policy.recommendation import Recommendation, RecommendationTemplate
 from scoring.policy.rule_arrays import RuleArrays

@@ -9,7 +9,7 @@ import numpy as np
 
 from records.arrays import Bools, Doubles, Floats, Positions
 from records.contract import Better, Contract, Feature, Kind
-from records.reference import Reference
+from records.learnt.reference import Reference
 from scoring.policy.model import Measure, Rule
 
 # Values arrive as float32: 0.7 is 0.69999999 there, and must not count as worse than 0.7. Relative

@@ -8,7 +8,7 @@ A rule looks at the last `window` observed values of its feature:
 * gap: the periods since the last observed one.
 
 Against the cohort, levels and trends are taken of the distances from the mean of the same period,
-in standard deviations (`records.reference`), so that a hard examination
+in standard deviations (`records.learnt.reference`), so that a hard examination
 raises no false alarm.
 
 Every rule is decided for every row. The evidence and the severity are computed only for the cells

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from records.arrays import Doubles
-from records.calibration import Calibration
 from records.errors import ContractError
+from records.learnt.calibration import Calibration
 from scoring.policy.model import Policy
 from scoring.rounding import RISK_DECIMALS, round_risk
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from records.contract import Better, Contract, Feature, Kind
-from records.toml_file import Key
+from records.files.toml_file import Key
 from scoring.policy.parts import PolicyFields, Rule
 
 Fault = tuple[tuple[Key, ...], str]
@@ -13,7 +13,7 @@ def faults_within(policy: PolicyFields) -> Iterator[Fault]:
     """Yield what is wrong within the policy itself: order of the tiers, ids, owners.
 
     Returns:
-        Location of the key, as in `records.toml_file.line_of_keys`, and what was expected.
+        Location of the key, as in `records.files.toml_file.line_of_keys`, and what was expected.
     """
     yield from _tier_faults(policy)
     yield from _capacity_faults(policy)
@@ -77,7 +77,7 @@ def faults_against_contract(policy: PolicyFields, contract: Contract) -> Iterato
     """Yield each place of `policy` that `contract` contradicts, with the reason.
 
     Returns:
-        Location of the key, as in `records.toml_file.line_of_keys`, and what was expected.
+        Location of the key, as in `records.files.toml_file.line_of_keys`, and what was expected.
     """
     if policy.contract != contract.name:
         yield ("contract",), f"the records follow the contract '{contract.name}'"

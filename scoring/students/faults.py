@@ -9,7 +9,7 @@ from itertools import islice
 
 from records.contract import Contract, Feature, Kind
 from records.errors import Fault
-from records.ids import match_key
+from records.identity.ids import match_key
 from records.suggest import similar_name
 from records.tables.layout import number_limits
 from records.wording import (

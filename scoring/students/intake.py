@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from records.arrays import Floats, Ints, Positions
 from records.contract import Contract
 from records.errors import Fault
-from records.ids import match_key, match_keys, repeats
+from records.identity.ids import match_key, match_keys, repeats
 from scoring.steps import STEP_STUDENTS, Steps, finish
 from scoring.students.faults import (
     FAULTS_PER_ROW,

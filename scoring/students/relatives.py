@@ -1,4 +1,4 @@
-"""Fill in the relative features that requests lack; `records.relative` has the formula."""
+"""Fill in the relative features that requests lack; `records.learnt.relative` has the formula."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from records.arrays import Bools, Floats, Ints
 from records.contract import Contract
-from records.relative import Moments, RelativeLayout, fill_relatives, learn_moments
-from records.relative_reference import RelativeReference
+from records.learnt.relative import Moments, RelativeLayout, fill_relatives, learn_moments
+from records.learnt.relative_reference import RelativeReference
 from scoring.results import BATCH, BUNDLE, SENT
 from scoring.students.intake import LazyStudent, StudentBatch
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from records.arrays import Floats, Ints
-from records.relative import Moments
-from records.relative_reference import RelativeReference
-from records.scales import ScaleCounts
+from records.learnt.relative import Moments
+from records.learnt.relative_reference import RelativeReference
+from records.learnt.scales import ScaleCounts
 from records.tables.options import PLAIN, ReadOptions
 from records.tables.slices import StudentRows, whole_students
 from scoring.assessment.assessor import Assessor

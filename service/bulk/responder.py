@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from records.errors import TableError
-from records.relative import Moments
+from records.learnt.relative import Moments
 from records.tables.codecs.base import without_misfits
 from records.tables.formats import TableFormat, open_writer, read_batches
 from records.tables.slices import StudentRows

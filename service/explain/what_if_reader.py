@@ -11,8 +11,8 @@ from explain.what_if.futures import FutureRequest
 from explain.what_if.types import MOST_PERIODS
 from records.arrays import Floats
 from records.contract import Contract, Feature, Kind
-from records.relative import Moments
-from records.relative_reference import parse_reference
+from records.learnt.relative import Moments
+from records.learnt.relative_reference import parse_reference
 from scoring.students.intake import Intake
 from scoring.students.relatives import Relatives
 from service.http.problems import INVALID, STUDENTS, RequestError, refuse_field

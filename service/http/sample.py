@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from records.contract import Contract, Feature, Kind
-from records.reference import Reference
+from records.learnt.reference import Reference
 
 
 def sample_students(contract: Contract, reference: Reference, count: int) -> list[dict[str, Any]]:

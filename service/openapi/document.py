@@ -7,7 +7,7 @@ import yaml  # type: ignore[import-untyped]
 from pydantic import TypeAdapter
 
 from records.contract import Contract, Feature, Kind
-from records.relative_reference import RelativeReference
+from records.learnt.relative_reference import RelativeReference
 from records.wording import ID_LENGTH
 from scoring.policy.model import Policy
 from service import routes

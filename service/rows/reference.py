@@ -3,7 +3,7 @@
 from typing import Any
 
 from records.errors import CohortError
-from records.relative_reference import parse_reference
+from records.learnt.relative_reference import parse_reference
 from scoring.results import BATCH, BUNDLE, ORIGINS, REQUEST, SENT
 from scoring.students.intake import StudentBatch
 from scoring.students.relatives import Relatives

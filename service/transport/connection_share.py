@@ -16,7 +16,7 @@ import os
 import struct
 from typing import Self
 
-from service import inherited_memory
+from service.process import inherited_memory
 
 _MEMORY = "BELLWETHER_INTERNAL_SHARES", "bellwether-shares"
 # A slot is two numbers of 64 bits: open connections, and how often the worker has published them.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.students import StudentSource
 from records.contract import SHIPPED, Contract, load_contract
-from records.toml_file import parse_toml
+from records.files.toml_file import parse_toml
 from scoring.students.intake import Intake
 
 OPEN = parse_toml(

@@ -10,8 +10,8 @@ from cases.recording.reference import recorded_reference, refresh_reference
 from cases.tables.people import Enrolment
 from database.store import Database
 from records.contract import Contract, Feature, Relative
-from records.relative import RelativeLayout
-from records.relative_reference import parse_reference
+from records.learnt.relative import RelativeLayout
+from records.learnt.relative_reference import parse_reference
 from tests.cases.scripted import CONTRACT
 
 RELATIVE = CONTRACT.model_copy(

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from records.replace import ReplaceError
+from records.files.replace import ReplaceError
 from training.run_folder import RunFolder
 
 # Command -> arguments before `--out`, given a run and a bundle.

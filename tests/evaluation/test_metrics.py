@@ -16,8 +16,8 @@ from evaluation.metrics import (
     score_report,
 )
 from records.cohort import Cohort
-from report.drawing import specification
-from report.score_figures import by_subject
+from report.figures.drawing import specification
+from report.figures.score import by_subject
 from report.tables import subject_tables
 from tests.training.small_cohort import PERIODS
 from training.data.targets import known_risk, known_score

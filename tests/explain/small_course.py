@@ -6,8 +6,8 @@ from explain.comparison import Comparisons
 from explain.what_if.simulator import Hidden, Simulator
 from records.arrays import Floats, Ints
 from records.contract import Better, Contract, Feature, Kind, Relative, load_contract
-from records.relative import Moments, RelativeLayout
-from records.typical import Trajectory, Typical
+from records.learnt.relative import Moments, RelativeLayout
+from records.learnt.typical import Trajectory, Typical
 from scoring.policy.model import load_policy
 from scoring.policy.tiers import Tiers
 from scoring.students.relatives import Relatives

@@ -13,7 +13,7 @@ from explain.reasons.explainer import Explainer
 from explain.what_if.futures import Futures
 from records.arrays import Doubles, Floats, Ints
 from records.cohort import Cohort
-from records.reference import learn_reference
+from records.learnt.reference import learn_reference
 from records.sources import simulated
 from report.explanation_tables import check_network
 from scoring.bundle.manifest import ExplanationChecks, LeverCheck

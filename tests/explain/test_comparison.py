@@ -6,7 +6,7 @@ import pytest
 from explain.comparison import Comparisons
 from records.arrays import Floats
 from records.contract import Contract, Feature, Kind
-from records.typical import Trajectory, Typical
+from records.learnt.typical import Trajectory, Typical
 from tests.records.small_table import CONTRACT
 
 NAN = float("nan")

@@ -15,7 +15,7 @@ from export.gate.gate import GateError
 from export.specification import PORTABLE_OPSET, GraphSpecification
 from records.contract import load_contract
 from records.errors import ContractError
-from records.replace import ReplaceError
+from records.files.replace import ReplaceError
 from scoring.bundle.reader import read_bundle
 from scoring.policy.model import load_policy, policy_text
 from scoring.runtime.scorer import Scorer

@@ -18,7 +18,7 @@ from records.contract import (
     ScoreTarget,
     Targets,
 )
-from records.ids import match_key
+from records.identity.ids import match_key
 
 # Whatever UTF-8 can carry. A NUL at its end would be lost in NumPy's strings.
 texts = st.text(

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from records.contract import SHIPPED, Contract, Feature, Kind, load_contract, shipped_text
 from records.errors import ContractError
-from records.toml_file import parse_toml
+from records.files.toml_file import parse_toml
 from tests.records.strategies import contracts
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from records.replace import ReplaceError
+from records.files.replace import ReplaceError
 from report.complexity import ComplexityError, Measured, read_measured
 from report.complexity import table as complexity_table
 from report.contribution import Contribution
-from report.drawing import specification
-from report.reading_figures import contribution_figure, contribution_table
-from report.risk_figures import wilson
+from report.figures.drawing import specification
+from report.figures.reading import contribution_figure, contribution_table
+from report.figures.risk import wilson
 from report.sections import sections
 from report.tables import Table
 from report.write import HTML, MARKDOWN, write_report

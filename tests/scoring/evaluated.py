@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from records.arrays import Bools, Doubles, Floats, Ints, Positions
 from records.contract import Contract
-from records.reference import Reference
+from records.learnt.reference import Reference
 from scoring.policy.model import Policy
 from scoring.policy.recommendation import Recommendation
 from scoring.policy.recommender import Recommender

@@ -1,7 +1,7 @@
 """A contract with one feature of each kind, and what reads students of it."""
 
 from records.contract import Contract
-from records.toml_file import parse_toml
+from records.files.toml_file import parse_toml
 from scoring.students.intake import Intake
 
 MIXED = parse_toml(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from records.arrays import Floats, Ints
 from records.contract import Contract
-from records.reference import Reference
+from records.learnt.reference import Reference
 from scoring.policy.model import Policy
 
 PERIODS = 6

@@ -12,8 +12,8 @@ import pytest
 
 from scoring.bundle.manifest import Manifest
 from scoring.bundle.reader import MANIFEST, read_bundle, write_manifest
-from service import announced
-from service.announced import Announced, AnnouncedError
+from service.process import announced
+from service.process.announced import Announced, AnnouncedError
 from tests.service.asking import score, student
 from tests.service.links import until, workers
 from tests.service.running import environment, serving

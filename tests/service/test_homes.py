@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.bentoml_home import HomeError, choose_home
+from service.process.bentoml_home import HomeError, choose_home
 from tests.conftest import REPOSITORY
 from tests.service.asking import score, student
 from tests.service.running import Running, environment, free_port, serving, stop, wait

@@ -50,7 +50,7 @@ import io, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np, psutil, pyarrow as pa
-from service.process_memory import share_memory
+from service.process.memory import share_memory
 
 if sys.argv[2] == "together":
     share_memory()

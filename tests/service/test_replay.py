@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from cli.main import app
 from export.export import export_run
 from records.cohort import Cohort
-from records.relative import RelativeLayout, fill_relatives, without_relatives
-from records.relative_reference import learn_relatives
+from records.learnt.relative import RelativeLayout, fill_relatives, without_relatives
+from records.learnt.relative_reference import learn_relatives
 from records.sources.oulad import load_oulad
 from records.tables.read_write import write_table
 from scoring.students.writing import students_of

@@ -1,10 +1,10 @@
-"""Run folders are recognised by their content; `records.replace` writes them."""
+"""Run folders are recognised by their content; `records.files.replace` writes them."""
 
 from pathlib import Path
 
 import pytest
 
-from records.replace import ReplaceError, check_owned
+from records.files.replace import ReplaceError, check_owned
 from training.run_folder import FILES, RECORD, RUN, RunFolder, RunFolderError
 
 

@@ -11,7 +11,7 @@ from pyarrow import parquet
 from evaluation.metrics import risk_figures, risk_report, score_figures, score_report
 from records.cohort import Cohort
 from records.errors import CohortError
-from records.replace import ReplaceError
+from records.files.replace import ReplaceError
 from tests.training.small_cohort import HOURS, small_cohort
 from training.networks.builders import load_network, predict
 from training.run_folder import FILES, RunFolder

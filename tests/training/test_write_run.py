@@ -3,7 +3,7 @@
 import pytest
 
 from records.contract import SHIPPED, Contract, load_contract, shipped_text
-from records.toml_file import parse_toml
+from records.files.toml_file import parse_toml
 from tests.training.small_cohort import CONTRACT
 from training.write_run import contract_text
 

@@ -1,14 +1,14 @@
 """Take extreme records out of the training part (paper A and B, preprocessing).
 
 Only there: validation and test show what really comes, and a student who is scored keeps every
-value; `records.fences` flags it.
+value; `records.learnt.fences` flags it.
 """
 
 import numpy as np
 
 from records.arrays import Bools
 from records.cohort import Cohort
-from records.fences import Fences
+from records.learnt.fences import Fences
 
 
 def outlying_records(cohort: Cohort, fences: Fences) -> Bools:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from records.arrays import Bools
 from records.cohort import Cohort
-from records.fences import Fences, learn_fences
-from records.reference import Reference, learn_reference
+from records.learnt.fences import Fences, learn_fences
+from records.learnt.reference import Reference, learn_reference
 from training.data.outliers import removable_records
 from training.data.parts import Parts
 from training.data.selection import Selection, select_features

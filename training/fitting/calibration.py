@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from records.arrays import Bools, Doubles, Floats
-from records.calibration import Calibration
+from records.learnt.calibration import Calibration
 from training.data.targets import known_risk
 from training.fitting.calibration_data import HeldOutPredictions
 

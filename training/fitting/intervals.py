@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from records.arrays import Bools, Doubles, Floats
 from records.cohort import Cohort
-from records.intervals import Intervals
+from records.learnt.intervals import Intervals
 from training.data.targets import known_score
 from training.fitting.calibration_data import HeldOutPredictions
 

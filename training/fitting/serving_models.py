@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from records.calibration import Calibration
-from records.intervals import Intervals
+from records.learnt.calibration import Calibration
+from records.learnt.intervals import Intervals
 from training.data.prepare import Prepared
 from training.fitting.calibration import learn_calibration, without_calibration
 from training.fitting.calibration_data import held_out_records, predict_held_out

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from records.calibration import Calibration
+from records.learnt.calibration import Calibration
 from training.networks.backend import keras
 from training.networks.preprocessing import register
 

@@ -21,9 +21,14 @@ from records.arrays import Floats
 from records.cohort import Cohort
 from records.contract import Contract, load_contract, shipped_text
 from records.errors import CohortError
+from records.learnt.relative import (
+    RelativeLayout,
+    fill_relatives,
+    with_own_relatives,
+    without_relatives,
+)
+from records.learnt.relative_reference import RelativeReference, learn_relatives
 from records.load import load_cohort
-from records.relative import RelativeLayout, fill_relatives, with_own_relatives, without_relatives
-from records.relative_reference import RelativeReference, learn_relatives
 from records.tables.read_write import read_table, write_table
 from scoring.bundle.reader import REFERENCE, read_bundle, sha256, write_manifest
 from scoring.runtime.scorer import Scorer

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from records.pseudonyms import pseudonyms
+from records.identity.pseudonyms import pseudonyms
 
 RUNNER = CliRunner()
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from records.errors import CohortError
-from records.replace import ReplaceError
+from records.files.replace import ReplaceError
 from training.registry import UnknownModelError
 from training.run_folder import RunFolder
 

@@ -9,7 +9,7 @@ from explain.bundles import simulator_of
 from explain.what_if.futures import FutureRequest
 from explain.what_if.simulator import Hidden, Simulator, WhatIfRequest
 from explain.what_if.types import FutureEstimate, WhatIf
-from records.relative import Moments
+from records.learnt.relative import Moments
 from scoring.runtime.scorer import Scorer
 from scoring.steps import finish
 from tests.explain.conftest import Students

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from records.cohort import Cohort
 from records.errors import CohortError
-from records.fences import learn_fences
+from records.learnt.fences import learn_fences
 from records.sources.simulated import simulate, simulate_cohort
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from records.arrays import Bools, Floats, Ints
-from records.calibration import Calibration
-from records.fences import Fences
-from records.intervals import Intervals
+from records.learnt.calibration import Calibration
+from records.learnt.fences import Fences
+from records.learnt.intervals import Intervals
 from scoring.assessment.tabulator import Tabulator
 from scoring.policy.model import Policy
 from scoring.policy.recommender import Recommender

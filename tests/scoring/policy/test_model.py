@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as npst
 
 from records.contract import Contract, load_contract
 from records.errors import ContractError
-from records.toml_file import parse_toml
+from records.files.toml_file import parse_toml
 from scoring.policy.model import Measure, Policy, load_policy, policy_text
 from scoring.policy.tiers import Tiers
 from scoring.rounding import round_risk

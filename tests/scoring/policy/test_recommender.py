@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from records.arrays import Floats, Ints
 from records.cohort import Cohort
 from records.contract import Contract, load_contract
-from records.reference import Reference, learn_reference
+from records.learnt.reference import Reference, learn_reference
 from records.sources.semesters import simulate
 from scoring.policy import recommender as recommender_module
 from scoring.policy.model import Policy, load_policy

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from records.cohort import Cohort
 from records.contract import SHIPPED, load_contract
-from records.reference import Reference, learn_reference
+from records.learnt.reference import Reference, learn_reference
 from records.sources.simulated import simulate
 from scoring.policy.model import Measure, Minimum, Owner, Policy, Rule, Tier, load_policy
 from scoring.policy.recommender import Recommender

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from records.calibration import Calibration
 from records.contract import load_contract
 from records.errors import ContractError
+from records.learnt.calibration import Calibration
 from scoring.policy.model import Policy, load_policy, policy_text
 from scoring.policy.tiers import Tiers, tiers_of
 from scoring.rounding import round_risk

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.errors import Fault, TableError
-from records.ids import match_key
+from records.identity.ids import match_key
 from records.tables.slices import SeenIds, StudentRows, students_of_rows, whole_students
 from scoring.students.intake import StudentBatch
 from scoring.tables.intake import TableIntake

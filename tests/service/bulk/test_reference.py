@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from records.cohort import Cohort
 from records.contract import Feature, Relative
+from records.learnt.relative import with_own_relatives, without_relatives
+from records.learnt.relative_reference import learn_relatives
 from records.load import load_cohort
-from records.relative import with_own_relatives, without_relatives
-from records.relative_reference import learn_relatives
 from records.tables.formats import TableFormat
 from scoring.students.writing import students_of
 from scoring.tables.assessor import Wanted

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.contract import SHIPPED, Contract, load_contract
-from records.reference import Reference
+from records.learnt.reference import Reference
 from scoring.students.intake import Intake
 from service.http.sample import sample_students
 

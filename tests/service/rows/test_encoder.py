@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from records.arrays import Floats, Ints
 from records.cohort import Cohort
 from records.contract import load_contract
-from records.reference import learn_reference
+from records.learnt.reference import learn_reference
 from records.sources.semesters import simulate
 from scoring.assessment.assessor import Assessor
 from scoring.bundle.reader import read_bundle

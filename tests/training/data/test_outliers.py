@@ -4,7 +4,7 @@ import numpy as np
 
 from records.arrays import Floats
 from records.cohort import Cohort
-from records.fences import Fences
+from records.learnt.fences import Fences
 from tests.training.small_cohort import HOURS
 from training.data.outliers import outlying_records, removable_records
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from records.calibration import Calibration
 from records.cohort import Cohort
+from records.learnt.calibration import Calibration
 from tests.training.small_cohort import CONTRACT, PERIODS, small_cohort
 from training.data.statistics import learn_statistics
 from training.fitting.calibration import learn_calibration, logit

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from records.arrays import Floats
 from records.cohort import Cohort, numeric_columns
 from records.contract import Contract
-from records.reference import Reference, spreads_from_reference
+from records.learnt.reference import Reference, spreads_from_reference
 
 # Standard deviations around the mean of the period, within which at least three quarters of any
 # distribution lie (Chebyshev), and nearly all of most.

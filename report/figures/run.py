@@ -6,11 +6,21 @@ from typing import Any
 import altair as alt
 
 from evaluation.figures import RunMetrics
-from report.complexity_figures import complexity_figures
-from report.drawing import EDGE, SERIES, Figure, base, chart, colour, dashes, risks, three_decimals
-from report.reading_figures import reading_figures
-from report.risk_figures import risk_figures
-from report.score_figures import score_figures
+from report.figures.complexity import complexity_figures
+from report.figures.drawing import (
+    EDGE,
+    SERIES,
+    Figure,
+    base,
+    chart,
+    colour,
+    dashes,
+    risks,
+    three_decimals,
+)
+from report.figures.reading import reading_figures
+from report.figures.risk import risk_figures
+from report.figures.score import score_figures
 from report.source import Source
 
 

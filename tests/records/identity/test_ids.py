@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.ids import differ_in_capitals, match_key, match_keys, repeats
+from records.identity.ids import differ_in_capitals, match_key, match_keys, repeats
 
 INVISIBLE = ["\u200b", "\u200d", "\ufeff", "\u00ad", "\u2060", "\ufe0f", "\u034f", "\u3164", "\0"]
 BLANKS = [" ", "\u00a0", "\t", "\u2003", "\n", "\u3000"]

@@ -17,7 +17,7 @@ from desk.forms import Choice, choices
 from desk.i18n.words import Words
 from desk.views.marks import joined
 from desk.views.reasons import evidence_text
-from desk.views.student import CaseView, Step
+from desk.views.student.page import CaseView, Step
 from desk.views.words_of_cases import result_label, state_label, step_label, verdicts
 from desk.views.worklist_rows import due_text
 

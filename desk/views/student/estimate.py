@@ -11,7 +11,7 @@ from desk.charts.small import spark
 from desk.facts import Facts
 from desk.i18n.words import Words
 from desk.views.reasons import value_text
-from desk.views.student import History, RiskChart
+from desk.views.student.page import History, RiskChart
 from records.contract import Feature, Kind
 
 _HISTORY = 8

@@ -12,7 +12,7 @@ from records.arrays import Doubles
 from records.cohort import Cohort
 from records.contract import Contract
 from records.errors import CohortError
-from records.relative import Moments, RelativeLayout, learn_moments
+from records.learnt.relative import Moments, RelativeLayout, learn_moments
 
 
 class _Frozen(BaseModel):

@@ -1,6 +1,6 @@
 """Keyed pseudonyms for ids: the same id gives the same pseudonym, and only the key leads back.
 
-HMAC-SHA256 (RFC 2104) over the form in which ids are matched (`records.ids`). A plain digest would
+HMAC-SHA256 (RFC 2104) over the form in which ids are matched (`records.identity.ids`). A plain digest would
 not do: a list of student numbers can be digested whole and compared.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from records.errors import BellwetherError
-from records.ids import match_keys
+from records.identity.ids import match_keys
 
 # Bytes of the digest that are used: 100 bits, so that a million ids collide with a chance of 1e-18.
 _LETTERS = 20

@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 
 from report.contribution import Contribution
-from report.drawing import FEW_PERIODS, SERIES, Figure, base, chart, colour
+from report.figures.drawing import FEW_PERIODS, SERIES, Figure, base, chart, colour
 from report.source import Source
 from report.tables import Table
 

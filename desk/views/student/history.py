@@ -14,7 +14,7 @@ from desk.charts.risk_line import Event
 from desk.facts import Facts
 from desk.i18n.words import Words
 from desk.views.marks import joined
-from desk.views.student import Happened, NoteView
+from desk.views.student.page import Happened, NoteView
 from desk.views.words_of_cases import close_label, contact_label, dismiss_reasons, result_label
 
 _KINDS = {

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from records.cohort import Cohort
 from records.contract import Feature, Kind, Relative, load_contract
+from records.learnt.typical import FEWEST, Typical, learn_typical
 from records.sources import simulated
-from records.typical import FEWEST, Typical, learn_typical
 from tests.records.small_table import CONTRACT
 
 

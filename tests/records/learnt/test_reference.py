@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from pydantic import ValidationError
 
 from records.cohort import Cohort
-from records.reference import Reference, learn_reference, spreads_from_reference
+from records.learnt.reference import Reference, learn_reference, spreads_from_reference
 from records.sources import simulated
 from tests.records.strategies import cohorts
 

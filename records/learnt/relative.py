@@ -5,7 +5,7 @@ the standard deviation being those of the students that count, in the same group
 period's numbers use that period's values alone, so nothing of a later period is in them.
 
 cohort -> `learn_moments` -> `Moments` -> `relative_values`
-                                 ↕ a file, a bundle, a request: `records.relative_reference`
+                                 ↕ a file, a bundle, a request: `records.learnt.relative_reference`
 """
 
 from dataclasses import dataclass, replace

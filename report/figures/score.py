@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.figures import RunMetrics
-from report.drawing import (
+from report.figures.drawing import (
     EDGE,
     SERIES,
     SHEET,

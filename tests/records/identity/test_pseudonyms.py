@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.pseudonyms import PseudonymError, make_key, pseudonyms, read_key
+from records.identity.pseudonyms import PseudonymError, make_key, pseudonyms, read_key
 
 KEY = bytes(range(32))
 
@@ -19,7 +19,7 @@ def test_equal_ids_and_only_equal_ids_have_equal_pseudonyms(ids: list[str]) -> N
     found = pseudonyms(ids, KEY)
     assert all(one.isascii() and one.isalnum() and len(one) == 21 for one in found)
     # Ids that no reader can tell apart are one student's: as many pseudonyms as match keys.
-    from records.ids import match_keys  # noqa: PLC0415 - beside what it is compared with
+    from records.identity.ids import match_keys  # noqa: PLC0415 - beside what it is compared with
 
     assert len(set(found)) == len(set(match_keys(ids)))
     assert not set(found) & set(pseudonyms(ids, KEY[::-1]))

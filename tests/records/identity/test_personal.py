@@ -2,7 +2,7 @@
 
 import pytest
 
-from records.personal import Personal, personal_header, personal_values
+from records.identity.personal import Personal, personal_header, personal_values
 
 FIRST = ("Ada", "Émile", "Jo-Ann", "Wei", "Zoë", "Ana María", "Omar", "Li", "Ngozi", "Per")
 LAST = (

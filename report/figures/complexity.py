@@ -6,7 +6,7 @@ from typing import Any, Literal
 import altair as alt
 
 from report.complexity import Measured
-from report.drawing import Figure, base, colour
+from report.figures.drawing import Figure, base, colour
 
 
 def complexity_figures(measured: Sequence[Measured]) -> Iterator[Figure]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from records.cohort import Cohort
-from records.fences import Fences, learn_fences
+from records.learnt.fences import Fences, learn_fences
 from records.sources import semesters, simulated
 from tests.records.strategies import cohorts
 

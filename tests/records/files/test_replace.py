@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from records.replace import (
+from records.files.replace import (
     FolderKind,
     ReplaceError,
     check_not_an_input,

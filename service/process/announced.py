@@ -11,7 +11,7 @@ import os
 from dataclasses import asdict, dataclass
 
 from records.errors import BellwetherError
-from service import inherited_memory
+from service.process import inherited_memory
 
 _MEMORY = "BELLWETHER_INTERNAL_BUNDLE", "bellwether-bundle"
 # A path may be 4,096 bytes long.

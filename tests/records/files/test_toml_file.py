@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from records.errors import ContractError
-from records.toml_file import line_of_keys, parse_toml, read_toml
+from records.files.toml_file import line_of_keys, parse_toml, read_toml
 
 
 class Inner(BaseModel):

@@ -23,8 +23,7 @@ from records.contract import (
     load_contract,
 )
 from records.errors import CohortError, ContractError
-from records.load import load_cohort
-from records.relative import (
+from records.learnt.relative import (
     Moments,
     RelativeLayout,
     fill_relatives,
@@ -34,13 +33,14 @@ from records.relative import (
     with_own_relatives,
     without_relatives,
 )
-from records.relative_reference import (
+from records.learnt.relative_reference import (
     RelativeReference,
     learn_relatives,
     moments_reference,
     parse_reference,
     read_reference,
 )
+from records.load import load_cohort
 from records.tables.read_write import write_table
 
 WEEKS, CLASS = 3, 30

@@ -10,7 +10,7 @@ from evaluation.curves import lift_curve, reliability_curve
 from evaluation.metrics import spread_horizons
 from evaluation.predictions import Predictions
 from evaluation.weighted import Judged
-from report.drawing import (
+from report.figures.drawing import (
     FEW_PERIODS,
     SERIES,
     Figure,

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from records.arrays import Floats, Ints
 from records.cohort import Cohort
 from records.kept import ArrayPair
-from records.relative_reference import RelativeReference, learn_relatives
-from records.typical import Typical, learn_typical
+from records.learnt.relative_reference import RelativeReference, learn_relatives
+from records.learnt.typical import Typical, learn_typical
 
 
 class Reference(BaseModel):

@@ -1,0 +1,1 @@
+"""Files on disk: replacing what is ours, reading TOML."""

@@ -1,0 +1,1 @@
+"""Ids of students: matching, pseudonyms, columns that name persons."""
