@@ -13,19 +13,19 @@ import multiprocessing
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from threading import Thread
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from batch.worker import SCALES, load, packed, score_part, write_whole
 from records.errors import CohortError, TableError
 from records.learnt.relative import Moments, RelativeLayout
 from records.learnt.relative_reference import RelativeReference, moments_reference
@@ -36,23 +36,18 @@ from records.tables.codecs.comma_separated import CsvWriter, harmless
 from records.tables.formats import TableFormat, open_table, open_writer
 from records.tables.options import PLAIN, ReadOptions
 from records.tables.rejects import holds
-from records.tables.slices import StudentRows, students_of_rows, whole_students
-from scoring.assessment.assessor import Assessor
+from records.tables.slices import StudentRows, whole_students
 from scoring.bundle.reader import Bundle, read_bundle
-from scoring.runtime.providers import Provider, thread_count
-from scoring.runtime.scorer import Scorer
+from scoring.runtime.providers import thread_count
 from scoring.students.relatives import learn_batch
 from scoring.tables.answers import REFUSED
-from scoring.tables.assessor import TableAssessor, Wanted
+from scoring.tables.assessor import Wanted
 from scoring.tables.intake import TableIntake
 
 # Half a second of work for a core: what an interruption loses, and what a worker has in memory.
 PART_STUDENTS = 4096
 _REJECTED = ("row", "id", "field", "code", "message")
 _JOB, _LOCK = "job.json", "lock"
-_SCALES = b"bellwether.scales"
-# How often a worker looks whether its parent is alive.
-_WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +194,7 @@ def _alone(job: ScoreJob, same: dict[str, object]) -> Iterator[None]:
             for old in job.folder.iterdir():
                 if old.name != _LOCK:
                     old.unlink()
-            _write_whole(known, described.encode())
+            write_whole(known, described.encode())
         yield
 
 
@@ -236,14 +231,14 @@ def _score_parts(job: ScoreJob, bundle: Bundle, progress: Progress | None) -> in
     with ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_load,
+        initializer=load,
         initargs=(job.bundle, job.wanted, reference, job.options),
     ) as pool:
         try:
             for number, rows in enumerate(slices, start=1):
                 if number not in done:
                     first, file = (number - 1) * job.part, _part(job, number)
-                    waiting.add(pool.submit(_score_part, _packed(rows.rows), first, file))
+                    waiting.add(pool.submit(score_part, packed(rows.rows), first, file))
                 if len(waiting) >= 2 * workers:
                     ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     for future in ready:
@@ -302,7 +297,7 @@ def _put_together(job: ScoreJob, parts: int, progress: Progress | None) -> _Tota
         for number in range(1, parts + 1):
             with pa.ipc.open_stream(_part(job, number)) as reader:
                 writer = writer or _open_writer(job, reader.schema.remove_metadata())
-                counts = json.loads(reader.schema.metadata[_SCALES])
+                counts = json.loads(reader.schema.metadata[SCALES])
                 totals.scales = totals.scales + np.array(counts, np.int64)
                 for batch in reader:
                     sink.write(writer.write(batch.replace_schema_metadata()))
@@ -353,59 +348,3 @@ def _part(job: ScoreJob, number: int) -> Path:
 
 def _done(job: ScoreJob) -> set[int]:
     return {int(file.stem) for file in job.folder.glob("*.arrow")}
-
-
-def _packed(rows: pa.RecordBatch) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_batch(rows)
-    packed: bytes = sink.getvalue().to_pybytes()
-    return packed
-
-
-def _write_whole(file: Path, body: bytes) -> None:
-    """Write a file completely or not at all."""
-    draft = file.with_suffix(".draft")
-    with draft.open("wb") as sink:
-        sink.write(body)
-        sink.flush()
-        os.fsync(sink.fileno())
-    draft.replace(file)
-
-
-# In a worker process: what scores a part.
-_worker: Callable[[StudentRows, int], pa.RecordBatch]
-
-
-def _load(
-    bundle: Path, wanted: Wanted, reference: RelativeReference | None, options: ReadOptions
-) -> None:
-    global _worker  # noqa: PLW0603 - one bundle a process, loaded once
-    _end_with_parent()
-    scorer = Scorer(read_bundle(bundle), provider=Provider.CPU, threads=1)
-    tables = TableAssessor(Assessor(scorer), reference, options)
-
-    def assess(rows: StudentRows, first: int) -> pa.RecordBatch:
-        done = tables.assess(rows, first, wanted)
-        scales = json.dumps(done.scales.counts.tolist())
-        return done.batch.replace_schema_metadata({_SCALES: scales})
-
-    _worker = assess
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent ends in whatever way, also by SIGKILL."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            sleep(_WATCH_SECONDS)
-        os._exit(1)
-
-    Thread(target=watch, daemon=True, name="parent-watch").start()
-
-
-def _score_part(packed: bytes, first: int, file: Path) -> None:
-    with pa.ipc.open_stream(packed) as reader:
-        answer = _worker(students_of_rows(reader.read_next_batch()), first)
-    _write_whole(file, _packed(answer))

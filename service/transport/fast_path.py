@@ -28,13 +28,8 @@ from service.http.problems import RequestError
 from service.http.responses import ANSWER_HEADERS, COMMON_HEADERS
 from service.routes import SCORE
 from service.transport.connection_share import share_of_this_worker
-from service.transport.http_protocol import (
-    CLOSE,
-    HttpProtocol,
-    Timeouts,
-    header_lines,
-    render_problem,
-)
+from service.transport.heads import CLOSE, header_lines, render_problem
+from service.transport.http_protocol import HttpProtocol, Timeouts
 
 _TARGET = SCORE.path.encode()
 _CONTENT_TYPE = header_lines([(b"content-type", JSON)]) + b"content-length: %d\r\n"

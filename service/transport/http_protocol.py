@@ -11,28 +11,31 @@ httptools parses every byte. Added here:
 
 import asyncio
 import functools
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import httptools
 import uvicorn
 from starlette.types import Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.http.body import ClientDisconnectedError
 from service.http.draining import Drain
-from service.http.problems import BAD_REQUEST, HEAD_TOO_LARGE, MEDIA_TYPE, SLOW, RequestError
-from service.http.responses import COMMON_HEADERS, head_of
+from service.http.problems import BAD_REQUEST, SLOW, RequestError
 from service.observability.metrics import count_rejection
+from service.transport.heads import (
+    MAX_HEAD_BYTES,
+    head_size,
+    head_too_large,
+    header_lines,
+    render_problem,
+    without_upgrade,
+)
 
-MAX_HEAD_BYTES = 64 * 1024
 # A client that is still sending would lose the answer if its connection were reset at once.
 _LINGER_SECONDS = 2.0
-CLOSE = (b"connection", b"close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._stalled_bytes = 0 if self._progressed else self._stalled_bytes + len(data)
         if self._stalled_bytes > MAX_HEAD_BYTES:
-            self._reject(_head_too_large())
+            self._reject(head_too_large())
         elif self._in_head and self._head_timer is None:
             self._start_head_timer()
 
@@ -136,17 +139,17 @@ class HttpProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as stopped:
                 data = memoryview(data)[stopped.args[0] :]
-                self._repeat_head_without_upgrade()
+                self._repeat_headwithout_upgrade()
             else:
                 return
 
-    def _repeat_head_without_upgrade(self) -> None:
+    def _repeat_headwithout_upgrade(self) -> None:
         method = self.parser.get_method()
         if method == b"CONNECT":
             raise httptools.HttpParserError("CONNECT asks for a tunnel")
         self._is_upgrade = False
         head = b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())
-        head += header_lines(_without_upgrade(self.headers)) + b"\r\n"
+        head += header_lines(without_upgrade(self.headers)) + b"\r\n"
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.parser.feed_data(head)
@@ -175,9 +178,10 @@ class HttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._is_upgrade = True
         elif (
-            self._message_bytes > MAX_HEAD_BYTES and _size(self.url, self.headers) > MAX_HEAD_BYTES
+            self._message_bytes > MAX_HEAD_BYTES
+            and head_size(self.url, self.headers) > MAX_HEAD_BYTES
         ):
-            self._reject(_head_too_large())
+            self._reject(head_too_large())
         else:
             self.begin_request()
 
@@ -325,46 +329,3 @@ async def _notice_disconnects(
 
     with suppress(ClientDisconnectedError):
         await app(scope, receiving, noticing)
-
-
-def render_problem(
-    problem: RequestError, defaults: Sequence[tuple[bytes, bytes]], *, closes: bool
-) -> bytes:
-    """Return an error response as the front and uvicorn would send it.
-
-    Args:
-        problem: What is wrong.
-        defaults: Lines of the header that the server adds to all responses.
-        closes: Whether the connection ends with it.
-    """
-    body = problem.body()
-    lines = [*defaults, *head_of(body, MEDIA_TYPE.encode(), problem.headers), *COMMON_HEADERS]
-    if closes and CLOSE not in problem.headers:
-        lines.append(CLOSE)
-    return STATUS_LINE[problem.status] + header_lines(lines) + b"\r\n" + body
-
-
-def header_lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Return lines of a header as bytes."""
-    return b"".join([b"%b: %b\r\n" % line for line in headers])
-
-
-def _size(url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> int:
-    return len(url) + sum(map(len, chain.from_iterable(headers))) + 4 * len(headers)
-
-
-def _without_upgrade(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return a head's lines without `Upgrade`, and without its name in `Connection`."""
-    left = []
-    for name, value in headers:
-        if name == b"connection":
-            options = [option.strip() for option in value.split(b",")]
-            value = b", ".join(option for option in options if option.lower() != b"upgrade")  # noqa: PLW2901 - the same line, rewritten
-        if name != b"upgrade" and (name != b"connection" or value):
-            left.append((name, value))
-    return left
-
-
-def _head_too_large() -> RequestError:
-    detail = f"The request line and header fields may hold {MAX_HEAD_BYTES:,} bytes."
-    return RequestError(HEAD_TOO_LARGE, detail)

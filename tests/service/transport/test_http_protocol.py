@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.responder import Responder
-from service.transport.http_protocol import MAX_HEAD_BYTES
+from service.transport.heads import MAX_HEAD_BYTES
 from tests.service.asking import FIELDS
 from tests.service.in_process import ASGI, BODY, Site, request, site
 
