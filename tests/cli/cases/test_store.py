@@ -132,4 +132,5 @@ def test_effects_and_what_could_be_found_are_printed(database: Database, command
     play(database, ScriptedScorer(), "s1", 10)
     shown = command("effects", "--policy", "simulated")
     assert "What was done" in shown
-    assert "12.8 percentage points" in command("detectable", "--per-arm", "200", "--rate", "0.3")
+    printed = command("detectable", "--per-arm", "200", "--rate", "0.3")
+    assert "12.8 percentage points" in " ".join(printed.split())

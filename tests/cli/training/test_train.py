@@ -43,7 +43,7 @@ def test_options_reach_the_run_and_rejects_lie_beside_it(table: Path, tmp_path: 
     assert settings.risk.missing_indicators
     assert settings.score.missing_indicators
     (row,) = (tmp_path / "runs" / "mine.rejected.csv").read_text().splitlines()[1:]
-    assert row.startswith("2,attendance: expected a number from 0 to 100.")
+    assert row.startswith('2,"attendance: Attendance must be a number from 0 to 100')
     printed = " ".join(result.output.split())
     page = tmp_path / "runs" / "mine-report" / "report.html"
     assert f"Tables and figures: {page}" in printed
