@@ -65,14 +65,14 @@ serve: $(BUNDLE)/manifest.json ## From nothing to scoring service and desk (PORT
 	@$(if $(PROVIDER),BELLWETHER_PROVIDER=$(PROVIDER)) $(BIN)/bellwether $(SERVE) $(BUNDLE) --host $(HOST) --port $(PORT) --request build/$(DATA)-request.json
 
 # A real OpenID provider for the tests of sign-in; they skip where npm is absent.
-PROVIDER := tests/access/provider
-$(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
-	@if command -v npm > /dev/null; then npm ci --prefix $(PROVIDER) --no-audit --no-fund --loglevel=error; fi
+OPENID := tests/access/provider
+$(OPENID)/node_modules/.package-lock.json: $(OPENID)/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix $(OPENID) --no-audit --no-fund --loglevel=error; fi
 
 packages: ## Install the programs that tests use, where that is possible
 	@.ci/packages
 
-test: packages lint $(PROVIDER)/node_modules/.package-lock.json ## Lint, types, import rules and every test, with coverage
+test: packages lint $(OPENID)/node_modules/.package-lock.json ## Lint, types, import rules and every test, with coverage
 	@$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 test-long: | $(ENV) ## The long forms of tests: 100 kills, 200 simulated terms, … (minutes)
