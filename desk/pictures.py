@@ -48,7 +48,7 @@ def photograph(link: str, out: Path) -> list[Path]:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport=_WIDE, color_scheme="light")
         page.goto(link)
-        page.click("main button[type=submit]")
+        page.click("main button")
         page.wait_for_url("**/worklist**")
         shoot(page, "worklist")
         page.set_viewport_size(_PHONE)

@@ -167,7 +167,7 @@ class Authorizer:
         """
         if self._tokens is None:
             return
-        # Every request comes here: about 1 µs of about 100 (`python -m benchmarks.tokens`).
+        # Every request comes here; `python -m benchmarks.tokens` prints what it costs.
         given = b""
         for name, value in headers:
             if name == b"authorization":
