@@ -60,7 +60,7 @@ def test_it_holds_the_code_that_serves_the_bundle_and_nothing_else(
     version = read_bundle(bundle_dir).version
 
     top = {path.name for path in source.iterdir()}
-    assert top == {"records", "scoring", "service", "LICENSE", "bentofile.yaml"}
+    assert top == {"records", "scoring", "explain", "service", "LICENSE", "bentofile.yaml"}
     assert not list(source.rglob("__pycache__"))
     assert (source / "service" / "app.py").is_file()
     assert (source / "scoring" / "policy" / "shipped" / "simulated.toml").is_file()

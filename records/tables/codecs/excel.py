@@ -4,15 +4,16 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import islice
-from typing import IO
-
-import python_calamine
+from typing import IO, TYPE_CHECKING
 
 from records.errors import TableError
 from records.tables.codecs.base import Batch, Select
 from records.tables.codecs.limits import too_large
 from records.tables.codecs.text_rows import MAX_TITLE_ROWS, Row, batches_of_rows, is_header
 from records.tables.options import ReadOptions
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
 
 MAGIC = b"PK\x03\x04"
 OLD_MAGIC = b"\xd0\xcf\x11\xe0"
@@ -24,6 +25,11 @@ Cell = int | float | str | bool | time | date | datetime | timedelta
 
 def read(source: IO[bytes], select: Select, _options: ReadOptions) -> Iterator[Batch]:
     """Read a workbook; `source` can seek."""
+    try:
+        import python_calamine  # noqa: PLC0415 - the service, which takes no workbook, lacks it
+    except ImportError:
+        message = "Workbooks need python-calamine, which is not installed here; save it as CSV."
+        raise TableError.whole(None, "malformed_table", message) from None
     _check_size(source)
     try:
         workbook = python_calamine.load_workbook(source)
@@ -47,14 +53,14 @@ def _check_size(source: IO[bytes]) -> None:
         raise too_large("The workbook", size, "save workbooks", _MAX_BYTES)
 
 
-def _has_header(sheet: python_calamine.CalamineSheet) -> bool:
+def _has_header(sheet: "CalamineSheet") -> bool:
     return any(
         is_header([_text(cell) for cell in row])
         for row in islice(sheet.iter_rows(), MAX_TITLE_ROWS + 1)
     )
 
 
-def _rows(sheet: python_calamine.CalamineSheet) -> Iterator[Row]:
+def _rows(sheet: "CalamineSheet") -> Iterator[Row]:
     start = (sheet.start or (0, 0))[0]
     for number, row in enumerate(sheet.iter_rows(), start=start + 1):
         yield number, [_text(cell) for cell in row]
