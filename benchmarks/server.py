@@ -141,7 +141,7 @@ def running(launch: Launch, *, log: Path, core: int | None = None) -> Iterator[R
     port = free_port()
     command = [part.format(port=port) for part in launch.command]
     log.parent.mkdir(parents=True, exist_ok=True)
-    switch_off_usage_reports()  # the peers', too, whose environments know nothing of ours
+    switch_off_usage_reports()  # the peers', too: their environments lack this module
     with log.open("wb") as output, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         own = {key: value.format(port=port, home=home) for key, value in launch.environment.items()}
         process = subprocess.Popen(  # noqa: S603 - our own commands
